@@ -1,0 +1,177 @@
+"""Batches: when one is due, what goes into it, and which portion of it is tried next."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from experimentframework_core._buffer import NEVER, Queue
+from experimentframework_core.envelope import Record
+
+
+class Item(msgspec.Struct):
+    """A record on its way: taken out of its queue, not settled yet.
+
+    Attributes:
+        record: What is delivered.
+        sequence: Its place in its queue's order.
+        accepted_at: A time, on the channel's clock, by which it was accepted.
+        attempts: Refusals of this record while the destination answered.
+        first_failed_at: When it first failed; None while it has not.
+    """
+
+    record: Record
+    sequence: int
+    accepted_at: float
+    attempts: int = 0
+    first_failed_at: float | None = None
+
+
+class BatchRule(msgspec.Struct, frozen=True):
+    """A batch is due at ``size`` records, ``bytes`` of bodies, or ``interval`` seconds."""
+
+    size: int
+    bytes: int
+    interval: float
+
+    def due(self, queue: Queue, now: float) -> float | None:
+        """Return when the queue's next batch is due (``now`` or earlier: at once), or None."""
+        waiting = len(queue.records)
+        if not waiting:
+            return None
+        if waiting >= self.size or queue.bytes >= self.bytes:
+            return now
+        return queue.accepted_by(queue.taken, now) + self.interval
+
+    def watch(self, queue: Queue) -> None:
+        """Have the queue call ``on_due`` when count or bytes make a batch due, or it has a first."""
+        if queue.records:
+            queue.wake_events = self.size
+            queue.wake_bytes = self.bytes
+        else:
+            queue.wake_events = 1
+            queue.wake_bytes = NEVER
+
+    def cut(self, queue: Queue, now: float) -> Iterator[Item]:
+        """Take the next batch out of the queue; at least one record, however large."""
+        filled = 0
+        for count in range(min(self.size, len(queue.records))):
+            filled += len(queue.records[0].body)
+            if filled > self.bytes and count:
+                return
+            sequence = queue.taken
+            accepted_at = queue.accepted_by(sequence, now)
+            yield Item(queue.pop(), sequence, accepted_at)
+
+
+class Worklist:
+    """What of one batch is still to be delivered, and the search for records that are refused.
+
+    A refused batch is halved from the front: while its front half is refused too, that half is
+    halved; what is accepted is done. The first bad record of n is alone after log2(n) + 1
+    deliveries, in order, and the rest is then tried as a whole again. Several bad records next
+    to each other halve what is tried after each, so a batch of nothing but bad ones costs a few
+    more deliveries than it has records.
+    """
+
+    def __init__(self, items: Iterable[Item]) -> None:
+        """Begin with the whole batch as the first portion."""
+        self._items = deque(items)
+        self._portion = len(self._items)
+        self._suspects = 0
+        self._streak = 0
+
+    def __len__(self) -> int:
+        """How many records are not settled."""
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[Item]:
+        """Iterate over the records that are not settled, oldest first."""
+        return iter(self._items)
+
+    def portion(self) -> list[Item]:
+        """Return what to deliver next: the same until it is `done` or `refused`."""
+        return [self._items[index] for index in range(min(self._portion, len(self._items)))]
+
+    def done(self) -> None:
+        """The portion is settled: delivered, or each failed record of it has its own fate."""
+        settled = min(self._portion, len(self._items))
+        for _ in range(settled):
+            self._items.popleft()
+        self._streak = 0
+        if self._suspects:
+            self._suspects -= settled
+            self._portion = max(1, self._suspects // 2)
+        else:
+            self._portion = len(self._items)
+
+    def refused(self) -> Item | None:
+        """The portion as such is refused: halve it, or return the one record it consists of."""
+        tried = min(self._portion, len(self._items))
+        if tried > 1:
+            self._suspects = tried
+            self._portion = tried // 2
+            return None
+        item = self._items.popleft()
+        self._streak += 1
+        self._suspects = 0
+        self._portion = max(1, len(self._items) >> (self._streak - 1))
+        return item
+
+    def discard(self, unwanted: Iterable[Item]) -> None:
+        """Take records out that have met another fate."""
+        sequences = {item.sequence for item in unwanted}
+        self._items = deque(item for item in self._items if item.sequence not in sequences)
+        self._suspects = 0
+        self._portion = len(self._items)
+
+
+class Parking:
+    """Records that wait for another attempt, with what follows them under the same key.
+
+    A key that is refused for a while does not hold up the others, and keeps its own order.
+    """
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._by_key: dict[str, list[Item]] = {}
+
+    def __len__(self) -> int:
+        """How many records wait here."""
+        return sum(map(len, self._by_key.values()))
+
+    def __iter__(self) -> Iterator[Item]:
+        """Iterate over the records that wait here, key by key."""
+        for items in self._by_key.values():
+            yield from items
+
+    def __contains__(self, key: str) -> bool:
+        """Whether records of that key wait here."""
+        return key in self._by_key
+
+    def park(self, key: str, item: Item) -> None:
+        """Keep the record until the next attempt, in its key's order."""
+        insort(self._by_key.setdefault(key, []), item, key=_sequence)
+
+    def leave(self, limit: int) -> list[Item]:
+        """Take out at most ``limit`` records, in the order in which they were accepted."""
+        leaving = sorted(self, key=_sequence)[:limit]
+        self.discard(leaving)
+        return leaving
+
+    def discard(self, unwanted: Iterable[Item]) -> None:
+        """Take records out that have met another fate."""
+        sequences = {item.sequence for item in unwanted}
+        for key, items in list(self._by_key.items()):
+            kept = [item for item in items if item.sequence not in sequences]
+            if kept:
+                self._by_key[key] = kept
+            else:
+                del self._by_key[key]
+
+
+def _sequence(item: Item) -> int:
+    return item.sequence

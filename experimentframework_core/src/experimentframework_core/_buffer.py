@@ -1,0 +1,182 @@
+"""The bounded memory buffer: how much may wait, and in which queue. No clock, no task, no I/O."""
+
+from __future__ import annotations
+
+import zlib
+from collections import deque
+from collections.abc import Callable
+from threading import Lock
+
+from experimentframework_core.envelope import Record
+
+RECORD_OVERHEAD = 400
+"""Bytes that a queued record costs beside its body (measured: 240 to 380)."""
+
+NEVER = 1 << 62
+
+
+def size_of(record: Record) -> int:
+    """Return what a record counts against ``buffer.maxBytes``."""
+    return len(record.body) + RECORD_OVERHEAD
+
+
+class Queue:
+    """The records that wait for one lane, oldest first; ``bytes`` counts their bodies.
+
+    A record's sequence number is its place in the order of appending, from 0: the head has
+    ``taken``, the next one appended gets ``appended``.
+    """
+
+    __slots__ = ("_marks", "bytes", "on_due", "records", "taken", "wake_bytes", "wake_events")
+
+    def __init__(self) -> None:
+        """Begin empty, waking nobody."""
+        self.records: deque[Record] = deque()
+        self.bytes = 0
+        self.taken = 0
+        self.wake_events = NEVER
+        self.wake_bytes = NEVER
+        self.on_due: Callable[[], None] = lambda: None
+        self._marks: deque[tuple[int, float]] = deque()
+
+    @property
+    def appended(self) -> int:
+        """How many records were ever appended."""
+        return self.taken + len(self.records)
+
+    def mark(self, now: float) -> None:
+        """Note that every record appended so far was accepted by ``now``."""
+        appended = self.appended
+        if appended > (self._marks[-1][0] if self._marks else self.taken):
+            self._marks.append((appended, now))
+
+    def accepted_by(self, sequence: int, now: float) -> float:
+        """Return a time by which the record was accepted: the first mark after it, else ``now``."""
+        for appended, time in self._marks:
+            if appended > sequence:
+                return time
+        return now
+
+    def rest(self) -> None:
+        """Wake nobody until somebody watches again."""
+        self.wake_events = self.wake_bytes = NEVER
+
+    def pop(self) -> Record:
+        """Take the oldest record out of the queue; it still counts in the buffer."""
+        record = self.records.popleft()
+        self.bytes -= len(record.body)
+        self.taken += 1
+        if self._marks and self._marks[0][0] <= self.taken:
+            self._marks.popleft()
+        return record
+
+
+class Buffer:
+    """Bounds, by events and by bytes, around the queues of a channel's lanes.
+
+    What is in flight still counts, so the bounds hold for everything that is held in memory.
+    Other threads reserve room under a lock of their own; the loop's thread takes no lock. Both
+    count first and look second, so the two together never pass a bound.
+    """
+
+    __slots__ = (
+        "_lock", "_route", "bytes", "events", "half_bytes", "half_events", "max_bytes",
+        "max_events", "queues", "reserved_bytes", "reserved_events",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        max_events: int,
+        max_bytes: int,
+        lanes: int = 1,
+        key: Callable[[Record], str] | None = None,
+    ) -> None:
+        """Bound the buffer; with more than one lane, ``key`` says which records stay together."""
+        self.max_events = max_events
+        self.max_bytes = max_bytes
+        self.half_events = max_events // 2
+        self.half_bytes = max_bytes // 2
+        self.queues = tuple(Queue() for _ in range(lanes))
+        self.events = self.bytes = self.reserved_events = self.reserved_bytes = 0
+        self._route = key if lanes > 1 else None
+        self._lock = Lock()
+
+    @property
+    def crowded(self) -> bool:
+        """Whether the buffer is more than half full."""
+        return self.events > self.half_events or self.bytes > self.half_bytes
+
+    def offer(self, record: Record) -> bool:
+        """Append the record and return True, or return False when there is no room."""
+        size = len(record.body) + RECORD_OVERHEAD
+        self.events = events = self.events + 1
+        self.bytes = total = self.bytes + size
+        if (
+            events + self.reserved_events > self.max_events
+            or total + self.reserved_bytes > self.max_bytes
+        ):
+            self.events -= 1
+            self.bytes -= size
+            return False
+        self._append(record)
+        return True
+
+    def _append(self, record: Record) -> None:
+        route = self._route
+        queue = self.queues[0 if route is None else self._lane(route(record))]
+        queue.records.append(record)
+        queue.bytes = waiting = queue.bytes + len(record.body)
+        if len(queue.records) >= queue.wake_events or waiting >= queue.wake_bytes:
+            queue.on_due()
+
+    def _lane(self, key: str) -> int:
+        return zlib.crc32(key.encode("utf-8", "surrogatepass")) % len(self.queues)
+
+    def reserve(self, record: Record) -> bool:
+        """From any thread: set room aside for the record and return True, or return False."""
+        size = size_of(record)
+        with self._lock:
+            self.reserved_events += 1
+            self.reserved_bytes += size
+            if (
+                self.events + self.reserved_events <= self.max_events
+                and self.bytes + self.reserved_bytes <= self.max_bytes
+            ):
+                return True
+            self.reserved_events -= 1
+            self.reserved_bytes -= size
+            return False
+
+    def cancel_reservation(self, record: Record) -> None:
+        """From any thread: give back what `reserve` set aside."""
+        with self._lock:
+            self.reserved_events -= 1
+            self.reserved_bytes -= size_of(record)
+
+    def append_reserved(self, record: Record) -> None:
+        """On the loop's thread: append a record for which room was reserved."""
+        size = size_of(record)
+        self.events += 1
+        self.bytes += size
+        self.cancel_reservation(record)
+        self._append(record)
+
+    def fits(self, record: Record) -> bool:
+        """Return whether the record could ever fit, were the buffer empty."""
+        return size_of(record) <= self.max_bytes and self.max_events > 0
+
+    def evict(self) -> Record | None:
+        """Drop and return the oldest record that is not in flight; None when there is none."""
+        waiting = [queue for queue in self.queues if queue.records]
+        if not waiting:
+            return None
+        oldest = min(waiting, key=lambda queue: queue.accepted_by(queue.taken, float("inf")))
+        record = oldest.pop()
+        self.release(record)
+        return record
+
+    def release(self, record: Record) -> None:
+        """Give the room of a settled record back."""
+        self.events -= 1
+        self.bytes -= len(record.body) + RECORD_OVERHEAD

@@ -1,0 +1,336 @@
+"""One backplane's bounded buffer, its lanes, and everything that can be asked of them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from experimentframework_core._batch import BatchRule
+from experimentframework_core._breaker import Breaker, BreakerState
+from experimentframework_core._buffer import Buffer
+from experimentframework_core._deadletters import PendingDeadLetters
+from experimentframework_core._lane import Lane, Opener
+from experimentframework_core._ledger import Ledger
+from experimentframework_core._log import Repeated, logger
+from experimentframework_core._retry import Backoff
+from experimentframework_core._schedule import Schedule
+from experimentframework_core._tasks import spawn
+from experimentframework_core.config import ChannelConfig
+from experimentframework_core.deadletter import DeadLetterStore
+from experimentframework_core.envelope import Record
+from experimentframework_core.errors import (
+    BufferFullError,
+    DataPlaneClosedError,
+    UnavailableError,
+)
+from experimentframework_core.plugin import OpenContext
+from experimentframework_core.status import (
+    ChannelStatistics,
+    FlushResult,
+    Health,
+    HealthStatus,
+)
+
+BUFFER_FULL = "buffer_full"
+SHUTDOWN = "shutdown"
+
+STOP_GRACE = 0.15
+"""Seconds that lanes have to end after the closing's deadline cancelled them."""
+
+
+class Channel:
+    """Takes records without blocking and has them delivered, batch by batch.
+
+    Attributes:
+        name: The backplane's name.
+        buffer: What waits; ``offer`` is its fast way in.
+        max_event_bytes: Most bytes of one event that it takes.
+    """
+
+    def __init__(
+        self,
+        config: ChannelConfig,
+        *,
+        opener: Opener,
+        key: Callable[[Record], str],
+        dead_letters: DeadLetterStore | None = None,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        """Hold the parts, on the running loop; `start` opens.
+
+        Args:
+            config: The settings.
+            opener: Opens one instance of the backplane.
+            key: What must stay in order.
+            dead_letters: Where refused events go; None drops them.
+            draw: Gives the random numbers, 0 to 1, for jitter.
+        """
+        self.name = config.name
+        self.buffer = Buffer(
+            max_events=config.buffer.max_events,
+            max_bytes=config.buffer.max_bytes,
+            lanes=config.concurrency,
+            key=key,
+        )
+        self.offer = self.buffer.offer
+        self.max_event_bytes = config.max_event_bytes
+        self._config = config
+        self._clock = asyncio.get_running_loop().time
+        self._ledger = Ledger(config.name, self.buffer)
+        self._warnings = Repeated()
+        self._dead_letters = dead_letters
+        self._letters = PendingDeadLetters(
+            config.name,
+            dead_letters,
+            ledger=self._ledger,
+            timeout=config.delivery_timeout_ms / 1000,
+            warnings=self._warnings,
+        )
+        self._breaker = Breaker(
+            threshold=config.breaker.failure_threshold,
+            open_for=config.breaker.open_ms / 1000,
+            max_open=config.breaker.max_open_ms / 1000,
+            random=draw,
+        )
+        self._lanes = [self._lane(index, opener, key, draw) for index in range(config.concurrency)]
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def _lane(
+        self,
+        index: int,
+        opener: Opener,
+        key: Callable[[Record], str],
+        draw: Callable[[], float],
+    ) -> Lane:
+        config, retry = self._config, self._config.retry
+        queue = self.buffer.queues[index]
+        schedule = Schedule(
+            queue,
+            rule=BatchRule(config.batch_size, config.batch_bytes, config.flush_interval_ms / 1000),
+            backoff=Backoff(
+                initial=retry.initial_delay_ms / 1000,
+                maximum=retry.max_delay_ms / 1000,
+                multiplier=retry.multiplier,
+                random=draw,
+            ),
+            breaker=self._breaker,
+            key=key,
+            max_attempts=retry.max_attempts,
+            max_age=None if retry.max_age_ms is None else retry.max_age_ms / 1000,
+        )
+        context = OpenContext(
+            name=config.name,
+            lane=index,
+            lanes=config.concurrency,
+            delivery_timeout=config.delivery_timeout_ms / 1000,
+        )
+        return Lane(
+            context,
+            opener=opener,
+            open_timeout=config.open_timeout_ms / 1000,
+            queue=queue,
+            schedule=schedule,
+            ledger=self._ledger,
+            letters=self._letters,
+            warnings=self._warnings,
+        )
+
+    def start(self) -> None:
+        """Start the lanes; they open their backplanes in the background."""
+        self._tasks = [spawn(lane.run(), name=lane.name) for lane in self._lanes]
+
+    def takes(self, event_type: str) -> bool:
+        """Return whether events of that type go here."""
+        return self._config.events is None or event_type in self._config.events
+
+    def put_nowait(self, record: Record) -> str | None:
+        """Apply the policy to a record that ``offer`` refused.
+
+        Returns:
+            None when the record is in the buffer now; else the reason why it was dropped.
+
+        Raises:
+            BufferFullError: The policy is ``block``.
+        """
+        policy = self._config.buffer.when_full
+        if policy == "block":
+            raise self._full("the policy is to block, which publish_nowait cannot do")
+        if policy == "dropOldest" and self.buffer.fits(record):
+            while (oldest := self.buffer.evict()) is not None:
+                self._ledger.evicted(oldest, BUFFER_FULL)
+                if self.buffer.offer(record):
+                    return None
+        self._ledger.refuse(record, BUFFER_FULL)
+        self._warnings.warning(
+            "experimentframework.buffer_full", backplane=self.name, when_full=policy
+        )
+        return BUFFER_FULL
+
+    async def put(self, record: Record) -> str | None:
+        """Apply the policy to a record that ``offer`` refused, waiting where that is the policy.
+
+        Returns:
+            None when the record is in the buffer now; else the reason why it was dropped.
+
+        Raises:
+            BufferFullError: No room came within ``blockTimeoutMs``.
+        """
+        if self._config.buffer.when_full != "block":
+            return self.put_nowait(record)
+        if not self.buffer.fits(record):
+            raise self._full(f"an event of {len(record.body)} bytes never fits")
+        timeout = self._config.buffer.block_timeout_ms / 1000
+        admitted = self._ledger.room_for(record)
+        try:
+            await asyncio.wait((admitted,), timeout=timeout)
+        finally:
+            admitted.cancel()
+        if admitted.cancelled():
+            raise self._full(f"no room came within {timeout:g} s")
+        return admitted.result()
+
+    def _full(self, why: str) -> BufferFullError:
+        limits = f"{self.buffer.max_events} events, {self.buffer.max_bytes} bytes"
+        message = f"the buffer of backplane {self.name!r} is full ({limits}): {why}"
+        return BufferFullError(message, backplane=self.name)
+
+    def refuse(self, record: Record) -> None:
+        """Count a record that others took and this channel could not."""
+        self._ledger.refuse(record, BUFFER_FULL)
+
+    def ack(self, event_id: str) -> asyncio.Future[None]:
+        """Return a future that ends when that event is delivered, or with its DeliveryError."""
+        return self._ledger.ack(event_id)
+
+    async def flush(self, timeout: float | None) -> FlushResult:
+        """Deliver what was accepted before the call; wait at most ``timeout`` seconds."""
+        delivered = self._ledger.delivered.total()
+        fences = [lane.fence() for lane in self._lanes]
+        _, pending = await asyncio.wait(fences, timeout=timeout)
+        for fence in pending:
+            fence.cancel()
+        return FlushResult(
+            delivered=self._ledger.delivered.total() - delivered,
+            remaining=self.buffer.events if pending else 0,
+            timed_out=bool(pending),
+        )
+
+    async def ping(self) -> None:
+        """Return if the destination answers on every lane; else raise DeliveryError."""
+        for lane in self._lanes:
+            await lane.ping()
+
+    async def close(self, timeout: float) -> FlushResult:
+        """Drain for at most ``timeout`` seconds, end the lanes, and count what is left as lost."""
+        delivered = self._ledger.delivered.total()
+        deadline = self._clock() + timeout
+        for lane in self._lanes:
+            lane.stop(deadline)
+        timed_out = False
+        try:
+            if self._tasks:
+                _, running = await asyncio.wait(self._tasks, timeout=timeout)
+                timed_out = bool(running)
+        finally:
+            await self._cancel()
+            closed = f"the plane closed while backplane {self.name!r} had no room"
+            self._ledger.turn_away(DataPlaneClosedError(closed))
+            remaining = self._write_off()
+        return FlushResult(self._ledger.delivered.total() - delivered, remaining, timed_out)
+
+    async def _cancel(self) -> None:
+        running = [task for task in self._tasks if not task.done()]
+        for task in running:
+            task.cancel()
+        if not running:
+            return
+        _, stuck = await asyncio.wait(running, timeout=STOP_GRACE)
+        for task in stuck:
+            logger.error("experimentframework.task_abandoned", task=task.get_name())
+
+    def _write_off(self) -> int:
+        left = [
+            item.record
+            for index, lane in enumerate(self._lanes)
+            for item in (*lane.leave(), *self._letters.leave(index))
+        ]
+        if left:
+            self._ledger.drop(left, SHUTDOWN)
+            logger.error("experimentframework.events_lost", backplane=self.name, count=len(left))
+        return len(left)
+
+    def statistics(self) -> ChannelStatistics:
+        """Return the fates of this channel's events so far."""
+        ledger, buffer = self._ledger, self.buffer
+        appended = sum(queue.appended for queue in buffer.queues)
+        return ChannelStatistics(
+            enqueued=appended + ledger.refused,
+            delivered=ledger.delivered.total(),
+            dead_lettered=ledger.dead_lettered.total(),
+            dropped=ledger.dropped_by_reason(),
+            expired=ledger.expired.total(),
+            buffered=buffer.events,
+            buffered_bytes=buffer.bytes,
+            oldest_age=self._oldest_age(),
+            retried=ledger.retried,
+            batches=ledger.batches,
+        )
+
+    def _oldest_age(self) -> float:
+        if not self.buffer.events:
+            return 0.0
+        now = self._clock()
+        times = [time for lane in self._lanes if (time := lane.oldest(now)) is not None]
+        return max(0.0, now - min(times, default=now))
+
+    def health(self) -> Health:
+        """Return how the channel fares, from what it has seen; nothing is sent."""
+        errors = [lane.error for lane in self._lanes if lane.error is not None]
+        status, description = self._judge(errors)
+        return Health(status, description, self._diagnostics(errors))
+
+    def _judge(self, errors: Sequence[BaseException]) -> tuple[HealthStatus, str]:
+        if self._letters.error is not None:
+            why = f"dead letters cannot be written: {self._letters.error}"
+            return HealthStatus.UNHEALTHY, why
+        unavailable = next((e for e in errors if isinstance(e, UnavailableError)), None)
+        if unavailable is not None:
+            return HealthStatus.UNHEALTHY, f"the destination refuses us: {unavailable}"
+        if self._breaker.state is not BreakerState.CLOSED:
+            return HealthStatus.UNHEALTHY, f"the destination is down: {_first(errors)}"
+        if errors:
+            return HealthStatus.DEGRADED, f"deliveries fail: {_first(errors)}"
+        if self._tasks and not all(lane.is_open for lane in self._lanes):
+            return HealthStatus.DEGRADED, "not open yet"
+        if self.buffer.crowded:
+            return HealthStatus.DEGRADED, "the buffer is more than half full"
+        return HealthStatus.HEALTHY, "delivers"
+
+    def _diagnostics(self, errors: Sequence[BaseException]) -> dict[str, Any]:
+        delivered_at = [lane.delivered_at for lane in self._lanes if lane.delivered_at is not None]
+        now = self._clock()
+        return {
+            "breaker": self._breaker.state.value,
+            "buffered": self.buffer.events,
+            "buffered_bytes": self.buffer.bytes,
+            "dead_letters": getattr(self._dead_letters, "location", None),
+            "last_error": _first(errors),
+            "seconds_since_delivery": now - max(delivered_at) if delivered_at else None,
+            "abandoned_calls": sum(lane.abandoned for lane in self._lanes),
+        }
+
+
+def _first(errors: Sequence[BaseException]) -> str | None:
+    return f"{type(errors[0]).__name__}: {errors[0]}" if errors else None
+
+
+async def close_all(channels: Iterable[Channel], timeout: float) -> list[FlushResult]:
+    """Close the channels side by side, all by the same deadline."""
+    return await asyncio.gather(*(channel.close(timeout) for channel in channels))
+
+
+async def flush_all(channels: Iterable[Channel], timeout: float | None) -> list[FlushResult]:
+    """Flush the channels side by side, all by the same deadline."""
+    return await asyncio.gather(*(channel.flush(timeout) for channel in channels))

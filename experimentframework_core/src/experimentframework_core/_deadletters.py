@@ -1,0 +1,117 @@
+"""Refused records on their way to the dead-letter store, or dropped if that is the policy."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from experimentframework_core._batch import Item
+from experimentframework_core._ledger import Ledger
+from experimentframework_core._log import Repeated, logger
+from experimentframework_core._schedule import Refusal
+from experimentframework_core._tasks import run_bounded
+from experimentframework_core.deadletter import DeadLetter, DeadLetterStore
+
+RETRY_AFTER = 1.0
+"""Seconds after which a dead-letter store that failed is tried again."""
+
+
+class PendingDeadLetters:
+    """Writes dead letters; one that cannot be written stays buffered until it can.
+
+    Attributes:
+        error: Why the store could not be written last time; None when all is well.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        store: DeadLetterStore | None,
+        *,
+        ledger: Ledger,
+        timeout: float,
+        warnings: Repeated,
+    ) -> None:
+        """Write for the backplane ``name`` to ``store``; None drops what is refused."""
+        self.error: Exception | None = None
+        self._name = name
+        self._store = store
+        self._ledger = ledger
+        self._timeout = timeout
+        self._warnings = warnings
+        self._pending: defaultdict[int, list[tuple[Item, DeadLetter]]] = defaultdict(list)
+        self._not_before = 0.0
+
+    def add(self, lane: int, refusals: Iterable[Refusal], now: float) -> None:
+        """Take over records that the backplane refuses for ever."""
+        for refusal in refusals:
+            if self._store is None:
+                self._ledger.drop([refusal.item.record], refusal.reason)
+            else:
+                letter = _letter(self._name, refusal, now)
+                self._pending[lane].append((refusal.item, letter))
+
+    def pending(self, lane: int) -> bool:
+        """Return whether dead letters of that lane are not written yet."""
+        return bool(self._pending.get(lane))
+
+    def sequences(self, lane: int) -> Iterator[int]:
+        """Yield the sequence numbers of what is not written yet."""
+        return (item.sequence for item, _ in self._pending.get(lane, ()))
+
+    def leave(self, lane: int) -> list[Item]:
+        """Return what could not be written when the lane has ended."""
+        return [item for item, _ in self._pending.pop(lane, ())]
+
+    async def write(self, lane: int, now: float) -> None:
+        """Write what is pending, unless the store failed a moment ago."""
+        if self._store is None or now < self._not_before or not self._pending.get(lane):
+            return
+        waiting = list(self._pending[lane])
+        try:
+            await run_bounded(
+                self._store.write([letter for _, letter in waiting]),
+                name=f"experimentframework.{self._name}.dead_letter",
+                timeout=self._timeout,
+            )
+        except Exception as error:  # noqa: BLE001 - kept, said, tried again
+            self.error = error
+            self._not_before = now + RETRY_AFTER
+            self._warnings.warning(
+                "experimentframework.dead_letter_failed", backplane=self._name, error=repr(error)
+            )
+            return
+        self.error = None
+        del self._pending[lane][: len(waiting)]
+        self._ledger.dead_letter([item.record for item, _ in waiting])
+        self._say([letter for _, letter in waiting])
+
+    def _say(self, letters: Sequence[DeadLetter]) -> None:
+        logger.warning(
+            "experimentframework.events_dead_lettered",
+            backplane=self._name,
+            count=len(letters),
+            reason=letters[-1].reason,
+            error=letters[-1].error,
+        )
+
+
+def _letter(backplane: str, refusal: Refusal, now: float) -> DeadLetter:
+    item = refusal.item
+    failed_for = 0.0 if item.first_failed_at is None else now - item.first_failed_at
+    last_at = datetime.now(UTC)
+    return DeadLetter(
+        event_id=item.record.event_id,
+        backplane=backplane,
+        event_type=item.record.event_type,
+        experiment=item.record.experiment,
+        body=item.record.body,
+        reason=refusal.reason,
+        error=str(refusal.error),
+        error_class=type(refusal.error).__qualname__,
+        traceback=refusal.details,
+        attempts=item.attempts,
+        first_at=last_at - timedelta(seconds=failed_for),
+        last_at=last_at,
+    )

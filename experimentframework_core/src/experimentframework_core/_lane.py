@@ -1,0 +1,281 @@
+"""One instance of a backplane and the task that keeps it supplied."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+
+from experimentframework_core._batch import Item
+from experimentframework_core._buffer import Queue
+from experimentframework_core._deadletters import PendingDeadLetters
+from experimentframework_core._ledger import Ledger
+from experimentframework_core._log import Repeated, logger
+from experimentframework_core._schedule import Deliver, Schedule, Settlement
+from experimentframework_core._tasks import (
+    DeadlineExceededError,
+    TaskAbandonedError,
+    run_bounded,
+)
+from experimentframework_core.errors import DeliveryError, TransientError
+from experimentframework_core.plugin import Backplane, OpenContext, Pingable
+
+LONGEST_SLEEP = 1.0
+"""Seconds after which a lane with waiting events looks again, to see them age."""
+
+CLOSE_TIMEOUT = 5.0
+"""Seconds that a backplane has to close while its plane goes on."""
+
+Opener = Callable[[OpenContext], AbstractAsyncContextManager[Backplane]]
+
+
+class Lane:
+    """Opens a backplane, delivers its queue batch by batch, and says how it fares.
+
+    Attributes:
+        error: What went wrong last and is not mended yet; None when all is well.
+        delivered_at: When a delivery last succeeded, on the loop's clock; None before.
+        abandoned: How many calls of the plugin ignored their cancellation.
+    """
+
+    def __init__(
+        self,
+        context: OpenContext,
+        *,
+        opener: Opener,
+        open_timeout: float,
+        queue: Queue,
+        schedule: Schedule,
+        ledger: Ledger,
+        letters: PendingDeadLetters,
+        warnings: Repeated,
+    ) -> None:
+        """Hold the parts; `run` is the lane's task."""
+        self.error: BaseException | None = None
+        self.delivered_at: float | None = None
+        self.abandoned = 0
+        self.close_by: float | None = None
+        self._context = context
+        self._opener = opener
+        self._open_timeout = open_timeout
+        self._queue = queue
+        self._schedule = schedule
+        self._ledger = ledger
+        self._letters = letters
+        self._warnings = warnings
+        self._manager: AbstractAsyncContextManager[Backplane] | None = None
+        self._backplane: Backplane | None = None
+        self._stopping = False
+        self._waker: asyncio.Future[None] | None = None
+        self._fences: list[tuple[int, asyncio.Future[None]]] = []
+        queue.on_due = self.wake
+
+    @property
+    def name(self) -> str:
+        """The name of the lane and of its task."""
+        return f"experimentframework.{self._context.name}.{self._context.lane}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the backplane is open."""
+        return self._backplane is not None
+
+    def wake(self) -> None:
+        """Have the lane look at its queue now."""
+        if self._waker is not None and not self._waker.done():
+            self._waker.set_result(None)
+
+    def stop(self, close_by: float) -> None:
+        """Have the lane deliver all that is queued and end, closing its backplane by then."""
+        self._stopping = True
+        self._schedule.hurry = True
+        self.close_by = close_by
+        self.wake()
+
+    def fence(self) -> asyncio.Future[None]:
+        """Return a future that ends when everything queued so far is settled."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._fences.append((self._queue.appended, future))
+        self._schedule.hurry = True
+        self.wake()
+        return future
+
+    def oldest(self, now: float) -> float | None:
+        """Return by when the oldest unsettled record was accepted; None when there is none."""
+        self._queue.mark(now)
+        return self._schedule.oldest(now)
+
+    def leave(self) -> list[Item]:
+        """Return what is unsettled when the lane has ended: no longer the lane's."""
+        now = asyncio.get_running_loop().time()
+        left = self._schedule.held
+        while self._queue.records:
+            left.append(Item(self._queue.pop(), self._queue.taken - 1, now))
+        return left
+
+    async def run(self) -> None:
+        """Work until `stop` and all is settled, or until cancelled."""
+        try:
+            while not self._finished():
+                try:
+                    await self._step()
+                except Exception as error:  # noqa: BLE001 - the loop's edge: go on, say so
+                    self._stumble(error)
+        finally:
+            await self._close()
+
+    def _finished(self) -> bool:
+        return self._stopping and self._schedule.idle and not self._letters.pending(self._context.lane)
+
+    def _stumble(self, error: Exception) -> None:
+        self.error = error
+        self._warnings.warning(
+            "experimentframework.lane_failed", backplane=self._context.name, error=repr(error)
+        )
+        now = asyncio.get_running_loop().time()
+        self._schedule.unreachable(TransientError(repr(error)), now)
+
+    async def _step(self) -> None:
+        now = asyncio.get_running_loop().time()
+        self._ledger.expire(item.record for item in self._schedule.expire(now))
+        await self._letters.write(self._context.lane, now)
+        self._release_fences()
+        if self._finished():
+            return
+        if self._backplane is None and self._schedule.may_open(now):
+            await self._open()
+        action = self._schedule.next(now)
+        if self._backplane is not None and isinstance(action, Deliver):
+            await self._deliver(self._backplane, action.items)
+        else:
+            await self._sleep(getattr(action, "until", None), now)
+
+    async def _sleep(self, until: float | None, now: float) -> None:
+        if self._queue.records or self._letters.pending(self._context.lane) or not self.is_open:
+            until = now + LONGEST_SLEEP if until is None else min(until, now + LONGEST_SLEEP)
+        loop = asyncio.get_running_loop()
+        self._waker = loop.create_future()
+        timer = None if until is None else loop.call_at(until, self.wake)
+        try:
+            await self._waker
+        finally:
+            self._waker = None
+            if timer is not None:
+                timer.cancel()
+
+    async def _open(self) -> None:
+        loop = asyncio.get_running_loop()
+        manager = self._opener(self._context)
+        try:
+            async with asyncio.timeout(self._open_timeout):
+                self._backplane = await manager.__aenter__()
+        except Exception as error:  # noqa: BLE001 - whatever a plugin raises: try again later
+            failure = _as_transient(error, f"opening took longer than {self._open_timeout:g} s")
+            self._unreachable(failure, loop.time(), "experimentframework.open_failed")
+        else:
+            self._manager = manager
+            self._schedule.opened()
+            self.error = None
+            logger.debug("experimentframework.backplane_opened", backplane=self._context.name)
+
+    def _unreachable(self, error: TransientError, now: float, event: str) -> None:
+        self.error = error
+        self._schedule.unreachable(error, now)
+        self._warnings.warning(event, backplane=self._context.name, error=_brief(error))
+
+    async def _deliver(self, backplane: Backplane, items: Sequence[Item]) -> None:
+        loop = asyncio.get_running_loop()
+        self._ledger.batches += 1
+        try:
+            await run_bounded(
+                backplane.deliver([item.record for item in items]),
+                name=f"{self.name}.deliver",
+                timeout=self._context.delivery_timeout,
+            )
+        except TaskAbandonedError:
+            self.abandoned += 1
+            message = "the plugin ignored its cancellation; it is opened anew"
+            self._settle(self._failed(TransientError(message), loop.time()))
+            await self._close()
+        except DeadlineExceededError as error:
+            message = f"delivery {error}"
+            self._settle(self._failed(TransientError(message), loop.time()))
+        except Exception as error:  # noqa: BLE001 - the schedule decides what it means
+            self._settle(self._failed(error, loop.time()))
+        else:
+            self.error = None
+            self._settle(self._schedule.succeeded())
+        if self.error is None:
+            self.delivered_at = loop.time()
+
+    def _failed(self, error: Exception, now: float) -> Settlement:
+        self.error = error
+        self._warnings.warning(
+            "experimentframework.delivery_failed",
+            backplane=self._context.name,
+            error=_brief(error),
+        )
+        settlement = self._schedule.failed(error, now)
+        if settlement.delivered and not settlement.retried:
+            self.error = None
+        return settlement
+
+    def _settle(self, settlement: Settlement) -> None:
+        self._ledger.retried += settlement.retried
+        self._ledger.deliver([item.record for item in settlement.delivered])
+        if settlement.refused:
+            now = asyncio.get_running_loop().time()
+            self._letters.add(self._context.lane, settlement.refused, now)
+        self._release_fences()
+
+    def _release_fences(self) -> None:
+        if not self._fences:
+            return
+        below = self._schedule.settled_below
+        below = min([below, *self._letters.sequences(self._context.lane)])
+        waiting = []
+        for sequence, future in self._fences:
+            if sequence > below:
+                waiting.append((sequence, future))
+            elif not future.done():
+                future.set_result(None)
+        self._fences = [fence for fence in waiting if not fence[1].done()]
+        self._schedule.hurry = self._stopping or bool(self._fences)
+
+    async def ping(self) -> None:
+        """Return if the destination answers; raise DeliveryError if it is known not to."""
+        if self._backplane is None:
+            raise _as_transient(self.error, "not open yet")
+        if isinstance(self._backplane, Pingable):
+            await self._backplane.ping()
+
+    async def _close(self) -> None:
+        manager, self._manager, self._backplane = self._manager, None, None
+        if manager is None:
+            return
+        now = asyncio.get_running_loop().time()
+        timeout = CLOSE_TIMEOUT if self.close_by is None else max(self.close_by - now, 0.05)
+        try:
+            async with asyncio.timeout(timeout):
+                await manager.__aexit__(None, None, None)
+        except Exception as error:  # noqa: BLE001 - it is closed as far as we are concerned
+            self._warnings.warning(
+                "experimentframework.close_failed",
+                backplane=self._context.name,
+                error=_brief(error),
+            )
+
+
+def _as_transient(error: BaseException | None, otherwise: str) -> TransientError:
+    if isinstance(error, TransientError):
+        return error
+    failure = TransientError(_brief(error) if error and str(error) else otherwise)
+    failure.__cause__ = error
+    return failure
+
+
+def _brief(error: BaseException) -> str:
+    kind = type(error).__name__
+    if isinstance(error, DeliveryError):
+        return str(error) or kind
+    return f"{kind}: {error}"

@@ -1,0 +1,149 @@
+"""Every event's fate: counted by type and reason, its room given back, its waiters told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from experimentframework_core._buffer import Buffer
+from experimentframework_core.envelope import Record
+from experimentframework_core.errors import DeliveryError
+
+
+class Ledger:
+    """The book of one channel.
+
+    Attributes:
+        delivered: Confirmed by the backplane, by event type.
+        dead_lettered: Written to the dead-letter store, by event type.
+        dropped: Lost by policy, by reason and event type.
+        expired: Older than ``maxAgeMs``, by event type.
+        refused: Never taken into the buffer; they are in ``dropped`` too.
+        retried: Records offered again.
+        batches: Deliveries attempted.
+    """
+
+    def __init__(self, name: str, buffer: Buffer) -> None:
+        """Begin with empty pages for the channel ``name``."""
+        self.delivered: Counter[str] = Counter()
+        self.dead_lettered: Counter[str] = Counter()
+        self.dropped: Counter[tuple[str, str]] = Counter()
+        self.expired: Counter[str] = Counter()
+        self.refused = 0
+        self.retried = 0
+        self.batches = 0
+        self._name = name
+        self._buffer = buffer
+        self._acks: dict[str, asyncio.Future[None]] = {}
+        self._waiting: deque[tuple[asyncio.Future[None], Record]] = deque()
+
+    @property
+    def settled(self) -> int:
+        """How many events that were in the buffer have met their fate."""
+        lost = sum(self.dropped.values()) - self.refused
+        return sum(map(Counter.total, (self.delivered, self.dead_lettered, self.expired))) + lost
+
+    def dropped_by_reason(self) -> dict[str, int]:
+        """Return how many were dropped for each reason."""
+        totals: Counter[str] = Counter()
+        for (reason, _), count in self.dropped.items():
+            totals[reason] += count
+        return dict(totals)
+
+    def ack(self, event_id: str) -> asyncio.Future[None]:
+        """Return a future that ends when the event is delivered, or with its DeliveryError."""
+        future = self._acks[event_id] = asyncio.get_running_loop().create_future()
+        future.add_done_callback(partial(self._forget, event_id))
+        return future
+
+    def _forget(self, event_id: str, future: asyncio.Future[None]) -> None:
+        self._acks.pop(event_id, None)
+        if not future.cancelled():
+            future.exception()
+
+    def refuse(self, record: Record, reason: str) -> None:
+        """Count an event that found no room."""
+        self.refused += 1
+        self.evicted(record, reason)
+
+    def evicted(self, record: Record, reason: str) -> None:
+        """Count an event that left the buffer for a newer one; its room is taken already."""
+        self.dropped[reason, record.event_type] += 1
+        if self._acks and (future := self._acks.get(record.event_id)):
+            self._tell(future, record, f"was dropped ({reason})")
+
+    def deliver(self, records: Iterable[Record]) -> None:
+        """The backplane has confirmed these."""
+        self._settle(records, lambda record: self._count(self.delivered, record), None)
+
+    def dead_letter(self, records: Iterable[Record]) -> None:
+        """The dead-letter store holds these."""
+        self._settle(
+            records, lambda record: self._count(self.dead_lettered, record), "was dead-lettered"
+        )
+
+    def expire(self, records: Iterable[Record]) -> None:
+        """These are older than ``maxAgeMs``."""
+        self._settle(records, lambda record: self._count(self.expired, record), "expired")
+
+    def drop(self, records: Iterable[Record], reason: str) -> None:
+        """These are lost by policy."""
+
+        def count(record: Record) -> None:
+            self.dropped[reason, record.event_type] += 1
+
+        self._settle(records, count, f"was dropped ({reason})")
+
+    @staticmethod
+    def _count(page: Counter[str], record: Record) -> None:
+        page[record.event_type] += 1
+
+    def _settle(
+        self,
+        records: Iterable[Record],
+        count: Callable[[Record], None],
+        failure: str | None,
+    ) -> None:
+        acks = self._acks
+        for record in records:
+            count(record)
+            self._buffer.release(record)
+            if acks and (future := acks.get(record.event_id)):
+                self._tell(future, record, failure)
+        self.admit()
+
+    def _tell(
+        self, future: asyncio.Future[None], record: Record, failure: str | None
+    ) -> None:
+        if future.done():
+            return
+        if failure is None:
+            future.set_result(None)
+            return
+        message = f"event {record.event_id} {failure} at backplane {self._name!r}"
+        future.set_exception(DeliveryError(message))
+
+    def room_for(self, record: Record) -> asyncio.Future[None]:
+        """Return a future that ends when the record is in the buffer; callers keep their order."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((future, record))
+        return future
+
+    def turn_away(self, error: Exception) -> None:
+        """Let nobody wait for room any longer."""
+        for future, _ in self._waiting:
+            if not future.done():
+                future.set_exception(error)
+        self._waiting.clear()
+
+    def admit(self) -> None:
+        """Let those in who wait for room, as far as there is some."""
+        while self._waiting:
+            future, record = self._waiting[0]
+            if not future.done():
+                if not self._buffer.offer(record):
+                    return
+                future.set_result(None)
+            self._waiting.popleft()

@@ -1,0 +1,52 @@
+"""Logging: constant event names with keys, through the stdlib logger ``experimentframework``."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+_WARNING_INTERVAL = 60.0
+
+
+def _to_stdlib(
+    _logger: logging.Logger, _method: str, event_dict: structlog.typing.EventDict
+) -> tuple[tuple[str], dict[str, Any]]:
+    """Say everything in the message, and hand the keys over for structured handlers as well."""
+    event = event_dict.pop("event")
+    exc_info = event_dict.pop("exc_info", None)
+    keys = " ".join(f"{key}={value!r}" for key, value in event_dict.items())
+    message = f"{event} {keys}".rstrip()
+    return (message,), {"extra": {"structured": event_dict}, "exc_info": exc_info}
+
+
+logger: structlog.stdlib.BoundLogger = structlog.wrap_logger(
+    logging.getLogger("experimentframework"),
+    processors=[structlog.stdlib.filter_by_level, _to_stdlib],
+    wrapper_class=structlog.stdlib.BoundLogger,
+    cache_logger_on_first_use=True,
+)
+
+
+class Repeated:
+    """Warnings that repeat at most once a minute each, with the number of those left out."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Measure the minute with ``clock``."""
+        self._clock = clock
+        self._last: dict[str, float] = {}
+        self._left_out: dict[str, int] = {}
+
+    def warning(self, event: str, **keys: Any) -> None:
+        """Log the warning, or count it when the same event was logged less than a minute ago."""
+        now = self._clock()
+        if now - self._last.get(event, -_WARNING_INTERVAL) < _WARNING_INTERVAL:
+            self._left_out[event] = self._left_out.get(event, 0) + 1
+            return
+        self._last[event] = now
+        if left_out := self._left_out.pop(event, 0):
+            keys["left_out"] = left_out
+        logger.warning(event, **keys)

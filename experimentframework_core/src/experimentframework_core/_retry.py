@@ -1,0 +1,43 @@
+"""When to try again: exponential backoff, capped first and then fully jittered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+
+class Backoff:
+    """The delays between the attempts of one lane.
+
+    The cap comes before the jitter: jitter applied to an uncapped delay would bring all clients
+    back in step once they reach the cap.
+    """
+
+    def __init__(
+        self,
+        *,
+        initial: float,
+        maximum: float,
+        multiplier: float,
+        random: Callable[[], float],
+    ) -> None:
+        """Begin at ``initial`` seconds; ``random`` gives numbers from 0 to 1."""
+        self._initial = initial
+        self._maximum = maximum
+        self._multiplier = multiplier
+        self._random = random
+        self._ceiling = initial
+
+    def reset(self) -> None:
+        """Begin anew: the destination has answered."""
+        self._ceiling = self._initial
+
+    def next(self, *, at_least: float | None = None) -> float:
+        """Return the seconds to wait before the next attempt, and lengthen the one after it."""
+        delay = min(self._ceiling, self._maximum) * self._random()
+        self._ceiling = min(self._ceiling * self._multiplier, self._maximum)
+        return max(delay, at_least or 0.0)
+
+    def longest(self, *, at_least: float | None = None) -> float:
+        """Return a delay between half the maximum and the maximum: somebody must mend it first."""
+        self._ceiling = self._maximum
+        return max(self._maximum * (1 + self._random()) / 2, at_least or 0.0)

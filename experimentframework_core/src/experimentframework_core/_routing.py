@@ -1,0 +1,125 @@
+"""Which channels take which events, and how these are encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from experimentframework_core import codec
+from experimentframework_core._channel import Channel
+from experimentframework_core._gate import Gate, Rules, seal_envelope
+from experimentframework_core.envelope import Envelope, Record
+from experimentframework_core.errors import InvalidEventError
+from experimentframework_core.events import event_type_of
+from experimentframework_core.status import Receipt
+
+TOGGLE = Receipt(None, "filtered", "toggle")
+UNROUTED = Receipt(None, "filtered", "unrouted")
+
+MOST_ENVELOPE_ROUTES = 1024
+"""Envelopes name their type themselves; so many names are remembered."""
+
+
+class Route(msgspec.Struct):
+    """What a plane does with one event type.
+
+    Attributes:
+        event_type: The type's name.
+        channels: The channels that take it.
+        seal: Gives the record of (event, event id, correlation id, metadata), or None when the
+            subject is not sampled.
+        filtered: The receipt of every such event, where none is wanted.
+        accepted: How many were offered to the channels on the loop's thread.
+    """
+
+    event_type: str
+    channels: tuple[Channel, ...]
+    seal: Callable[..., Record | None]
+    filtered: Receipt | None = None
+    accepted: int = 0
+
+
+class Router:
+    """Finds the route of an event, making it when the type is met first.
+
+    Attributes:
+        by_class: The routes of payload classes that were met.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        channels: Sequence[Channel],
+        *,
+        max_bytes: int,
+        traceparent: Callable[[], str | None] | None,
+    ) -> None:
+        """Route to ``channels`` under ``rules``; ``max_bytes`` bounds one encoded event."""
+        self.by_class: dict[type, Route] = {}
+        self._by_name: dict[str, Route] = {}
+        self._rules = rules
+        self._channels = channels
+        self._max_bytes = max_bytes
+        self._traceparent = traceparent
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """Every route that was used."""
+        return (*self.by_class.values(), *self._by_name.values())
+
+    def route_of(self, event: msgspec.Struct) -> Route:
+        """Return the route of a payload or an envelope.
+
+        Raises:
+            InvalidEventError: The payload's class is not registered as an event type.
+        """
+        if isinstance(event, Envelope):
+            return self._route_named(event.event_type)
+        kind = type(event)
+        route = self.by_class.get(kind)
+        if route is None:
+            registered = event_type_of(kind)
+            if registered is None:
+                raise codec.explain(event) or InvalidEventError("not a registered event type")
+            channels, max_bytes = self._takers(registered.name)
+            gate = Gate(
+                registered, self._rules, max_bytes=max_bytes, traceparent=self._traceparent
+            )
+            route = self._make(registered.name, channels, gate.seal)
+            self.by_class[kind] = route
+        return route
+
+    def _route_named(self, name: str) -> Route:
+        route = self._by_name.get(name)
+        if route is None:
+            channels, max_bytes = self._takers(name)
+
+            def seal(
+                envelope: Envelope,
+                _event_id: str,
+                correlation_id: str | None,
+                metadata: dict[str, Any] | None,
+            ) -> Record | None:
+                if correlation_id is not None or metadata is not None:
+                    message = "an Envelope carries its own correlation_id and metadata"
+                    raise InvalidEventError(message)
+                return seal_envelope(envelope, self._rules, max_bytes)
+
+            route = self._make(name, channels, seal)
+            if len(self._by_name) < MOST_ENVELOPE_ROUTES:
+                self._by_name[name] = route
+        return route
+
+    def _takers(self, name: str) -> tuple[tuple[Channel, ...], int]:
+        channels = tuple(channel for channel in self._channels if channel.takes(name))
+        return channels, min([self._max_bytes, *(c.max_event_bytes for c in channels)])
+
+    def _make(
+        self, name: str, channels: tuple[Channel, ...], seal: Callable[..., Record | None]
+    ) -> Route:
+        filtered = None if channels else UNROUTED
+        if name in self._rules.disabled:
+            filtered = TOGGLE
+        return Route(name, channels, seal, filtered)

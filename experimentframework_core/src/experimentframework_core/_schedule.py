@@ -1,0 +1,290 @@
+"""What a lane does next: deliver which records, or wait until when. No clock, no task, no I/O."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from experimentframework_core._batch import BatchRule, Item, Parking, Worklist
+from experimentframework_core._breaker import Breaker, BreakerState
+from experimentframework_core._buffer import Queue
+from experimentframework_core._retry import Backoff
+from experimentframework_core.envelope import Record
+from experimentframework_core.errors import (
+    PartialBatchError,
+    PermanentError,
+    TransientError,
+    UnavailableError,
+)
+
+TRIES_AFTER_PLUGIN_ERROR = 3
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A record that will not be delivered, and why.
+
+    Attributes:
+        item: The record.
+        reason: ``refused``, ``attempts`` (out of attempts) or ``plugin_error``.
+        error: What the backplane said last.
+        details: The traceback of a plugin's error; None otherwise.
+    """
+
+    item: Item
+    reason: str
+    error: BaseException
+    details: str | None = None
+
+
+class Settlement(msgspec.Struct):
+    """What became of records of one delivery; what is in neither list is tried again."""
+
+    delivered: list[Item] = []
+    refused: list[Refusal] = []
+    retried: int = 0
+
+
+class Deliver(msgspec.Struct, frozen=True):
+    """Deliver these now."""
+
+    items: list[Item]
+
+
+class Wait(msgspec.Struct, frozen=True):
+    """Nothing to do before ``until``, a time on the channel's clock; None: until woken."""
+
+    until: float | None = None
+
+
+class Schedule:
+    """One lane's rules: batching, retry, breaker, isolation of refused records, expiry.
+
+    Attributes:
+        hurry: Do not wait for a batch to fill: a flush or the closing is under way.
+    """
+
+    def __init__(
+        self,
+        queue: Queue,
+        *,
+        rule: BatchRule,
+        backoff: Backoff,
+        breaker: Breaker,
+        key: Callable[[Record], str],
+        max_attempts: int | None = None,
+        max_age: float | None = None,
+    ) -> None:
+        """Work on ``queue``; the breaker is shared with the channel's other lanes."""
+        self.hurry = False
+        self._queue = queue
+        self._rule = rule
+        self._backoff = backoff
+        self._breaker = breaker
+        self._key = key
+        self._max_attempts = max_attempts
+        self._max_age = max_age
+        self._work = Worklist(())
+        self._parking = Parking()
+        self._not_before = 0.0
+        self._parked_until = 0.0
+        self._tries = 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is queued, in work or waiting for another attempt."""
+        return not (self._queue.records or self._work or self._parking)
+
+    @property
+    def held(self) -> list[Item]:
+        """The records that left the queue and are not settled."""
+        return [*self._work, *self._parking]
+
+    @property
+    def settled_below(self) -> int:
+        """Every record with a lower sequence number is settled."""
+        return min((item.sequence for item in self.held), default=self._queue.taken)
+
+    def oldest(self, now: float) -> float | None:
+        """Return by when the oldest unsettled record was accepted; None when there is none."""
+        times = [item.accepted_at for item in self.held]
+        if self._queue.records:
+            times.append(self._queue.accepted_by(self._queue.taken, now))
+        return min(times, default=None)
+
+    def next(self, now: float) -> Deliver | Wait:
+        """Return what to do at ``now``. After a `Deliver`, call `succeeded` or `failed`."""
+        self._queue.mark(now)
+        self._queue.rest()
+        if now < self._not_before:
+            return Wait(self._not_before)
+        while not self._work:
+            due = self._due(now)
+            if due is None or due > now:
+                self._rule.watch(self._queue)
+                return Wait(due)
+            if not self._ready(now):
+                return Wait(self._breaker.retry_at)
+            self._work = Worklist(self._gather(now))
+        if not self._breaker.admits(now):
+            return Wait(self._breaker.retry_at)
+        return Deliver(self._work.portion())
+
+    def _ready(self, now: float) -> bool:
+        return self._breaker.state is BreakerState.CLOSED or now >= self._breaker.retry_at
+
+    def may_open(self, now: float) -> bool:
+        """Return whether the backplane may be opened now; if so call `opened` or `unreachable`."""
+        return now >= self._not_before and self._breaker.admits(now)
+
+    def opened(self) -> None:
+        """The backplane is open: the destination answers."""
+        self._breaker.succeeded()
+
+    def _due(self, now: float) -> float | None:
+        due = self._rule.due(self._queue, now)
+        if due is not None and self.hurry:
+            due = now
+        if self._parking:
+            due = min(self._parked_until, due) if due is not None else self._parked_until
+        return due
+
+    def _gather(self, now: float) -> list[Item]:
+        gathered = self._parking.leave(self._rule.size) if now >= self._parked_until else []
+        if len(gathered) == self._rule.size:
+            return gathered
+        for item in self._rule.cut(self._queue, now):
+            key = self._key(item.record) if self._parking else ""
+            if key in self._parking:
+                self._parking.park(key, item)
+            else:
+                gathered.append(item)
+        return gathered
+
+    def expire(self, now: float) -> list[Item]:
+        """Take out and return what is older than ``max_age`` seconds."""
+        if self._max_age is None:
+            return []
+        horizon = now - self._max_age
+        old = [item for item in self.held if item.accepted_at <= horizon]
+        if old:
+            self._work.discard(old)
+            self._parking.discard(old)
+        while self._queue.records:
+            sequence = self._queue.taken
+            accepted_at = self._queue.accepted_by(sequence, now)
+            if accepted_at > horizon:
+                break
+            old.append(Item(self._queue.pop(), sequence, accepted_at))
+        return old
+
+    def succeeded(self) -> Settlement:
+        """The last portion is delivered."""
+        items = self._work.portion()
+        self._answered()
+        self._work.done()
+        return Settlement(delivered=items)
+
+    def failed(self, error: BaseException, now: float) -> Settlement:
+        """The last portion ended with ``error``; `next` says when it is tried again."""
+        items = self._work.portion()
+        for item in items:
+            item.first_failed_at = now if item.first_failed_at is None else item.first_failed_at
+        if isinstance(error, PartialBatchError) and _is_sound(error, len(items)):
+            return self._partly_failed(items, error, now)
+        if isinstance(error, TransientError):
+            self.unreachable(error, now)
+            return Settlement(retried=len(items))
+        if isinstance(error, PermanentError):
+            return self._refused(error, "refused", None)
+        return self._broken(items, error, now)
+
+    def unreachable(self, error: TransientError, now: float) -> None:
+        """The destination did not answer, or refuses us: leave it alone for a while."""
+        self._breaker.failed(now)
+        wait = self._backoff.longest if isinstance(error, UnavailableError) else self._backoff.next
+        self._not_before = now + wait(at_least=error.retry_after)
+
+    def _answered(self) -> None:
+        self._breaker.succeeded()
+        self._backoff.reset()
+        self._tries = 0
+
+    def _partly_failed(
+        self, items: list[Item], error: PartialBatchError, now: float
+    ) -> Settlement:
+        self._answered()
+        settlement = Settlement()
+        delay = self._backoff.next(at_least=_longest_wait(error))
+        for index, item in enumerate(items):
+            failure = error.failures.get(index)
+            if failure is None:
+                settlement.delivered.append(item)
+            elif isinstance(failure, PermanentError):
+                item.attempts += 1
+                settlement.refused.append(Refusal(item, "refused", failure))
+            else:
+                self._postpone(item, failure, settlement)
+        self._parked_until = now + delay
+        if not settlement.delivered and not settlement.refused:
+            self._not_before = self._parked_until
+        self._work.done()
+        self._follow_parked()
+        return settlement
+
+    def _postpone(self, item: Item, failure: TransientError, settlement: Settlement) -> None:
+        item.attempts += 1
+        if self._max_attempts is not None and item.attempts >= self._max_attempts:
+            settlement.refused.append(Refusal(item, "attempts", failure))
+            return
+        settlement.retried += 1
+        self._parking.park(self._key(item.record), item)
+
+    def _follow_parked(self) -> None:
+        """Keep what is still in work behind the parked records of the same key."""
+        followers = [item for item in self._work if self._key(item.record) in self._parking]
+        if followers:
+            self._work.discard(followers)
+            for item in followers:
+                self._parking.park(self._key(item.record), item)
+
+    def _refused(self, error: BaseException, reason: str, details: str | None) -> Settlement:
+        self._answered()
+        item = self._work.refused()
+        if item is None:
+            return Settlement(retried=len(self._work.portion()))
+        item.attempts += 1
+        return Settlement(refused=[Refusal(item, reason, error, details)])
+
+    def _broken(self, items: Sequence[Item], error: BaseException, now: float) -> Settlement:
+        self._tries += 1
+        if self._tries < TRIES_AFTER_PLUGIN_ERROR:
+            self._not_before = now + self._backoff.next()
+            return Settlement(retried=len(items))
+        details = "".join(traceback.format_exception(error))
+        if len(items) > 1:
+            # Halving goes on at once; only a single record gets all tries again.
+            settlement = self._refused(error, "plugin_error", details)
+            self._tries = TRIES_AFTER_PLUGIN_ERROR - 1 if len(self._work.portion()) > 1 else 0
+            return settlement
+        return self._refused(error, "plugin_error", details)
+
+
+def _is_sound(error: PartialBatchError, size: int) -> bool:
+    """Whether the error names at least one index of the batch, each with a fitting reason."""
+    return bool(error.failures) and all(
+        isinstance(index, int)
+        and 0 <= index < size
+        and isinstance(failure, TransientError | PermanentError)
+        for index, failure in error.failures.items()
+    )
+
+
+def _longest_wait(error: PartialBatchError) -> float | None:
+    waits = [
+        failure.retry_after
+        for failure in error.failures.values()
+        if isinstance(failure, TransientError) and failure.retry_after is not None
+    ]
+    return max(waits, default=None)

@@ -1,0 +1,150 @@
+"""The one place where tasks are made: each has a name, an end, and a deadline where it needs one."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from collections.abc import Coroutine
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+GRACE = 1.0
+"""Seconds that a task has to end after its deadline cancelled it."""
+
+LAST_GRACE = 0.1
+"""Seconds that it has when whoever waits for it is cancelled as well."""
+
+
+class DeadlineExceededError(Exception):
+    """The task was cancelled at its deadline and has ended, or it cancelled itself."""
+
+
+class TaskAbandonedError(Exception):
+    """The task was cancelled and did not end; what it holds must not be used again."""
+
+
+def spawn(coroutine: Coroutine[Any, Any, T], *, name: str) -> asyncio.Task[T]:
+    """Start the coroutine as a task of that name."""
+    return asyncio.get_running_loop().create_task(coroutine, name=name)
+
+
+def submit(
+    coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop
+) -> concurrent.futures.Future[T]:
+    """From another thread: run the coroutine on ``loop`` and return a future to wait for."""
+    return asyncio.run_coroutine_threadsafe(coroutine, loop)
+
+
+async def run_bounded(
+    coroutine: Coroutine[Any, Any, T],
+    *,
+    name: str,
+    timeout: float,
+    grace: float = GRACE,
+) -> T:
+    """Run the coroutine in a task of its own and return its result.
+
+    Args:
+        coroutine: What to run.
+        name: The task's name.
+        timeout: Seconds after which it is cancelled.
+        grace: Seconds that it then has to end.
+
+    Raises:
+        DeadlineExceededError: It was cancelled and has ended.
+        TaskAbandonedError: It was cancelled and goes on.
+    """
+    task = spawn(coroutine, name=name)
+    try:
+        await asyncio.wait((task,), timeout=timeout)
+    except asyncio.CancelledError:
+        task.cancel()
+        await asyncio.wait((task,), timeout=LAST_GRACE)
+        raise
+    if not task.done():
+        task.cancel()
+        await asyncio.wait((task,), timeout=grace)
+        if not task.done():
+            task.add_done_callback(_forget)
+            raise TaskAbandonedError(name)
+        if task.cancelled():
+            message = f"took longer than {timeout:g} s and was cancelled"
+            raise DeadlineExceededError(message)
+    if task.cancelled():
+        message = "cancelled itself"
+        raise DeadlineExceededError(message)
+    return task.result()
+
+
+def _forget(task: asyncio.Task[Any]) -> None:
+    """Take a late exception, so that asyncio does not report it as never retrieved."""
+    if not task.cancelled():
+        task.exception()
+
+
+class Held(Generic[T]):
+    """An async context manager that is entered and left in one task of its own.
+
+    Cancel scopes and task groups inside it thereby see one task, whichever tasks use the value.
+    """
+
+    def __init__(self, manager: AbstractAsyncContextManager[T], *, name: str) -> None:
+        """Hold the manager; `enter` opens it."""
+        self._manager = manager
+        self._name = f"experimentframework.{name}"
+        self._task: asyncio.Task[None] | None = None
+        self._entered: asyncio.Future[T] | None = None
+        self._leave = asyncio.Event()
+
+    @property
+    def value(self) -> T:
+        """What the manager gave; only after `enter`."""
+        if self._entered is None:
+            message = f"{self._name} is not open"
+            raise RuntimeError(message)
+        return self._entered.result()
+
+    async def enter(self, *, timeout: float) -> None:
+        """Enter the manager, in at most ``timeout`` seconds.
+
+        Raises:
+            TimeoutError: It took longer.
+            Exception: Whatever entering raised.
+        """
+        self._entered = asyncio.get_running_loop().create_future()
+        self._task = spawn(self._hold(self._entered), name=self._name)
+        try:
+            await asyncio.wait((self._entered,), timeout=timeout)
+        except asyncio.CancelledError:
+            self.abandon()
+            raise
+        if not self._entered.done():
+            self.abandon()
+            message = f"opening took longer than {timeout:g} s"
+            raise TimeoutError(message)
+        self._entered.result()
+
+    async def _hold(self, entered: asyncio.Future[T]) -> None:
+        try:
+            async with self._manager as value:
+                if not entered.done():
+                    entered.set_result(value)
+                await self._leave.wait()
+        except Exception as error:
+            if entered.done():
+                raise
+            entered.set_exception(error)
+
+    async def leave(self) -> None:
+        """Leave the manager, and raise what leaving raised."""
+        if self._task is not None:
+            self._leave.set()
+            await self._task
+
+    def abandon(self) -> None:
+        """Cancel the holding task without waiting for it."""
+        if self._task is not None:
+            self._task.add_done_callback(_forget)
+            self._task.cancel()

@@ -1,0 +1,31 @@
+"""The W3C trace context of the caller, where OpenTelemetry is in use."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+
+def traceparent_source() -> Callable[[], str | None] | None:
+    """Return a function that gives the current span's ``traceparent``, or None.
+
+    None when the application has not imported OpenTelemetry: then there is no span to ask for,
+    and nobody pays for the question.
+    """
+    if "opentelemetry.trace" not in sys.modules:
+        return None
+    from opentelemetry import trace
+
+    current_span = trace.get_current_span
+    invalid = trace.INVALID_SPAN
+
+    def traceparent() -> str | None:
+        span = current_span()
+        if span is invalid:
+            return None
+        context = span.get_span_context()
+        if not context.is_valid:
+            return None
+        return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+
+    return traceparent

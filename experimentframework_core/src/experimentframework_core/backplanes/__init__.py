@@ -1,0 +1,1 @@
+"""The backplanes that come with the core."""

@@ -1,0 +1,175 @@
+"""Reads events back from an event database, while others may write it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from experimentframework_core._sqlite import Database, microseconds
+from experimentframework_core.backplanes._sqlite_schema import schema
+from experimentframework_core.codec import decode
+from experimentframework_core.envelope import Envelope
+from experimentframework_core.errors import (
+    InvalidEventError,
+    ReplayError,
+    TransientError,
+    UnavailableError,
+)
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+
+    from experimentframework_core.plugin import Selection
+
+poll_interval = 0.2
+_range = 5000
+_slice_rows = 500
+_slice_bytes = 1024 * 1024
+_tries = 15
+_pause = 0.05
+_row_number = re.compile(r"[0-9]{1,18}")
+
+
+class SqliteReader(AsyncIterator[Envelope]):
+    """The selected events in the order in which they were stored.
+
+    Memory is bounded: a slice of rows is read at a time, and no lock is held between slices, so
+    whoever writes the file is never kept waiting for long.
+
+    Attributes:
+        checkpoint: Where the reading stands: behind the event that was given last. A selection
+            with it goes on there. None at the start.
+    """
+
+    def __init__(self, path: Path | str, selection: Selection) -> None:
+        """Store what to read; the file is opened with the first event.
+
+        Raises:
+            ReplayError: The selection's checkpoint is not one of this reader's.
+        """
+        self.checkpoint = selection.checkpoint
+        self._query = _query(selection)
+        self._follow = selection.follow
+        self._database = Database(path, prepare=self._prepare, create=False)
+        self._position = _position(selection.checkpoint)
+        self._envelopes = self._read()
+
+    async def __anext__(self) -> Envelope:
+        return await anext(self._envelopes)
+
+    async def aclose(self) -> None:
+        """Close the file; needed only where the reading is left before its end."""
+        await self._envelopes.aclose()
+
+    async def _read(self) -> AsyncGenerator[Envelope, None]:
+        async with self._database:
+            while True:
+                part = await self._next_slice()
+                for position, body in part.rows:
+                    self.checkpoint = str(position)
+                    yield self._decoded(position, body)
+                self._position = part.end
+                self.checkpoint = str(part.end)
+                if part.is_last:
+                    if not self._follow:
+                        return
+                    await asyncio.sleep(poll_interval)
+
+    async def _next_slice(self) -> _Slice:
+        work = partial(_read_slice, self._query, self._position)
+        for _ in range(_tries - 1):
+            try:
+                return await self._database.run(work, doing="read events from")
+            except UnavailableError:
+                raise
+            except TransientError:
+                await asyncio.sleep(_pause)
+        return await self._database.run(work, doing="read events from")
+
+    def _decoded(self, position: int, body: str) -> Envelope:
+        try:
+            return decode(body)
+        except InvalidEventError as error:
+            raise ReplayError(
+                f"cannot read row {position} of {self._database.path}: {error}; remove the row,"
+                f" or read on behind it with the checkpoint {str(position)!r}"
+            ) from error
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        # Not opened with mode=ro: after a crash the first to open the file must roll back.
+        connection.execute("PRAGMA query_only=ON")
+        schema.check(connection, self._database.path)
+
+
+class _Slice(NamedTuple):
+    """Some rows, and the position up to which the table is read with them."""
+
+    rows: list[tuple[int, str]]
+    end: int
+    is_last: bool
+
+
+class _Query(NamedTuple):
+    sql: str
+    parameters: tuple[str | int, ...]
+
+
+def _query(selection: Selection) -> _Query:
+    criteria: list[tuple[str, str | int]] = []
+    for column, values in (
+        ("type", selection.types),
+        ("experiment", selection.experiments),
+        ("subject", selection.subjects),
+    ):
+        if values:
+            # A list as one parameter: no limit on its length.
+            criteria.append((f"{column} IN (SELECT value FROM json_each(?))", json.dumps(values)))  # noqa: S608 - constants
+    if selection.correlation_id is not None:
+        criteria.append(("correlation_id = ?", selection.correlation_id))
+    if selection.since is not None:
+        criteria.append(("occurred_at >= ?", microseconds(selection.since)))
+    if selection.until is not None:
+        criteria.append(("occurred_at < ?", microseconds(selection.until)))
+    conditions = "".join(f" AND +{condition}" for condition, _ in criteria)
+    return _Query(
+        "SELECT position, body FROM events WHERE position BETWEEN ? AND ?"  # noqa: S608 - constants
+        f"{conditions} ORDER BY position",
+        tuple(parameter for _, parameter in criteria),
+    )
+
+
+def _read_slice(query: _Query, position: int, connection: sqlite3.Connection) -> _Slice:
+    # Positions grow in the order of commits: up to the last one seen here nothing can come later.
+    first, last = connection.execute(
+        "SELECT min(position), (SELECT max(position) FROM events) FROM events WHERE position > ?",
+        (position,),
+    ).fetchone()
+    if first is None:
+        return _Slice([], position, is_last=True)
+    end = min(first + _range - 1, last)
+    rows: list[tuple[int, str]] = []
+    size = 0
+    cursor = connection.execute(query.sql, (first, end, *query.parameters))
+    for row in cursor:
+        rows.append(row)
+        size += len(row[1])
+        if len(rows) == _slice_rows or size >= _slice_bytes:
+            cursor.close()
+            return _Slice(rows, row[0], is_last=False)
+    return _Slice(rows, end, is_last=False)
+
+
+def _position(checkpoint: str | None) -> int:
+    if checkpoint is None:
+        return 0
+    if not _row_number.fullmatch(checkpoint):
+        raise ReplayError(
+            f"cannot read on from the checkpoint {checkpoint!r}: checkpoints of an event database"
+            " are row numbers as text"
+        )
+    return int(checkpoint)

@@ -1,0 +1,117 @@
+"""Where a plane's events go: one backplane, or several side by side, each with its own channel."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import msgspec
+
+from experimentframework_core.backplanes.failover import Member, open_failover
+from experimentframework_core.config import (
+    BackplaneOptions,
+    ChannelConfig,
+    DataPlaneOptions,
+    effective,
+)
+from experimentframework_core.config._effective import resolved_options
+from experimentframework_core.envelope import Record
+from experimentframework_core.plugin import Backplane, BackplanePlugin, OpenContext
+
+FindPlugin = Callable[[str], BackplanePlugin[Any]]
+
+
+class Destination(msgspec.Struct, frozen=True, kw_only=True):
+    """One channel to be: its settings, how its backplane opens, what must stay in order.
+
+    Attributes:
+        config: The channel's settings.
+        opener: Opens one instance of the backplane.
+        key: What must stay in order.
+    """
+
+    config: ChannelConfig
+    opener: Callable[[OpenContext], AbstractAsyncContextManager[Backplane]]
+    key: Callable[[Record], str]
+
+
+def default_key(record: Record) -> str:
+    """Return what must stay in order unless a plugin says otherwise."""
+    return record.experiment or record.event_id
+
+
+def destinations(options: DataPlaneOptions, find_plugin: FindPlugin) -> list[Destination]:
+    """Return the destinations of a checked configuration, a composite's in its order."""
+    node = options.backplane
+    if node is None:
+        return []
+    nodes = node.backplanes or () if node.type == "composite" else (node,)
+    return [_destination(options, each, find_plugin) for each in nodes]
+
+
+def _destination(
+    options: DataPlaneOptions, node: BackplaneOptions, find_plugin: FindPlugin
+) -> Destination:
+    if node.type == "failover":
+        return _failover(options, node, find_plugin)
+    plugin = find_plugin(node.type)
+    member = _member(node, plugin)
+    return Destination(
+        config=effective(options, node, plugin),
+        opener=member.opener,
+        key=_key_of(plugin, resolved_options(node, plugin)),
+    )
+
+
+def _failover(
+    options: DataPlaneOptions, node: BackplaneOptions, find_plugin: FindPlugin
+) -> Destination:
+    config = effective(options, node)
+    members = [_member(each, find_plugin(each.type)) for each in node.backplanes or ()]
+    breaker = config.breaker
+
+    def open_members(context: OpenContext) -> AbstractAsyncContextManager[Backplane]:
+        return open_failover(
+            members,
+            context,
+            open_timeout=config.open_timeout_ms / 1000,
+            retry_after=breaker.open_ms / 1000,
+            longest=breaker.max_open_ms / 1000,
+        )
+
+    first = (node.backplanes or ())[0]
+    plugin = find_plugin(first.type)
+    return Destination(
+        config=config,
+        opener=open_members,
+        key=_key_of(plugin, resolved_options(first, plugin)),
+    )
+
+
+def _member(node: BackplaneOptions, plugin: BackplanePlugin[Any]) -> Member:
+    options = resolved_options(node, plugin)
+    return Member(name=node.name or node.type, opener=lambda context: plugin.open(options, context))
+
+
+def _key_of(plugin: BackplanePlugin[Any], options: Any) -> Callable[[Record], str]:
+    named = plugin.ordering_key
+    if named is None:
+        return default_key
+
+    def key(record: Record) -> str:
+        value = named(record, options)
+        return default_key(record) if value is None else value
+
+    return key
+
+
+def given(options: DataPlaneOptions, backplane: Backplane) -> Destination:
+    """Return the destination for a backplane object that the application made and will close."""
+
+    @asynccontextmanager
+    async def opener(_context: OpenContext) -> AsyncIterator[Backplane]:
+        yield backplane
+
+    node = options.backplane or BackplaneOptions(type=type(backplane).__name__)
+    return Destination(config=effective(options, node), opener=opener, key=default_key)

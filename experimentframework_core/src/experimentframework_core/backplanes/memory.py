@@ -1,0 +1,177 @@
+"""Keeps the newest events in memory, for tests and for trying things out."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from itertools import count
+from typing import Annotated
+
+import msgspec
+
+from experimentframework_core.codec import decode
+from experimentframework_core.envelope import Envelope, Record
+from experimentframework_core.errors import ReplayError
+from experimentframework_core.plugin import (
+    BackplanePlugin,
+    ChannelSettings,
+    Features,
+    OpenContext,
+    Selection,
+)
+
+poll_interval = 0.05
+
+
+class InMemoryOptions(ChannelSettings, frozen=True, kw_only=True, rename="camel"):
+    """Options of the type ``inMemory``.
+
+    Attributes:
+        max_events: How many events are kept; the oldest go first.
+        store: The store's name. Backplanes of one process with the same name share one store.
+    """
+
+    max_events: Annotated[int, msgspec.Meta(ge=1)] = 10_000
+    store: Annotated[str, msgspec.Meta(min_length=1)] = "default"
+
+
+class InMemoryBackplane:
+    """Keeps the newest events, each once. May be used from several threads.
+
+    Give one to ``DataPlane(backplane=…)``, or get that of a configuration with `named`.
+    """
+
+    def __init__(self, max_events: int = 10_000) -> None:
+        """Keep at most ``max_events``."""
+        self.max_events = max_events
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, tuple[int, Record]] = OrderedDict()
+        self._positions = count(1)
+
+    @staticmethod
+    def named(store: str = "default") -> InMemoryBackplane:
+        """Return this process's store of that name; it stays when planes are closed."""
+        with _stores_lock:
+            return _stores.setdefault(store, InMemoryBackplane())
+
+    @property
+    def records(self) -> list[Record]:
+        """What is kept, oldest first."""
+        return [record for _, record in self.after(0)]
+
+    def envelopes(self) -> list[Envelope]:
+        """Return what is kept, decoded, oldest first."""
+        return [decode(record.body) for record in self.records]
+
+    def after(self, position: int) -> list[tuple[int, Record]]:
+        """Return what was stored behind ``position``, each with its own position."""
+        with self._lock:
+            return [kept for kept in self._kept.values() if kept[0] > position]
+
+    def clear(self) -> None:
+        """Forget everything that is kept."""
+        with self._lock:
+            self._kept.clear()
+
+    async def deliver(self, batch: Sequence[Record]) -> None:
+        """Keep ``batch``; what is kept already stays as it is."""
+        with self._lock:
+            for record in batch:
+                event_id = record.event_id
+                if event_id not in self._kept:
+                    self._kept[event_id] = (next(self._positions), record)
+            while len(self._kept) > self.max_events:
+                self._kept.popitem(last=False)
+
+    async def ping(self) -> None:
+        """Return: memory is always there."""
+
+
+_stores: dict[str, InMemoryBackplane] = {}
+_stores_lock = threading.Lock()
+
+
+class InMemoryReader(AsyncIterator[Envelope]):
+    """The selected events of a store, oldest first.
+
+    Attributes:
+        checkpoint: Where the reading stands, for a later ``Selection.checkpoint``.
+    """
+
+    def __init__(self, store: InMemoryBackplane, selection: Selection) -> None:
+        """Store what to read.
+
+        Raises:
+            ReplayError: The selection's checkpoint is not one of this reader's.
+        """
+        self.checkpoint = selection.checkpoint
+        self._store = store
+        self._selection = selection
+        self._position = _position(selection.checkpoint)
+        self._envelopes = self._read()
+
+    async def __anext__(self) -> Envelope:
+        return await anext(self._envelopes)
+
+    async def aclose(self) -> None:
+        """End the reading."""
+        await self._envelopes.aclose()
+
+    async def _read(self) -> AsyncGenerator[Envelope, None]:
+        while True:
+            for position, record in self._store.after(self._position):
+                self._position = position
+                self.checkpoint = str(position)
+                if _matches(record, self._selection):
+                    yield decode(record.body)
+            if not self._selection.follow:
+                return
+            await asyncio.sleep(poll_interval)
+
+
+def _position(checkpoint: str | None) -> int:
+    try:
+        return 0 if checkpoint is None else int(checkpoint)
+    except ValueError:
+        raise ReplayError(
+            f"cannot read on from the checkpoint {checkpoint!r}: checkpoints of a store in memory"
+            " are numbers as text"
+        ) from None
+
+
+def _matches(record: Record, selection: Selection) -> bool:
+    return (
+        (not selection.types or record.event_type in selection.types)
+        and (not selection.experiments or record.experiment in selection.experiments)
+        and (not selection.subjects or record.subject in selection.subjects)
+        and selection.correlation_id in {None, record.correlation_id}
+        and (selection.since is None or record.timestamp >= selection.since)
+        and (selection.until is None or record.timestamp < selection.until)
+    )
+
+
+@asynccontextmanager
+async def open_in_memory(
+    options: InMemoryOptions, _context: OpenContext
+) -> AsyncIterator[InMemoryBackplane]:
+    """Open the store of that name; the last to open it decides how much it keeps."""
+    store = InMemoryBackplane.named(options.store)
+    store.max_events = options.max_events
+    yield store
+
+
+def read_in_memory(options: InMemoryOptions, selection: Selection) -> InMemoryReader:
+    """Read the events that this process's store of that name keeps."""
+    return InMemoryReader(InMemoryBackplane.named(options.store), selection)
+
+
+plugin = BackplanePlugin(
+    type="inMemory",
+    options=InMemoryOptions,
+    open=open_in_memory,
+    read=read_in_memory,
+    features=Features(ordered=True, deduplicates=True, readable=True),
+)

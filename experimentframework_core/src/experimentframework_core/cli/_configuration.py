@@ -1,0 +1,78 @@
+"""What the commands need of a configuration file: its options, its destinations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from experimentframework_core.config import load_file
+from experimentframework_core.plugins import find_plugin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from experimentframework_core.config import BackplaneOptions, BufferOptions, DataPlaneOptions
+    from experimentframework_core.plugin import BackplanePlugin
+
+_NEVER_GIVE_UP_MS = 1_000_000_000
+
+
+def load(path: Path) -> DataPlaneOptions:
+    """Return the options in ``path``.
+
+    Raises:
+        ConfigurationError: With every problem of the file, or that it cannot be read.
+    """
+    return load_file(path, find_plugin)
+
+
+def destinations(node: BackplaneOptions | None) -> Iterator[BackplaneOptions]:
+    """Yield ``node``, or what its composites and failovers are made of."""
+    if node is None:
+        return
+    if node.backplanes is None:
+        yield node
+    for member in node.backplanes or ():
+        yield from destinations(member)
+
+
+def channels(
+    options: DataPlaneOptions,
+) -> Iterator[tuple[BackplaneOptions, BackplanePlugin[Any] | None]]:
+    """Yield the node of each channel with its plugin; a failover is one channel and no plugin."""
+    return _channels(options.backplane) if options.backplane else iter(())
+
+
+def _channels(
+    node: BackplaneOptions,
+) -> Iterator[tuple[BackplaneOptions, BackplanePlugin[Any] | None]]:
+    if node.type == "composite":
+        for member in node.backplanes or ():
+            yield from _channels(member)
+    else:
+        yield node, None if node.type == "failover" else find_plugin(node.type)
+
+
+def blocking(options: DataPlaneOptions) -> DataPlaneOptions:
+    """Return ``options`` with every buffer waiting for room, however long that takes.
+
+    A file can wait, a request cannot: so a command never drops because a buffer is full.
+    """
+    waiting = msgspec.structs.replace(options, buffer=_waiting(options.buffer), failure_mode=None)
+    if options.backplane is None:
+        return waiting
+    return msgspec.structs.replace(waiting, backplane=_blocking_node(options.backplane))
+
+
+def _blocking_node(node: BackplaneOptions) -> BackplaneOptions:
+    return msgspec.structs.replace(
+        node,
+        buffer=node.buffer and _waiting(node.buffer),
+        backplanes=node.backplanes and tuple(_blocking_node(each) for each in node.backplanes),
+    )
+
+
+def _waiting(buffer: BufferOptions) -> BufferOptions:
+    return msgspec.structs.replace(buffer, when_full="block", block_timeout_ms=_NEVER_GIVE_UP_MS)

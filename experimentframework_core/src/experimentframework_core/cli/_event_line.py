@@ -1,0 +1,144 @@
+"""One line of NDJSON to one event: a full envelope, or the flat form."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Any
+
+import msgspec
+
+from experimentframework_core import codec
+from experimentframework_core.envelope import Envelope
+from experimentframework_core.errors import InvalidEventError
+from experimentframework_core.events import EventType, event_type_named, event_types, utc_now
+
+FLAT_KEYS = frozenset({"type", "eventId", "correlationId", "metadata"})
+"""What a flat line may hold beside the payload's own fields."""
+
+
+_ENVELOPE_KEYS = {"eventtype", "payload"}  # the .NET original may write them in Pascal case
+
+
+class LineError(ValueError):
+    """The line holds no event; the text says why."""
+
+
+class EventLine(msgspec.Struct, frozen=True):
+    """What to publish.
+
+    Attributes:
+        event: A payload, or a whole envelope where the line gives the event's id.
+        correlation_id: For a payload; an envelope has its own.
+        metadata: For a payload; an envelope has its own.
+    """
+
+    event: msgspec.Struct
+    correlation_id: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class _FlatExtras(msgspec.Struct, rename="camel"):
+    event_id: str | None = None
+    correlation_id: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+def parse(line: bytes) -> EventLine:
+    """Return the event of ``line``.
+
+    Raises:
+        LineError: It is no JSON object, of an unknown type, or a field is wrong.
+    """
+    try:
+        value = msgspec.json.decode(line)
+        if not isinstance(value, dict):
+            raise LineError(f"expected a JSON object, got {_json_type(value)}")
+        if _is_envelope(value):
+            return EventLine(codec.decode(line, strict=True))
+        return _parse_flat(value)
+    except (ValueError, RecursionError, InvalidEventError) as error:
+        raise LineError(_reason(error)) from error
+
+
+def _is_envelope(value: dict[str, Any]) -> bool:
+    return "type" not in value and any(key.lower() in _ENVELOPE_KEYS for key in value)
+
+
+def reason_of(error: InvalidEventError, event: msgspec.Struct) -> str:
+    """Return what is wrong with ``event``, its field named as on the wire."""
+    if not error.path:
+        return str(error)
+    return _wire_path(event, error.path) + str(error).removeprefix(error.path)
+
+
+def _wire_path(event: object, path: str) -> str:
+    name, dot, rest = path.partition(".")
+    if not isinstance(event, msgspec.Struct):
+        return path
+    names = {field.name: field.encode_name for field in msgspec.structs.fields(event)}
+    return names.get(name, name) + dot + _wire_path(getattr(event, name, None), rest)
+
+
+def _parse_flat(value: dict[str, Any]) -> EventLine:
+    registered = _event_type(value)
+    fields = _fields(registered.payload)
+    for key in value:
+        if key not in fields and key not in FLAT_KEYS:
+            raise LineError(f"{key}: unknown field of {registered.name}{_suggest(key, fields)}")
+    payload = msgspec.convert(value, registered.payload)
+    extras = msgspec.convert(value, _FlatExtras)
+    if extras.event_id is None:
+        return EventLine(payload, extras.correlation_id, extras.metadata)
+    return EventLine(_envelope(registered, payload, extras))
+
+
+def _envelope(registered: EventType, payload: msgspec.Struct, extras: _FlatExtras) -> Envelope:
+    return msgspec.convert(
+        {
+            "eventId": extras.event_id,
+            "timestamp": getattr(payload, "timestamp", None) or utc_now(),
+            "eventType": registered.name,
+            "schemaVersion": registered.version,
+            "payload": payload,
+            "correlationId": extras.correlation_id,
+            "metadata": extras.metadata,
+        },
+        Envelope,
+    )
+
+
+def _event_type(value: dict[str, Any]) -> EventType:
+    name = value.get("type")
+    if name is None:
+        raise LineError("no type: give 'type', or a full envelope with 'eventType' and 'payload'")
+    registered = event_type_named(name) if isinstance(name, str) else None
+    if registered is None:
+        known = [known.name for known in event_types()]
+        raise LineError(
+            f"type: unknown event type {name!r}; expected {', '.join(known[:-1])} or {known[-1]}"
+            f"{_suggest(str(name), known)}"
+        )
+    return registered
+
+
+def _fields(payload: type[msgspec.Struct]) -> set[str]:
+    return {field.encode_name for field in msgspec.structs.fields(payload)}
+
+
+def _suggest(name: str, known: set[str] | list[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"not UTF-8: {error.reason} (byte {error.start})"
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    text, _, path = str(error).partition(" - at `$.")
+    return f"{path.rstrip('`')}: {text}" if path else text
+
+
+def _json_type(value: object) -> str:
+    names: dict[type, str] = {list: "an array", str: "a text", bool: "true or false"}
+    return "null" if value is None else names.get(type(value), "a number")

@@ -1,0 +1,111 @@
+"""Opens and pings what a configuration names, each within its own time limits."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from experimentframework_core._tasks import TaskAbandonedError, run_bounded
+from experimentframework_core.cli._configuration import channels, destinations
+from experimentframework_core.config import effective
+from experimentframework_core.config._effective import resolved_options
+from experimentframework_core.deadletter import SqliteDeadLetterStore, default_path
+from experimentframework_core.plugin import OpenContext, Pingable
+from experimentframework_core.plugins import find_plugin
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from experimentframework_core.config import (
+        BackplaneOptions,
+        ChannelConfig,
+        DataPlaneOptions,
+    )
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One thing that was looked at."""
+
+    name: str
+    ok: bool
+    found: str
+
+
+async def backplane_checks(options: DataPlaneOptions) -> AsyncIterator[Check]:
+    """Yield whether each destination opens and answers."""
+    for node, plugin in channels(options):
+        settings = effective(options, node, plugin)
+        for member in destinations(node):
+            yield await _backplane_check(member, settings)
+
+
+async def _backplane_check(node: BackplaneOptions, settings: ChannelConfig) -> Check:
+    name = f"backplane {node.name or node.type}"
+    seconds = (settings.open_timeout_ms + settings.delivery_timeout_ms) / 1000
+    try:
+        found = await run_bounded(_open_and_ping(node, settings), name=name, timeout=seconds)
+    except TaskAbandonedError:
+        return Check(name, ok=False, found=f"{node.type}: does not come back, not even cancelled")
+    except Exception as error:  # noqa: BLE001 - whatever a plugin raises is the finding
+        return Check(name, ok=False, found=f"{node.type}: {_reason(error)}")
+    return Check(name, ok=True, found=f"{node.type}: {found}")
+
+
+async def _open_and_ping(node: BackplaneOptions, settings: ChannelConfig) -> str:
+    plugin = find_plugin(node.type)
+    context = OpenContext(name=settings.name, delivery_timeout=settings.delivery_timeout_ms / 1000)
+    opening = plugin.open(resolved_options(node, plugin), context)
+    async with asyncio.timeout(settings.open_timeout_ms / 1000):
+        backplane = await opening.__aenter__()
+    try:
+        if not isinstance(backplane, Pingable):
+            return "opens; cannot be pinged"
+        async with asyncio.timeout(settings.delivery_timeout_ms / 1000):
+            await backplane.ping()
+        return "opens and answers"
+    finally:
+        await opening.__aexit__(None, None, None)
+
+
+async def dead_letter_checks(options: DataPlaneOptions) -> AsyncIterator[Check]:
+    """Yield whether each place for dead letters can be written, and what is in it."""
+    settings = [effective(options, node, plugin) for node, plugin in channels(options)]
+    used = (_dead_letters(each) for each in settings if each.on_failure == "deadLetter")
+    for path in dict.fromkeys(used):
+        yield await _dead_letter_check(path)
+
+
+def _dead_letters(settings: ChannelConfig) -> Path:
+    path = settings.dead_letter.options.path
+    return Path(path).expanduser() if path else default_path(settings.buffer.path)
+
+
+async def _dead_letter_check(path: Path) -> Check:
+    obstacle = _obstacle(path)
+    if obstacle:
+        return Check("dead letters", ok=False, found=f"{path}: {obstacle}")
+    try:
+        async with SqliteDeadLetterStore(path) as store:
+            kept = await store.count()
+    except Exception as error:  # noqa: BLE001 - the finding
+        return Check("dead letters", ok=False, found=_reason(error))
+    return Check("dead letters", ok=True, found=f"{path}: can be written, holds {kept:,}")
+
+
+def _obstacle(path: Path) -> str | None:
+    existing = next(place for place in (path, *path.absolute().parents) if place.exists())
+    if existing == path and not path.is_file():
+        return "is no file"
+    if existing != path and not existing.is_dir():
+        return f"{existing} is no folder"
+    return None if os.access(existing, os.W_OK) else f"{existing} cannot be written"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return str(error) or "no answer in time"
+    return str(error) or type(error).__name__

@@ -1,0 +1,129 @@
+"""What every command shares: exit codes, tables, JSON, errors without tracebacks."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from experimentframework_core.errors import (
+    ConfigurationError,
+    ExperimentFrameworkError,
+    PluginError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+OK = 0
+FAILED = 1
+USAGE = 2
+INTERRUPTED = 130
+
+_PIPE_WIDTH = 120
+
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document, and nothing else, to stdout.")
+]
+ConfigArgument = Annotated[
+    Path, typer.Argument(metavar="FILE", help="The configuration file, YAML or JSON.")
+]
+ConfigOption = Annotated[
+    Path, typer.Option("--config", "-c", help="The configuration file, YAML or JSON.")
+]
+
+P = ParamSpec("P")
+
+
+class CommandError(Exception):
+    """A command cannot do its work, for a reason that its user can mend."""
+
+    def __init__(self, message: str, *, exit_code: int = FAILED) -> None:
+        self.exit_code = exit_code
+        super().__init__(message)
+
+
+def expected_errors(command: Callable[P, int]) -> Callable[P, None]:
+    """Wrap a command: its result is the exit code, an expected error one message on stderr."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            code = command(*args, **kwargs)
+        except (CommandError, ExperimentFrameworkError) as error:
+            code = _exit_code(error)
+            _show_error(error, as_json=bool(kwargs.get("as_json")))
+        except KeyboardInterrupt:
+            code = INTERRUPTED
+        raise typer.Exit(code)
+
+    return run
+
+
+def _exit_code(error: Exception) -> int:
+    if isinstance(error, CommandError):
+        return error.exit_code
+    return USAGE if isinstance(error, ConfigurationError | PluginError) else FAILED
+
+
+def _show_error(error: Exception, *, as_json: bool) -> None:
+    say(str(error))
+    if as_json:
+        problems = error.problems if isinstance(error, ConfigurationError) else ()
+        print_json({"error": str(error), "problems": problems})
+
+
+def say(text: str) -> None:
+    """Write one message to stderr."""
+    typer.echo("\n".join(printable(line) for line in text.split("\n")), err=True)
+
+
+def console() -> Console:
+    """Return a console on stdout that prints text as it is, wide enough for a table in a pipe."""
+    width = None if sys.stdout.isatty() else _PIPE_WIDTH
+    return Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False)
+
+
+def print_json(document: object) -> None:
+    """Write ``document`` as the one JSON document on stdout."""
+    encoded = msgspec.json.encode(document, enc_hook=str)
+    typer.echo(msgspec.json.format(encoded, indent=2).decode())
+
+
+def table(*columns: str, rows: Iterable[Sequence[str]], title: str | None = None) -> Table:
+    """Return a plain table; columns whose name begins with ``#`` hold figures."""
+    made = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        figures = column.startswith("#")
+        made.add_column(
+            column.removeprefix("#"),
+            justify="right" if figures else "left",
+            no_wrap=figures,
+            overflow="fold",
+        )
+    for row in rows:
+        made.add_row(*(printable(cell) for cell in row))
+    return made
+
+
+def printable(text: str) -> str:
+    """Return ``text`` with control characters as escapes: data must not drive a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def count(number: int, thing: str, things: str | None = None) -> str:
+    """Return ``1 event`` or ``1,200 events``."""
+    return f"{number:,} {thing if number == 1 else things or thing + 's'}"
+
+
+def as_document(value: Any) -> Any:  # noqa: ANN401 - any Struct in, plain JSON values out
+    """Return plain JSON values of a Struct, in camelCase where the Struct says so."""
+    return msgspec.to_builtins(value)

@@ -1,0 +1,174 @@
+"""`report`: exposures and outcomes of an embedded store, by experiment and variant."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from experimentframework_core.cli._configuration import destinations, load
+from experimentframework_core.cli._output import (
+    OK,
+    USAGE,
+    CommandError,
+    JsonOption,
+    console,
+    print_json,
+)
+from experimentframework_core.cli._report_query import Found, Window, query
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from experimentframework_core.cli._report_figures import ExperimentReport
+
+NEEDS_EXTRA = 'The report needs its extra: pip install "experimentframework[report]"'
+
+
+def report(
+    store: Annotated[
+        Path | None, typer.Argument(metavar="[STORE]", help="The SQLite file of the store.")
+    ] = None,
+    *,
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="A configuration with a sqlite backplane.")
+    ] = None,
+    experiment: Annotated[
+        list[str] | None, typer.Option("--experiment", "-e", help="Only this one; repeatable.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="The first time, ISO 8601, inclusive; UTC if it says none.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="The last time, exclusive.")] = None,
+    expect: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[EXPERIMENT:]VARIANT=WEIGHT,…",
+            help="The planned split, as control=50,express=50; equal shares if not given.",
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Print per experiment and variant: exposed subjects, outcomes, sample-ratio test.
+
+    A subject counts for the variant of its first exposure; outcomes count from then on.
+    Intervals are 95 %: Wilson's for rates, Student's for means.
+    """
+    if find_spec("scipy") is None:
+        raise CommandError(NEEDS_EXTRA, exit_code=USAGE)
+    window = Window(
+        experiments=tuple(experiment or ()),
+        since=_time("--since", since),
+        until=_time("--until", until),
+    )
+    reports = reports_of(_store_path(store, config), window, expect or [])
+    if as_json:
+        print_json({"since": window.since, "until": window.until, "experiments": reports})
+    else:
+        print_reports(reports)
+    return OK
+
+
+def reports_of(path: Path, window: Window, expect: list[str]) -> list[ExperimentReport]:
+    """Return the report of each experiment in the store.
+
+    Raises:
+        CommandError: The store cannot be read, or ``expect`` does not fit what is in it.
+    """
+    from experimentframework_core.cli._report_figures import (
+        experiment_report,
+    )
+
+    if not path.is_file():
+        raise CommandError(f"{path}: there is no store; publish something first", exit_code=USAGE)
+    try:
+        found = query(path, window)
+    except sqlite3.Error as error:
+        raise CommandError(f"{path}: cannot be read as an embedded store: {error}") from error
+    exposed = {name: each for name, each in found.items() if each.exposed}
+    weights = _expectations(expect, exposed)
+    return [
+        experiment_report(name, each, weights.get(name)) for name, each in sorted(exposed.items())
+    ]
+
+
+def print_reports(reports: list[ExperimentReport]) -> None:
+    """Print each report, with an empty line between."""
+    from experimentframework_core.cli._report_text import as_text
+
+    out = console()
+    if not reports:
+        out.print("No exposures found.")
+    for place, each in enumerate(reports):
+        if place:
+            out.print()
+        for part in as_text(each):
+            out.print(part)
+
+
+def _store_path(store: Path | None, config: Path | None) -> Path:
+    if store is not None and config is None:
+        return store
+    if config is not None and store is None:
+        return _configured_path(config)
+    raise CommandError("Give either a store or --config FILE.", exit_code=USAGE)
+
+
+def _configured_path(config: Path) -> Path:
+    stores = [node for node in destinations(load(config).backplane) if node.type == "sqlite"]
+    if len(stores) != 1:
+        raise CommandError(
+            f"{config}: has {len(stores) or 'no'} sqlite backplane"
+            f"{'s; name the file of one of them' if stores else ', and only that can be counted'}",
+            exit_code=USAGE,
+        )
+    return Path(getattr(stores[0].options, "path", "")).expanduser()
+
+
+def _time(option: str, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise CommandError(
+            f"{option}: {text!r} is no time; write 2026-05-01 or 2026-05-01T12:00:00Z",
+            exit_code=USAGE,
+        ) from error
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _expectations(expect: list[str], found: Mapping[str, Found]) -> dict[str, dict[str, float]]:
+    weights: dict[str, dict[str, float]] = {}
+    for text in expect:
+        name, _, shares = text.rpartition(":")
+        if not name and len(found) > 1:
+            raise _bad(text, f"say for which experiment: {next(iter(found))}:{shares}")
+        name = name or next(iter(found), "")
+        if name not in found:
+            raise _bad(text, f"there are no exposures of experiment {name!r}")
+        weights[name] = _weights(text, shares)
+        if missing := found[name].exposed.keys() - weights[name].keys():
+            raise _bad(text, f"give a weight for {', '.join(sorted(missing))} too")
+    return weights
+
+
+def _weights(text: str, shares: str) -> dict[str, float]:
+    weights = {}
+    for share in shares.split(","):
+        variant, _, weight = share.rpartition("=")
+        try:
+            weights[variant.strip()] = float(weight)
+        except ValueError as error:
+            raise _bad(text, "write it as control=50,express=50") from error
+    if not all(0 < weight < float("inf") for weight in weights.values()):
+        raise _bad(text, "weights are greater than 0")
+    return weights
+
+
+def _bad(text: str, reason: str) -> CommandError:
+    return CommandError(f"--expect {text}: {reason}", exit_code=USAGE)

@@ -1,0 +1,117 @@
+"""Rules of single backplanes, of groups and their members, and of names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from experimentframework_core.config._backplanes import GROUPS
+from experimentframework_core.config._breach import Breach
+from experimentframework_core.config._model import BackplaneOptions
+from experimentframework_core.config._report import unknown
+from experimentframework_core.events import event_type_named, event_types
+from experimentframework_core.plugin import ChannelSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from experimentframework_core.config._backplanes import Found
+
+_KEYS = {field.name: field.encode_name for field in msgspec.structs.fields(BackplaneOptions)}
+
+
+def backplane_breaches(found: Sequence[Found]) -> Iterator[Breach]:
+    """Yield what is wrong with each backplane, then with their names."""
+    for each in found:
+        yield from _nesting(each)
+        yield from _useless_settings(each)
+        yield from _events(each)
+        yield from _by_the_plugin(each)
+    yield from _names(found)
+
+
+def _nesting(found: Found) -> Iterator[Breach]:
+    kind = found.node.type
+    if kind in GROUPS and not found.node.backplanes:
+        yield Breach(f"{found.path}.backplanes", "missing; expected at least 1 backplane")
+    if kind in found.inside:
+        message = f"a {kind} inside a {kind}; list its backplanes in the outer one"
+        yield Breach(f"{found.path}.type", message)
+    elif kind == "composite" and "failover" in found.inside:
+        message = "a composite inside a failover; expected single backplanes"
+        yield Breach(f"{found.path}.type", message)
+
+
+def _useless_settings(found: Found) -> Iterator[Breach]:
+    """Yield settings that nothing would read."""
+    node, kind = found.node, found.node.type
+    for name in _said(node):
+        if reason := _why_useless(name, kind, in_failover="failover" in found.inside):
+            yield Breach(f"{found.path}.{_KEYS[name]}", reason)
+    if "failover" in found.inside and found.options is not None:
+        for key in _channel_settings_in(found.options):
+            yield Breach(f"{found.path}.options.{key}", _IN_FAILOVER)
+
+
+_IN_FAILOVER = "has no effect on a member of a failover; say it on the failover"
+
+
+def _why_useless(name: str, kind: str, *, in_failover: bool) -> str | None:
+    if name == "require" and kind != "composite":
+        return "only a composite has it"
+    if name == "backplanes" and kind not in GROUPS:
+        return "only a composite or failover has it"
+    if kind == "composite" and name not in ("backplanes", "require"):
+        return "has no effect on a composite; say it on each of its backplanes"
+    if kind not in GROUPS and in_failover and name not in ("options", "name"):
+        return _IN_FAILOVER
+    return None
+
+
+def _said(node: BackplaneOptions) -> list[str]:
+    return [name for name in _KEYS if name != "type" and getattr(node, name) is not None]
+
+
+def _channel_settings_in(options: ChannelSettings) -> Iterator[str]:
+    for field in msgspec.structs.fields(options):
+        said = getattr(options, field.name) != field.default
+        if said and field.name in ChannelSettings.__struct_fields__:
+            yield field.encode_name
+
+
+def _events(found: Found) -> Iterator[Breach]:
+    if found.node.events == ():
+        message = "empty; expected at least 1 event type, or leave it out to take all"
+        yield Breach(f"{found.path}.events", message)
+    for index, name in enumerate(found.node.events or ()):
+        if event_type_named(name) is None:
+            known = [event_type.name for event_type in event_types()]
+            yield Breach(f"{found.path}.events[{index}]", unknown("event type", name, known))
+
+
+def _by_the_plugin(found: Found) -> Iterator[Breach]:
+    plugin, options = found.plugin, found.options
+    if plugin is None or plugin.check is None or options is None:
+        return
+    try:
+        said = list(plugin.check(options))
+    except Exception as error:  # noqa: BLE001 - a plugin's bug must not hide the other problems
+        message = f"the plugin failed in its check: {type(error).__name__}: {error}"
+        yield Breach(f"{found.path}.type", message)
+        return
+    for key, message in said:
+        yield Breach(f"{found.path}.options.{key}" if key else f"{found.path}.options", message)
+
+
+def _names(found: Sequence[Found]) -> Iterator[Breach]:
+    taken: dict[str, str] = {}
+    for each in found:
+        if each.node.type == "composite":
+            continue
+        name = each.node.name or each.node.type
+        if name in taken:
+            key = "name" if each.node.name else "type"
+            message = f"the name '{name}' is taken by {taken[name]}; give each backplane its own"
+            yield Breach(f"{each.path}.{key}", message)
+        taken.setdefault(name, each.path)

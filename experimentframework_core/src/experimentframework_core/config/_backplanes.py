@@ -1,0 +1,155 @@
+"""Walks backplane nodes: their options have the type that their plugin says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from msgspec import inspect
+
+from experimentframework_core.config._model import (
+    BackplaneOptions,
+    BufferOptions,
+    DataPlaneOptions,
+    DeadLetterOptions,
+)
+from experimentframework_core.config._report import LATER, Report, listed, shown
+from experimentframework_core.config._scalars import meaning
+from experimentframework_core.config._tree import Mapping, Scalar
+from experimentframework_core.config._types import fields_of
+from experimentframework_core.config._walk import At, Walk
+from experimentframework_core.errors import PluginError
+from experimentframework_core.plugin import BackplanePlugin, ChannelSettings
+
+if TYPE_CHECKING:
+    from experimentframework_core.config._tree import Node
+
+FindPlugin: TypeAlias = Callable[[str], BackplanePlugin[Any]]
+"""Returns the plugin of a backplane type, or raises PluginError."""
+
+GROUPS = ("composite", "failover")
+"""The types that are made of other backplanes and have no plugin."""
+
+_LATER_TYPES = ("openTelemetry",)
+_AVAILABLE: dict[tuple[type, str], tuple[str, ...]] = {
+    (BufferOptions, "type"): ("memory",),
+    (BufferOptions, "when_full"): ("dropNewest", "dropOldest", "block"),
+    (DataPlaneOptions, "ack"): ("accepted", "delivered"),
+    (DataPlaneOptions, "exposure_semantics"): ("onDecision",),
+    (DeadLetterOptions, "type"): ("sqlite",),
+}
+
+
+class Found(NamedTuple):
+    """A backplane node that could be read.
+
+    Attributes:
+        path: Where it stands.
+        node: What it says.
+        plugin: Its type's plugin; None for a group, and where there is none.
+        options: Its options, or all defaults; None where they have problems.
+        inside: The types of the groups around it, the outermost first.
+    """
+
+    path: str
+    node: BackplaneOptions
+    plugin: BackplanePlugin[Any] | None
+    options: ChannelSettings | None
+    inside: tuple[str, ...]
+
+
+class PlaneWalk(Walk):
+    """Walks a data plane and gathers its backplanes.
+
+    Attributes:
+        found: The backplanes that could be read, each after those that it is made of.
+    """
+
+    def __init__(self, report: Report, find_plugin: FindPlugin, *, in_python: bool = False) -> None:
+        """Look up plugins with ``find_plugin``."""
+        super().__init__(report, in_python=in_python)
+        self.found: list[Found] = []
+        self._find_plugin = find_plugin
+        self._plugins: dict[str, BackplanePlugin[Any] | PluginError] = {}
+        self._inside: tuple[str, ...] = ()
+
+    def struct(self, node: Mapping, kind: inspect.StructType, at: At) -> object:
+        """Return the object; a backplane is gathered with its plugin."""
+        if kind.cls is not BackplaneOptions:
+            return super().struct(node, kind, at)
+        named = _text(node.get("type"))
+        around, self._inside = self._inside, (*self._inside, named or "")
+        built = super().struct(node, kind, at)
+        self._inside = around
+        if isinstance(built, BackplaneOptions):
+            plugin = self._plugin(built.type)
+            options: object = built.options
+            if plugin and _is_absent(node.get("options")):
+                unsaid = Mapping((), origin=plugin.options)
+                options = self.convert(unsaid, _type_of(plugin), at.below("options", at.place))
+            known = options if isinstance(options, ChannelSettings) else None
+            self.found.append(Found(at.path, built, plugin, known, around))
+        return built
+
+    def field_type(
+        self, node: Mapping, kind: inspect.StructType, field: inspect.Field, at: At
+    ) -> inspect.Type | None:
+        """Return the plugin's own type for options; None where there is nothing to compare."""
+        named = _text(node.get("type"))
+        if field.name != "options" or kind.cls not in (BackplaneOptions, DeadLetterOptions):
+            return field.type
+        if kind.cls is DeadLetterOptions:
+            return field.type if named in (None, "sqlite") else None
+        if named in GROUPS and not _is_absent(node.get("options")):
+            self.report.add(*at, f"a {named} has no options; say them on each of its backplanes")
+        plugin = self._plugin(named)
+        return inspect.UnionType((_type_of(plugin), inspect.NoneType())) if plugin else None
+
+    def field_value(
+        self, kind: inspect.StructType, field: inspect.Field, value: object, at: At
+    ) -> None:
+        """Refuse a backplane type that is not installed, and what this version does not have."""
+        available = _AVAILABLE.get((kind.cls, field.name))
+        if available and value is not None and value not in available:
+            message = f"{shown(str(value))} {LATER}; expected {listed(available)}"
+            self.report.add(*at, message)
+        if (kind.cls, field.name) == (BackplaneOptions, "type"):
+            self._check_type(str(value), at)
+
+    def _check_type(self, named: str, at: At) -> None:
+        if named in _LATER_TYPES:
+            self.report.add(*at, f"{shown(named)} {LATER}")
+        self._plugin(named)
+        failure = self._plugins.get(named)
+        if isinstance(failure, PluginError):
+            self.report.add(*at, str(failure))
+
+    def _plugin(self, named: str | None) -> BackplanePlugin[Any] | None:
+        """Return the plugin of a type, looked up once; None where there is none."""
+        if named is None or named in (*GROUPS, *_LATER_TYPES):
+            return None
+        if named not in self._plugins:
+            try:
+                self._plugins[named] = plugin = self._find_plugin(named)
+                fields_of(plugin.options)
+            except PluginError as error:
+                self._plugins[named] = error
+            except TypeError as error:
+                message = f"the options of the backplane type '{named}' cannot be read: {error}"
+                self._plugins[named] = PluginError(message, plugin=named)
+        known = self._plugins[named]
+        return None if isinstance(known, PluginError) else known
+
+
+def _text(node: Node | None) -> str | None:
+    """Return a node's text, if it is a text that may name a type."""
+    value = meaning(node) if isinstance(node, Scalar) else None
+    return value if isinstance(value, str) and value else None
+
+
+def _is_absent(node: Node | None) -> bool:
+    return node is None or (isinstance(node, Scalar) and meaning(node) is None)
+
+
+def _type_of(plugin: BackplanePlugin[Any]) -> inspect.Type:
+    return inspect.type_info(plugin.options)

@@ -1,0 +1,20 @@
+"""A broken rule on its way to the report."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Breach(NamedTuple):
+    """A rule between settings is broken.
+
+    Attributes:
+        path: The setting to change.
+        message: What is wrong, and what to do.
+        reads: The other settings that the rule has looked at; with a problem in one of them, or
+            at ``path``, nothing is known and nothing is said.
+    """
+
+    path: str
+    message: str
+    reads: tuple[str, ...] = ()

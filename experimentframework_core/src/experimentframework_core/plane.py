@@ -1,0 +1,463 @@
+"""The data plane: one `publish`, what an event passes on its way, and a lifecycle."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NoReturn, Self
+
+import msgspec
+from uuid_utils import uuid7
+
+from experimentframework_core import _fork
+from experimentframework_core._acks import gather_acks
+from experimentframework_core._channel import Channel, close_all, flush_all
+from experimentframework_core._gate import Rules
+from experimentframework_core._log import logger
+from experimentframework_core._routing import Route, Router
+from experimentframework_core._setup import dead_letter_stores, resolve
+from experimentframework_core._threads import Doorway, Tally
+from experimentframework_core._trace import traceparent_source
+from experimentframework_core.config import DataPlaneOptions, load_file
+from experimentframework_core.deadletter import DeadLetterStore
+from experimentframework_core.envelope import Record
+from experimentframework_core.errors import BufferFullError, DataPlaneClosedError, PublishError
+from experimentframework_core.plugin import Backplane, BackplanePlugin
+from experimentframework_core.plugins import find_plugin
+from experimentframework_core.status import (
+    Ack,
+    FlushResult,
+    Health,
+    HealthStatus,
+    Receipt,
+    Statistics,
+)
+
+SAMPLED = Receipt(None, "filtered", "sampled")
+
+
+class DataPlane:
+    """Takes events without blocking and has them delivered to the configured backplanes.
+
+    Use it as an async context manager: entering starts the deliveries in the background (a
+    destination that is down does not keep the application from starting), leaving drains within
+    ``shutdownTimeoutMs``.
+
+    Attributes:
+        options: The options it was made with.
+        closing: What the closing achieved; None before.
+    """
+
+    def __init__(
+        self,
+        options: DataPlaneOptions | None = None,
+        *,
+        backplane: Backplane | BackplanePlugin[Any] | None = None,
+    ) -> None:
+        """Check the options; nothing is opened.
+
+        Args:
+            options: The section ``dataPlane``; None for the defaults.
+            backplane: A backplane object, or a plugin that is not installed as an entry point;
+                None to use the one that ``options`` name.
+
+        Raises:
+            ConfigurationError: The options are wrong; it holds every problem.
+        """
+        self.options, self._destinations = resolve(options or DataPlaneOptions(), backplane)
+        self.closing: FlushResult | None = None
+        self._default_ack: Ack = self.options.ack
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._unusable = "the plane is not open: use it in `async with`"
+        self._channels: tuple[Channel, ...] = ()
+        self._stores: tuple[DeadLetterStore, ...] = ()
+        self._router = Router(Rules(self.options), (), max_bytes=0, traceparent=None)
+        self._routes = self._router.by_class
+        self._doorway: Doorway | None = None
+        self._tally = Tally()
+        self._turn = self._turn_length = self.options.batch_size
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str]) -> Self:
+        """Return a plane configured by a YAML or JSON file.
+
+        Raises:
+            ConfigurationError: The file is wrong; it holds every problem with line and column.
+        """
+        return cls(load_file(Path(path), find_plugin))
+
+    async def __aenter__(self) -> Self:
+        """Start delivering.
+
+        Raises:
+            DataPlaneClosedError: It was opened before; make a new plane.
+        """
+        if self._channels:
+            message = "a DataPlane opens once; make a new one"
+            raise DataPlaneClosedError(message)
+        stores = dead_letter_stores(self._destinations)
+        self._stores = tuple({id(store): store for store in stores if store}.values())
+        self._channels = tuple(
+            Channel(
+                destination.config,
+                opener=destination.opener,
+                key=destination.key,
+                dead_letters=store,
+            )
+            for destination, store in zip(self._destinations, stores, strict=True)
+        )
+        self._router = Router(
+            Rules(self.options),
+            self._channels,
+            max_bytes=self.options.max_event_bytes,
+            traceparent=traceparent_source(),
+        )
+        self._routes = self._router.by_class
+        self._loop = asyncio.get_running_loop()
+        self._doorway = Doorway(self._loop, admit=self._admit, enqueue=self._enqueue)
+        for channel in self._channels:
+            channel.start()
+        _fork.watch(self)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the plane."""
+        await self.aclose()
+
+    async def aclose(self) -> FlushResult:
+        """Stop taking events, deliver within ``shutdownTimeoutMs`` what was taken, and close.
+
+        Returns:
+            What was delivered meanwhile, and what was lost; the same at every further call.
+        """
+        if self._doorway is None or self._loop is None:
+            return self.closing or FlushResult(0, 0, timed_out=False)
+        self._doorway.close()
+        self._disable("the plane is closed: make a new one")
+        try:
+            timeout = self.options.shutdown_timeout_ms / 1000
+            self.closing = _sum(await close_all(self._channels, timeout))
+        finally:
+            for store in self._stores:
+                await store.aclose()
+        logger.debug("experimentframework.plane_closed", **msgspec.structs.asdict(self.closing))
+        return self.closing
+
+    def _disable(self, why: str) -> None:
+        self._loop = None
+        self._unusable = why
+
+    def after_fork_in_child(self) -> None:
+        """Make this copy of the plane unusable: its tasks and connections are the parent's."""
+        self._disable("this process was forked from the plane's: open a new plane here")
+        if self._doorway is not None:
+            self._doorway.close_in_child()
+
+    async def publish(
+        self,
+        event: msgspec.Struct,
+        *,
+        ack: Ack | None = None,
+        correlation_id: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> Receipt:
+        """Take an event; by default return as soon as it is in the buffer.
+
+        It waits only where it is told to: for an acknowledgement, or for room where the buffer's
+        policy is ``block``. A broker that is down is not an error here.
+
+        Args:
+            event: A payload of a registered type, or an `Envelope`, whose id and time are kept.
+            ack: ``accepted`` or ``delivered``; None for the configured one.
+            correlation_id: Ties events of one request together; an `Envelope` has its own.
+            metadata: Facts beside the payload; an `Envelope` has its own.
+
+        Raises:
+            InvalidEventError: The event has no wire form, or is larger than ``maxEventBytes``.
+            BufferFullError: The buffer blocks, and stayed full for ``blockTimeoutMs``.
+            DataPlaneClosedError: The plane is not open on this loop in this process.
+            DeliveryError: With ``ack="delivered"``: it was dead-lettered, dropped or expired.
+            AckTimeoutError: The acknowledgement did not come in time; the event stays queued.
+            ValueError: ``ack="durable"`` without a disk buffer.
+        """
+        if asyncio.get_running_loop() is not self._loop:
+            self._refuse()
+        route = self._routes.get(type(event))
+        if route is None or (ack or self._default_ack) != "accepted":
+            return await self._publish_carefully(event, ack, correlation_id, metadata)
+        # From here on the same as `_admit` and `_enqueue`, without the calls: the short way.
+        self._tally.published += 1
+        if route.filtered is not None:
+            return self._filter(route.filtered)
+        event_id = str(uuid7())
+        try:
+            record = route.seal(event, event_id, correlation_id, metadata)
+        except PublishError:
+            self._tally.rejected += 1
+            raise
+        if record is None:
+            return self._filter(SAMPLED)
+        full = None
+        crowded = False
+        for channel in route.channels:
+            if not channel.offer(record):
+                full = [*(full or ()), channel]
+            elif channel.buffer.crowded:
+                crowded = True
+        if full is not None:
+            return await self._make_room(route, record, full)
+        route.accepted += 1
+        self._turn -= 1
+        if crowded or self._turn <= 0:
+            # Without this a caller that never waits would starve the deliveries.
+            self._turn = self._turn_length
+            await asyncio.sleep(0)
+        return Receipt(event_id, "accepted")
+
+    async def _publish_carefully(
+        self,
+        event: msgspec.Struct,
+        ack: Ack | None,
+        correlation_id: str | None,
+        metadata: dict[str, Any] | None,
+    ) -> Receipt:
+        """Publish what the short way does not: first events, envelopes, acknowledged ones."""
+        ack = ack or self._default_ack
+        admitted = self._admit_here(event, correlation_id, metadata, ack)
+        if isinstance(admitted, Receipt):
+            return admitted
+        receipt = await self._enqueue(*admitted, ack)
+        await asyncio.sleep(0)
+        return receipt
+
+    def publish_nowait(
+        self,
+        event: msgspec.Struct,
+        *,
+        correlation_id: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> Receipt:
+        """Take an event without ever waiting: `publish` for code on the loop that cannot await.
+
+        It does not yield to the loop either: a long run of calls with nothing in between starves
+        the deliveries and fills the buffer.
+
+        Raises:
+            InvalidEventError: The event has no wire form, or is larger than ``maxEventBytes``.
+            BufferFullError: The buffer blocks, and is full.
+            DataPlaneClosedError: The plane is not open on this loop in this process.
+        """
+        if self._loop is None or asyncio._get_running_loop() is not self._loop:  # noqa: SLF001
+            self._refuse()
+        admitted = self._admit_here(event, correlation_id, metadata, "accepted")
+        if isinstance(admitted, Receipt):
+            return admitted
+        route, record = admitted
+        dropped: list[str] = []
+        blocked: list[tuple[Channel, PublishError]] = []
+        for channel in route.channels:
+            if not channel.offer(record):
+                try:
+                    dropped += filter(None, [channel.put_nowait(record)])
+                except BufferFullError as error:
+                    blocked.append((channel, error))
+        return self._conclude(route, record, dropped, blocked)
+
+    def publish_threadsafe(
+        self,
+        event: msgspec.Struct,
+        *,
+        ack: Ack | None = None,
+        correlation_id: str | None = None,
+        metadata: dict[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> Receipt:
+        """Take an event from another thread than the loop's: `publish` for synchronous code.
+
+        The event is checked and encoded in the calling thread. While there is room the call does
+        not wait for the loop.
+
+        Args:
+            event: As in `publish`.
+            ack: As in `publish`.
+            correlation_id: As in `publish`.
+            metadata: As in `publish`.
+            timeout: Most seconds to wait for room or for an acknowledgement; None for the
+                configured times.
+
+        Raises:
+            RuntimeError: It was called on the loop's own thread, which it would block.
+            AckTimeoutError: ``timeout`` ran out; the event may be queued all the same.
+            PublishError: As for `publish`.
+        """
+        if self._loop is None or self._doorway is None:
+            raise DataPlaneClosedError(self._unusable)
+        return self._doorway.publish(
+            event, ack or self._default_ack, correlation_id, metadata, timeout
+        )
+
+    def _refuse(self) -> NoReturn:
+        if self._loop is None:
+            raise DataPlaneClosedError(self._unusable)
+        message = (
+            "the plane was opened on another event loop: await publish() there, or call"
+            " publish_threadsafe() from this thread"
+        )
+        raise DataPlaneClosedError(message)
+
+    def _admit(
+        self,
+        event: msgspec.Struct,
+        correlation_id: str | None,
+        metadata: dict[str, Any] | None,
+        ack: Ack,
+    ) -> tuple[Route, Record] | Receipt:
+        """Take an event through its gate: its route and record, or why it is filtered."""
+        _check_ack(ack)
+        route = self._router.route_of(event)
+        if route.filtered is not None:
+            return route.filtered
+        record = route.seal(event, str(uuid7()), correlation_id, metadata)
+        return SAMPLED if record is None else (route, record)
+
+    def _admit_here(
+        self,
+        event: msgspec.Struct,
+        correlation_id: str | None,
+        metadata: dict[str, Any] | None,
+        ack: Ack,
+    ) -> tuple[Route, Record] | Receipt:
+        self._tally.published += 1
+        try:
+            admitted = self._admit(event, correlation_id, metadata, ack)
+        except BaseException:
+            self._tally.rejected += 1
+            raise
+        return self._filter(admitted) if isinstance(admitted, Receipt) else admitted
+
+    def _filter(self, receipt: Receipt) -> Receipt:
+        self._tally.filtered[receipt.reason or ""] += 1
+        return receipt
+
+    async def _enqueue(self, route: Route, record: Record, ack: Ack) -> Receipt:
+        """Queue the record, and wait for what ``ack`` asks for."""
+        if self._loop is None:
+            self._tally.rejected += 1
+            raise DataPlaneClosedError(self._unusable)
+        event_id = record.event_id
+        acks = [channel.ack(event_id) for channel in route.channels if ack == "delivered"]
+        try:
+            full = [channel for channel in route.channels if not channel.offer(record)]
+            receipt = await self._make_room(route, record, full)
+            if not acks:
+                return receipt
+            node = self.options.backplane
+            await gather_acks(
+                acks,
+                event_id=event_id,
+                need_all=node is None or node.require != "any",
+                timeout=self.options.ack_timeout_ms / 1000,
+            )
+        finally:
+            for future in acks:
+                future.cancel()
+        return Receipt(event_id, ack)
+
+    async def _make_room(self, route: Route, record: Record, full: list[Channel]) -> Receipt:
+        """Apply the policies of the channels that had no room."""
+        dropped: list[str] = []
+        blocked: list[tuple[Channel, PublishError]] = []
+        for channel in full:
+            try:
+                dropped += filter(None, [await channel.put(record)])
+            except PublishError as error:
+                blocked.append((channel, error))
+        return self._conclude(route, record, dropped, blocked)
+
+    def _conclude(
+        self,
+        route: Route,
+        record: Record,
+        dropped: list[str],
+        blocked: list[tuple[Channel, PublishError]],
+    ) -> Receipt:
+        """Count an event that was offered everywhere, and say what became of it."""
+        if len(blocked) == len(route.channels):
+            self._tally.rejected += 1
+            raise blocked[0][1]
+        route.accepted += 1
+        for channel, _ in blocked:
+            channel.refuse(record)
+        if blocked:
+            raise blocked[0][1]
+        if len(dropped) == len(route.channels):
+            return Receipt(record.event_id, "dropped", dropped[0])
+        return Receipt(record.event_id, "accepted")
+
+    async def flush(self, timeout: float | None = None) -> FlushResult:
+        """Deliver now what was accepted before this call.
+
+        Args:
+            timeout: Most seconds to wait; None waits until all of it is settled.
+
+        Raises:
+            DataPlaneClosedError: The plane is not open on this loop in this process.
+        """
+        if asyncio.get_running_loop() is not self._loop or self._doorway is None:
+            self._refuse()
+        self._doorway.drain()
+        return _sum(await flush_all(self._channels, timeout))
+
+    async def health(self) -> Health:
+        """Return how the plane and each backplane fare, from what they have seen."""
+        if self._loop is None:
+            return Health(HealthStatus.UNHEALTHY, self._unusable)
+        found = {channel.name: channel.health() for channel in self._channels}
+        worst = max(found.values(), key=lambda health: _severity[health.status])
+        troubled = {name: each for name, each in found.items() if each.status == worst.status}
+        description = "; ".join(f"{name}: {each.description}" for name, each in troubled.items())
+        return Health(worst.status, description, found)
+
+    def statistics(self) -> Statistics:
+        """Return the fates of all events so far; also after the plane has closed."""
+        here = self._tally
+        there = self._doorway.tally if self._doorway else Tally()
+        by_type: Counter[str] = Counter(there.accepted)
+        for route in self._router.routes:
+            by_type[route.event_type] += route.accepted
+        return Statistics(
+            published=here.published + there.published,
+            filtered=dict(here.filtered + there.filtered),
+            rejected=here.rejected + there.rejected,
+            accepted=by_type.total(),
+            accepted_by_type={name: count for name, count in by_type.items() if count},
+            backplanes={channel.name: channel.statistics() for channel in self._channels},
+        )
+
+
+_severity = {HealthStatus.HEALTHY: 0, HealthStatus.DEGRADED: 1, HealthStatus.UNHEALTHY: 2}
+
+
+def _check_ack(ack: Ack) -> None:
+    if ack == "durable":
+        message = "ack='durable' needs a disk buffer, which is not available in this version"
+        raise ValueError(message)
+    if ack not in ("accepted", "delivered"):
+        message = f"ack={ack!r}; expected 'accepted', 'durable' or 'delivered'"
+        raise ValueError(message)
+
+
+def _sum(results: list[FlushResult]) -> FlushResult:
+    return FlushResult(
+        delivered=sum(result.delivered for result in results),
+        remaining=sum(result.remaining for result in results),
+        timed_out=any(result.timed_out for result in results),
+    )

@@ -1,0 +1,112 @@
+"""Records of every kind, as the cases deliver them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from experimentframework_core.events import (
+    AnalysisSignal,
+    AnalysisSignalType,
+    Assignment,
+    ExperimentError,
+    Governance,
+    GovernanceAction,
+    Payload,
+    SignalSeverity,
+    event,
+)
+from experimentframework_core.testing._records import (
+    make_exposure,
+    make_outcome,
+    make_record,
+)
+
+if TYPE_CHECKING:
+    from experimentframework_core.envelope import Record
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@event("conformanceNote")
+class Note(Payload, frozen=True):
+    """A custom event that has neither experiment nor subject."""
+
+    text: str
+
+
+def one_of_each_type() -> list[Record]:
+    """Return a record of each built-in type and one of a custom type without any routing facts."""
+    return [
+        make_record(make_exposure()),
+        make_record(
+            Assignment(
+                experiment_name="checkout",
+                subject_id="u-1",
+                previous_variant_key="control",
+                new_variant_key="express",
+                change_reason="rollout",
+            )
+        ),
+        make_record(make_outcome()),
+        make_record(
+            AnalysisSignal(
+                experiment_name="checkout",
+                signal_type=AnalysisSignalType.PEEKING_WARNING,
+                severity=SignalSeverity.WARNING,
+                message="looked at too early",
+            )
+        ),
+        make_record(
+            ExperimentError(experiment_name="checkout", error_type="ValueError", message="no price")
+        ),
+        make_record(
+            Governance(experiment_name="checkout", action=GovernanceAction.STARTED, actor="ann")
+        ),
+        make_record(Note(text="no experiment, no subject")),
+    ]
+
+
+def difficult_texts() -> list[Record]:
+    """Return records whose text a careless writer changes."""
+    texts = (
+        "Grüße, 東京, Ελλάδα",
+        "😀 👩‍👩‍👧 🇯🇵",
+        "quote \" backslash \\ slash / apostrophe '",
+        "line\nfeed\ttab\rreturn",
+        "e\u0301 is not \u00e9; \u2028 ends no line",
+        "{\"looks\": 'like json'} %s {0} ;DROP TABLE events--",
+        "  outer spaces  ",
+    )
+    return [make_record(make_exposure(attributes={"text": text})) for text in texts]
+
+
+def large_record(size: int) -> Record:
+    """Return a record whose body is a little over ``size`` bytes."""
+    return make_record(make_exposure(attributes={"text": "0123456789abcdef" * (size // 16)}))
+
+
+def story() -> dict[str, Record]:
+    """Return records that differ in type, experiment, subject, correlation and time, by name."""
+    return {
+        "exposure": make_record(
+            make_exposure(experiment_name="checkout", subject_id="u-1"),
+            timestamp=NOON,
+            correlation_id="request-1",
+        ),
+        "outcome": make_record(
+            make_outcome(experiment_name="checkout", subject_id="u-1"),
+            timestamp=NOON + timedelta(hours=1),
+            correlation_id="request-2",
+        ),
+        "other subject": make_record(
+            make_exposure(experiment_name="checkout", subject_id="u-2"),
+            timestamp=NOON + timedelta(hours=2),
+        ),
+        "other experiment": make_record(
+            make_exposure(experiment_name="search", subject_id="u-1"),
+            timestamp=NOON + timedelta(hours=3),
+            correlation_id="request-1",
+        ),
+        "note": make_record(Note(text="closing time"), timestamp=NOON + timedelta(hours=4)),
+    }

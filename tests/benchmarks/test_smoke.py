@@ -1,0 +1,59 @@
+"""Each benchmark runs in its quick form and prints its rows. Nothing here looks at a time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks._report import Bar, Report, as_text
+
+_root = Path(__file__).parents[2]
+_rows = {
+    "publish": ("p50 of a call", "p99 at 5,000/s", "p50, sampling + 1 field + span"),
+    "memory": ("RSS per queued event", "slowest publish, wall clock"),
+    "drain": ("events/s with 1,000 queued", "cost of an event with 10,000 queued"),
+    "sqlite": ("from publish to the disk, 2,000", "average over 50,000"),
+    "tail": ("p50 of a call", "loop lag p99"),
+    "peers": ("p50 of a call, held", "mean of a call, live"),
+}
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("benchmark", _rows)
+def test_a_benchmark_runs_and_prints_its_rows(benchmark: str) -> None:
+    """Given a checkout, when a benchmark runs in its quick form, then its rows are there."""
+    command = [sys.executable, "-m", "tests.benchmarks", benchmark, "--quick", "--json"]
+
+    done = subprocess.run(command, cwd=_root, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    (report,) = json.loads(done.stdout)["reports"]
+    assert report["benchmark"] == benchmark
+    assert set(_rows[benchmark]) <= {row["what"] for row in report["rows"]}
+    lost = [note for note in report["notes"] if note.startswith("events lost")]
+    assert all(": 0" in note for note in lost)
+
+
+def test_a_row_shows_both_figures_the_ratio_the_bar_and_the_verdict() -> None:
+    """Given a row within its bar and one beyond, when printed, then each says so."""
+    report = Report(benchmark="shown")
+    report.add("a call", "ns", 1_500, beside="floor", other=1_000, bar=Bar("x <= 2", 2, on="ratio"))
+    report.add("a call", "ns", 1_500, bar=Bar("<= 1,000 ns", 1_000))
+
+    _, _, within, beyond = as_text(report).splitlines()
+
+    assert " ".join(within.split()) == "a call 1,500 ns floor 1,000 ns 1.50 x <= 2 pass"
+    assert beyond.endswith("MISS")
+
+
+def test_a_bar_on_a_ratio_judges_nothing_without_one() -> None:
+    """Given a bar on a ratio, when there is no other side, then there is no verdict."""
+    bar = Bar("ratio <= 2", 2, on="ratio")
+
+    verdict = bar.met(1_000, None)
+
+    assert verdict is None

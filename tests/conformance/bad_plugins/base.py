@@ -1,0 +1,44 @@
+"""What the bad plugins are made with.
+
+Each class in this folder breaks one rule and says which cases of the kit must notice. The files
+are not collected with the other tests: `test_bad_plugins.py` runs them and reads the outcome.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import msgspec
+
+from tests.conformance.reference_plugin import FileBackplane, FileOptions, opener, plugin
+from tests.conformance.test_reference_plugin import ReferenceConformance
+
+if TYPE_CHECKING:
+    from experimentframework_core.plugin import BackplanePlugin
+
+
+def but(**changes: object) -> BackplanePlugin[FileOptions]:
+    """Return the reference plugin with something changed."""
+    return msgspec.structs.replace(plugin, **changes)
+
+
+def stores(backplane: type[FileBackplane], **features: bool) -> BackplanePlugin[FileOptions]:
+    """Return the reference plugin with another backplane class, and features taken back."""
+    return but(
+        open=opener(backplane), features=msgspec.structs.replace(plugin.features, **features)
+    )
+
+
+class Bad(ReferenceConformance):
+    """A plugin that breaks a rule.
+
+    Attributes:
+        fails: Exactly the cases that fail.
+    """
+
+    __test__ = False
+    fails: ClassVar[set[str]]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.__test__ = True

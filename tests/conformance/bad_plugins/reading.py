@@ -1,0 +1,172 @@
+# ruff: noqa: D106  the outer class says what the inner one does
+"""Plugins that read back badly."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, ClassVar
+
+import msgspec
+
+from tests.conformance.bad_plugins.base import Bad, but
+from tests.conformance.reference_plugin import FileOptions, FileReader, field
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from experimentframework_core.envelope import Envelope
+    from experimentframework_core.plugin import BackplanePlugin, Selection
+
+
+class ReadsWithoutTraceparent(Bad):
+    fails: ClassVar = {"test_reads_what_was_delivered"}
+
+    class Reader(FileReader):
+        async def __anext__(self) -> Envelope:
+            return msgspec.structs.replace(await super().__anext__(), traceparent=None)
+
+    plugin = but(read=Reader)
+
+
+class FailsOnNothing(Bad):
+    fails: ClassVar = {
+        "test_reads_nothing_where_nothing_is",
+        "test_an_empty_batch_is_delivered_at_once",
+        "test_ping_answers_while_the_destination_does",
+    }
+
+    class Reader(FileReader):
+        def lines(self) -> list[bytes]:
+            found = super().lines()
+            if not found:
+                raise LookupError("the file is empty")
+            return found
+
+    plugin = but(read=Reader)
+
+
+def reads(
+    name: str, matches: Callable[[Selection, Envelope], bool]
+) -> BackplanePlugin[FileOptions]:
+    """Return the reference plugin with one criterion of its reader replaced."""
+    place = ("types", "experiments", "subjects", "correlation_id", "since", "until").index(name)
+
+    class Reader(FileReader):
+        def tests(self, envelope: Envelope) -> list[bool]:
+            tests = super().tests(envelope)
+            tests[place] = matches(self.selection, envelope)
+            return tests
+
+    return but(read=Reader)
+
+
+class ReadsOneTypeOnly(Bad):
+    fails: ClassVar = {"test_reads_by_type"}
+    plugin = reads(
+        "types", lambda wanted, found: not wanted.types or found.event_type == wanted.types[0]
+    )
+
+
+class ReadsOtherExperiments(Bad):
+    fails: ClassVar = {"test_reads_by_experiment"}
+    plugin = reads(
+        "experiments",
+        lambda wanted, found: (
+            not (wanted.experiments and wanted.types)
+            or field(found, "experiment_name") in wanted.experiments
+        ),
+    )
+
+
+class ReadsOneSubjectOnly(Bad):
+    fails: ClassVar = {"test_reads_by_subject"}
+    plugin = reads(
+        "subjects",
+        lambda wanted, found: (
+            not wanted.subjects or field(found, "subject_id") == wanted.subjects[0]
+        ),
+    )
+
+
+class ReadsOtherCorrelations(Bad):
+    fails: ClassVar = {"test_reads_by_correlation_id"}
+    plugin = reads("correlation_id", lambda wanted, found: True)
+
+
+class SinceIsExclusive(Bad):
+    fails: ClassVar = {"test_reads_from_a_time"}
+    plugin = reads(
+        "since", lambda wanted, found: wanted.since is None or found.timestamp > wanted.since
+    )
+
+
+class UntilIsInclusive(Bad):
+    fails: ClassVar = {"test_reads_until_a_time"}
+    plugin = reads(
+        "until", lambda wanted, found: wanted.until is None or found.timestamp <= wanted.until
+    )
+
+
+class OneCriterionIsEnough(Bad):
+    fails: ClassVar = {"test_reads_what_meets_every_criterion"}
+
+    class Reader(FileReader):
+        def tests(self, envelope: Envelope) -> list[bool]:
+            wanted = self.selection
+            tests = super().tests(envelope)
+            given = [
+                wanted.types,
+                wanted.experiments,
+                wanted.subjects,
+                wanted.correlation_id,
+                wanted.since,
+                wanted.until,
+            ]
+            return [any(t for t, g in zip(tests, given, strict=True) if g) or not any(given)]
+
+    plugin = but(read=Reader)
+
+
+class CheckpointIsOneTooFar(Bad):
+    fails: ClassVar = {"test_reads_on_from_a_checkpoint"}
+
+    class Reader(FileReader):
+        @property
+        def checkpoint(self) -> str:
+            return str(self._position + 1)
+
+    plugin = but(read=Reader)
+
+
+class FollowEnds(Bad):
+    fails: ClassVar = {"test_follows_what_comes_later", "test_following_ends_when_cancelled"}
+
+    class Reader(FileReader):
+        async def wait(self) -> None:
+            raise StopAsyncIteration
+
+    plugin = but(read=Reader)
+
+
+class FollowSeesNothingNew(Bad):
+    fails: ClassVar = {"test_follows_what_comes_later"}
+    patience = 0.5
+
+    class Reader(FileReader):
+        async def wait(self) -> None:
+            await asyncio.Event().wait()
+
+    plugin = but(read=Reader)
+
+
+class FollowSwallowsCancellation(Bad):
+    fails: ClassVar = {"test_following_ends_when_cancelled"}
+
+    class Reader(FileReader):
+        async def __anext__(self) -> Envelope:
+            try:
+                return await super().__anext__()
+            except asyncio.CancelledError:
+                raise StopAsyncIteration from None
+
+    plugin = but(read=Reader)

@@ -1,0 +1,231 @@
+"""The other commands, the help, and what is said without the extras."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from experimentframework_core import _sqlite
+from experimentframework_core.cli import _doctor
+from tests.core.cli.command import environment_with, run
+
+DOCUMENTATION = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"
+COMMANDS = ("demo", "validate", "plugins", "publish", "report", "doctor")
+
+Write = Callable[[object], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Return a function that writes a data plane's configuration."""
+
+    def write(data_plane: object) -> Path:
+        path = tmp_path / "experiments.json"
+        path.write_text(json.dumps({"dataPlane": data_plane}))
+        return path
+
+    return write
+
+
+def run_without(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command where ``module`` is not installed."""
+    program = (
+        f"import sys; sys.modules[{module!r}] = None; sys.argv[1:] = {list(arguments)!r};"
+        "from experimentframework_core.cli import main; main()"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment_with(),
+    )
+
+
+def test_the_demo_shows_configuration_and_report() -> None:
+    ran = run("demo")
+
+    assert (ran.code, ran.err) == (0, "")
+    assert "type: sqlite" in ran.out
+    assert "checkout: 2,000 exposed subjects" in ran.out
+    assert "Sample ratio: as expected" in ran.out
+    assert "experimentframework publish --config" in ran.out.splitlines()[-1]
+
+
+def test_the_demo_keeps_a_store_that_can_be_reported_again(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+
+    ran = run("demo", "--keep", folder, "--json")
+    report = run("report", "--config", folder / "experiments.yaml", "--json")
+    again = run("demo", "--keep", folder)
+
+    assert ran.code == 0
+    assert report.document()["experiments"] == ran.document()["experiments"]
+    assert again.code == 2
+    assert "is not an empty folder" in again.err
+
+
+def test_a_good_configuration_has_no_problems(write: Write) -> None:
+    path = write({"backplane": {"type": "inMemory"}})
+
+    ran = run("validate", path)
+
+    assert (ran.code, ran.out) == (0, f"{path}: no problems\n")
+
+
+def test_all_problems_are_shown_with_their_places(write: Write) -> None:
+    path = write({"batchSize": 0, "backplane": {"type": "inMemory", "nam": "x"}})
+
+    ran = run("validate", path)
+    as_json = run("validate", path, "--json")
+
+    assert (ran.code, as_json.code) == (2, 2)
+    assert re.search(r"experiments\.json:1:\d+: dataPlane\.batchSize: ", ran.out)
+    assert "2 problems" in ran.out
+    assert as_json.document()["valid"] is False
+    assert len(as_json.document()["problems"]) == 2
+
+
+def test_settings_are_shown_with_who_said_them_and_secrets_are_not(write: Write) -> None:
+    path = write(
+        {
+            "piiRedaction": {"redactSubjectIds": True, "hashKey": "very secret"},
+            "batchBytes": "2MiB",
+            "backplane": {
+                "type": "inMemory",
+                "name": "kept",
+                "flushIntervalMs": 5,
+                "options": {"maxEvents": 7, "batchSize": 3},
+            },
+        }
+    )
+
+    ran = run("validate", path, "--print", "--json")
+
+    settings = {each["path"]: (each["value"], each["from"]) for each in ran.document()["settings"]}
+    assert ran.code == 0
+    assert "very secret" not in ran.out
+    assert settings["dataPlane.piiRedaction.hashKey"] == ("***", "dataPlane")
+    assert settings["dataPlane.samplingRate"] == (1.0, "default")
+    assert settings["kept.batchSize"] == (3, "options")
+    assert settings["kept.flushIntervalMs"] == (5, "backplane")
+    assert settings["kept.batchBytes"] == (2 * 1024 * 1024, "dataPlane")
+    assert settings["kept.concurrency"] == (1, "default")
+    assert settings["kept.options.maxEvents"] == (7, "options")
+
+
+def test_the_built_in_plugins_are_listed() -> None:
+    ran = run("plugins", "--json")
+    as_text = run("plugins")
+
+    listed = {each["type"]: each for each in ran.document()["plugins"]}
+    assert (ran.code, as_text.code) == (0, 0)
+    assert listed["sqlite"]["distribution"] == "experimentframework-core"
+    assert "durable" in listed["sqlite"]["features"]
+    assert listed["sqlite"]["state"] == "ok"
+    assert "sqlite" in as_text.out
+
+
+def test_the_doctor_finds_a_healthy_plane_healthy(write: Write, tmp_path: Path) -> None:
+    store = {"type": "sqlite", "options": {"path": str(tmp_path / "events.db")}}
+    path = write({"backplane": {"type": "composite", "backplanes": [store, {"type": "inMemory"}]}})
+
+    ran = run("doctor", "--config", path, "--json", EXPERIMENTFRAMEWORK_STATE=str(tmp_path))
+
+    checks = {each["name"]: each for each in ran.document()["checks"]}
+    assert ran.code == 0
+    assert checks["backplane sqlite"]["found"] == "sqlite: opens and answers"
+    assert checks["backplane inMemory"]["ok"] is True
+    assert str(tmp_path) in checks["dead letters"]["found"]
+
+
+def test_the_doctor_names_what_is_unhealthy(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    store = {"type": "sqlite", "options": {"path": str(tmp_path / "file" / "events.db")}}
+    path = write({"backplane": store})
+
+    ran = run("doctor", "--config", path, EXPERIMENTFRAMEWORK_STATE=str(tmp_path / "file"))
+
+    bad = [line for line in ran.out.splitlines() if "BAD" in line]
+    assert ran.code == 1
+    assert [line.split("  ")[0] for line in bad] == ["backplane sqlite", "dead letters"]
+
+
+@pytest.mark.parametrize(("version", "mode"), [((3, 40, 1), "rollback"), ((3, 51, 3), "write-ah")])
+def test_the_doctor_says_what_the_sqlite_version_means(
+    version: tuple[int, int, int], mode: str
+) -> None:
+    assert mode in _doctor.sqlite_check(version).found
+    assert _sqlite._sqlite_without_wal_reset_bug == _doctor.WAL_FROM
+
+
+def test_a_clock_that_stands_at_1970_is_bad() -> None:
+    assert not _doctor.clock_check(datetime(1970, 1, 1, tzinfo=UTC)).ok
+    assert _doctor.clock_check(datetime(2026, 6, 1, tzinfo=UTC)).ok
+
+
+def test_without_the_extra_the_command_says_what_to_install() -> None:
+    ran = run_without("typer", "demo")
+
+    assert ran.returncode == 2
+    assert ran.stderr == 'The command needs its extra: pip install "experimentframework[cli]"\n'
+
+
+def test_without_scipy_the_report_says_what_to_install() -> None:
+    ran = run_without("scipy", "report", "events.db")
+
+    assert ran.returncode == 2
+    assert ran.stderr == 'The report needs its extra: pip install "experimentframework[report]"\n'
+
+
+def test_without_scipy_the_demo_still_publishes() -> None:
+    ran = run_without("scipy", "demo")
+
+    assert ran.returncode == 0
+    assert 'pip install "experimentframework[report]"' in ran.stdout
+
+
+def test_help_does_not_load_what_only_a_report_needs() -> None:
+    program = (
+        "import sys, experimentframework_core.cli._app;"
+        "sys.exit(bool({'scipy', 'numpy', 'ruamel'} & sys.modules.keys()))"
+    )
+
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_no_command_shows_the_help_and_an_unknown_one_exits_with_2() -> None:
+    bare, unknown = run(), run("publsh")
+
+    assert all(command in bare.out + bare.err for command in COMMANDS)
+    assert (bare.code, unknown.code) == (2, 2)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_reference_lists_every_option(command: str) -> None:
+    section = DOCUMENTATION.read_text().split(f"\n## `{command}`\n")[1].split("\n## ")[0]
+    table = "".join(line for line in section.splitlines() if line.startswith("| `-"))
+
+    helped = run(command, "--help", COLUMNS="200", NO_COLOR="1")
+
+    documented = set(re.findall(r"(?<![\w-])--[a-z-]+", table))
+    assert documented == set(re.findall(r"(?<![\w-])--[a-z-]+", helped.out)) - {"--help"}
+    assert set(re.findall(r"(?<![\w-])-[a-z]\b", table)) == set(
+        re.findall(r"(?<![\w-])-[a-z]\b", helped.out)
+    )
+
+
+def test_the_reference_lists_every_command() -> None:
+    documented = re.findall(r"^## `(.+)`$", DOCUMENTATION.read_text(), re.MULTILINE)
+
+    helped = run("--help", COLUMNS="200", NO_COLOR="1")
+
+    assert tuple(documented) == COMMANDS
+    assert all(re.search(rf"^\W*{command} ", helped.out, re.MULTILINE) for command in COMMANDS)

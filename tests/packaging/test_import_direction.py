@@ -1,0 +1,135 @@
+"""Imports in the core point only downward, and plugins see only its public modules."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.packaging.layout import core, module_name, plugin_names, root, runtime_imports
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+layers = (
+    ("__init__",),
+    ("cli",),
+    ("testing",),
+    ("plane",),
+    ("exposure",),
+    ("_gate",),
+    ("_admission", "_redaction", "_sampling", "_trace"),
+    ("_acks", "_threads"),
+    ("backplanes",),
+    ("_channel",),
+    ("_lane",),
+    ("_deadletters",),
+    ("_schedule",),
+    ("_ledger", "_batch"),
+    ("_buffer", "_retry", "_breaker"),
+    ("_journal",),
+    ("deadletter",),
+    ("plugins",),
+    ("config",),
+    ("plugin",),
+    ("codec",),
+    ("_reading",),
+    ("schemas",),
+    ("_foreign", "_faults"),
+    ("envelope",),
+    ("events",),
+    ("_normal",),
+    ("status",),
+    ("units",),
+    ("_sqlite_schema",),
+    ("_sqlite",),
+    ("_sqlite_errors", "_log", "_tasks"),
+    ("errors",),
+)
+"""From top to bottom. A module imports only from lines below its own; a package is one unit."""
+
+depth = {name: line for line, names in enumerate(layers) for name in names}
+sources = sorted(core.rglob("*.py"))
+
+
+def unit(module: str) -> str:
+    """Return the module or package of the core to which a dotted name belongs."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 and parts[1] in depth else "__init__"
+
+
+def core_imports(path: Path) -> Iterator[str]:
+    """Yield what a file of the core imports from the core."""
+    module = module_name(path, core.parent)
+    for name in runtime_imports(path, module):
+        if name.split(".")[0] == core.name:
+            yield name
+
+
+def test_every_module_has_its_line() -> None:
+    """Given the core's files, When each is looked up in the layers, Then none is missing."""
+    units = {path.relative_to(core).parts[0].removesuffix(".py") for path in sources}
+
+    missing = units - depth.keys()
+
+    assert not missing, f"put {sorted(missing)} into `layers`, above all that they import"
+
+
+@pytest.mark.parametrize("path", sources, ids=lambda path: module_name(path, core.parent))
+def test_imports_point_downward(path: Path) -> None:
+    """Given a core module, When its imports are read, Then each comes from a lower layer."""
+    own = unit(module_name(path, core.parent))
+
+    imported = {unit(name) for name in core_imports(path)} - {own}
+
+    upward = sorted(name for name in imported if depth[name] <= depth[own])
+    assert not upward, f"{own} may not import {upward}"
+
+
+@pytest.mark.parametrize("path", sources, ids=lambda path: module_name(path, core.parent))
+def test_private_modules_stay_in_their_package(path: Path) -> None:
+    """Given a core module, When it imports a package's `_private` module, Then it lives there."""
+    package = path.parent.relative_to(core.parent).as_posix().replace("/", ".")
+
+    foreign = [name for name in core_imports(path) if not _may_see(package, name)]
+
+    assert not foreign, f"{path.name} reaches into {foreign}"
+
+
+def _may_see(package: str, name: str) -> bool:
+    parts = name.split(".")
+    first = next((i for i, part in enumerate(parts) if part.startswith("_")), 0)
+    return f"{package}.".startswith(".".join([*parts[:first], ""]))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        path
+        for folder in (*(root / name for name in plugin_names), root / "tests/plugins")
+        for path in sorted(folder.glob("**/src/**/*.py"))
+    ],
+    ids=lambda path: module_name(path, path.parents[1]),
+)
+def test_plugins_see_only_public_core_modules(path: Path) -> None:
+    """Given a module of a plugin, When its imports are read, Then none is private to the core."""
+    imported = [name for name in runtime_imports(path, "plugin") if name.split(".")[0] == core.name]
+
+    private = [name for name in imported if any(part.startswith("_") for part in name.split("."))]
+
+    assert not private, f"{path.name} imports {private}"
+
+
+def test_one_module_creates_tasks() -> None:
+    """Given the core without its test tools, When task creation is looked for, Then one has it."""
+    creating = re.compile(r"\b(create_task|ensure_future|TaskGroup|create_task_group)\(")
+
+    found = [
+        path.relative_to(core).as_posix()
+        for path in sources
+        if creating.search(path.read_text()) and "testing" not in path.parts
+    ]
+
+    assert found == ["_tasks.py"]

@@ -1,0 +1,54 @@
+"""Importing the package is quick, because what is heavy loads where it is used."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+heavy_modules = (
+    "experimentframework_core.cli",
+    "experimentframework_core.testing",
+    "httpx",
+    "opentelemetry",
+    "platformdirs",
+    "pytest",
+    "rich",
+    "ruamel",
+    "scipy",
+    "sqlite3",
+    "structlog",
+    "typer",
+)
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run this Python, isolated from its environment's settings."""
+    return subprocess.run(
+        [sys.executable, "-I", *arguments], check=True, capture_output=True, text=True
+    )
+
+
+def test_heavy_modules_are_not_imported() -> None:
+    """Given a fresh process, When the package is imported, Then no heavy module comes with it."""
+    code = "import sys, experimentframework_core; print('\\n'.join(sys.modules))"
+
+    loaded = run("-c", code).stdout.split()
+
+    assert [name for name in heavy_modules if name in loaded] == []
+
+
+@pytest.mark.timeout(120)
+def test_the_import_takes_at_most_100_ms() -> None:
+    """Given fresh processes, When the package is imported, Then the quickest takes ≤ 100 ms."""
+    durations = [
+        int(line.split("|")[1])
+        for _ in range(5)
+        for line in run(
+            "-X", "importtime", "-c", "import experimentframework_core"
+        ).stderr.splitlines()
+        if line.endswith("| experimentframework_core")
+    ]
+
+    assert min(durations) <= 100_000, f"microseconds: {durations}"

@@ -1,0 +1,39 @@
+"""The public names of the package, pinned: a change here is a change for users."""
+
+from __future__ import annotations
+
+import experimentframework_core
+
+public_names: list[str] = []
+
+
+def test_public_names_are_pinned() -> None:
+    """Given the package, When its `__all__` is read, Then it is this list."""
+    names = experimentframework_core.__all__
+
+    assert names == public_names
+
+
+def test_public_names_are_sorted() -> None:
+    """Given the package, When its `__all__` is sorted as ruff sorts it, Then nothing moves."""
+    names = experimentframework_core.__all__
+
+    assert list(names) == sorted(names, key=_isort_key)
+
+
+def test_public_names_exist() -> None:
+    """Given the package, When each public name is asked for, Then it is there."""
+    missing = [
+        name
+        for name in experimentframework_core.__all__
+        if not hasattr(experimentframework_core, name)
+    ]
+
+    assert not missing
+
+
+def _isort_key(name: str) -> tuple[int, str]:
+    """Order constants before classes before the rest."""
+    if name.isupper():
+        return 0, name
+    return (1 if name[:1].isupper() else 2), name

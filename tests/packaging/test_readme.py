@@ -1,0 +1,62 @@
+"""The README's commands are the ones that are checked, and its code runs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from tests.packaging.layout import root
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+readme = (root / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    """Return the README's code blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+
+
+def test_there_are_exactly_two_set_up_commands() -> None:
+    """Given the README, When its shell blocks are read, Then they are two, of one line each."""
+    demo, tests = blocks("sh")
+
+    assert demo.endswith("experimentframework demo\n")
+    assert tests.endswith("-m pytest\n")
+    assert demo.count("\n") == tests.count("\n") == 1
+
+
+def test_the_checks_run_the_second_command_verbatim() -> None:
+    """Given .ci/run, When it looks for its command in the README, Then it finds the second."""
+    pattern = re.search(r"grep -E '(.*)' README\.md", (root / ".ci/run").read_text())
+    assert pattern is not None
+
+    found = re.findall(pattern[1], readme, re.MULTILINE)
+
+    assert found == [blocks("sh")[1].rstrip("\n")]
+
+
+def test_the_example_runs_with_its_configuration(tmp_path: Path) -> None:
+    """Given the README's YAML, When its example runs there, Then its events are in the store."""
+    (tmp_path / "experiments.yaml").write_text(blocks("yaml")[0])
+    (example,) = (block for block in blocks("python") if "asyncio.run" in block)
+
+    result = subprocess.run(
+        [sys.executable, "-c", example], cwd=tmp_path, check=False, capture_output=True, text=True
+    )
+
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    assert (tmp_path / "events.db").stat().st_size > 0
+
+
+def test_the_short_example_is_python() -> None:
+    """Given the README's first example, When it stands in a coroutine, Then it compiles."""
+    lines = blocks("python")[0].splitlines(keepends=True)
+
+    body = "".join(f"    {line}" for line in lines)
+
+    compile(f"async def example():\n{body}", "README.md", "exec")
