@@ -37,6 +37,18 @@ def summary(samples: Sequence[int], cost: int) -> dict[str, float]:
     }
 
 
+class ProcessorShare:
+    """How much of a processor this thread got since: less than 1 in a tight loop means others."""
+
+    def __init__(self) -> None:
+        self._wall = perf_counter_ns()
+        self._cpu = thread_time_ns()
+
+    def figures(self) -> dict[str, float]:
+        wall = perf_counter_ns() - self._wall
+        return {"share": (thread_time_ns() - self._cpu) / wall}
+
+
 async def tight(
     call: Callable[..., Any],
     make: Callable[[int], tuple[Any, ...]],
@@ -48,6 +60,7 @@ async def tight(
     cost = timer_cost()
     samples = array("q", bytes(8 * count))
     now = perf_counter_ns
+    share = ProcessorShare()
     for number in range(count):
         arguments = make(number)
         started = now()
@@ -57,7 +70,7 @@ async def tight(
             if after_turn is not None:
                 after_turn()
             await asyncio.sleep(0)
-    return summary(samples, cost)
+    return summary(samples, cost) | share.figures()
 
 
 async def tight_await(
@@ -69,12 +82,13 @@ async def tight_await(
     cost = timer_cost()
     samples = array("q", bytes(8 * count))
     now = perf_counter_ns
+    share = ProcessorShare()
     for number in range(count):
         arguments = make(number)
         started = now()
         await call(*arguments)
         samples[number] = now() - started
-    return summary(samples, cost)
+    return summary(samples, cost) | share.figures()
 
 
 async def paced(

@@ -86,7 +86,12 @@ def run(*, quick: bool) -> Report:
         f"p50, hashKey, {calls:,} subjects", "hashKey", "p50", Bar("ratio <= 4", 4, on="ratio")
     )
     beside_floor("p50, all of these at once", "everything", "p50")
+    share = min(result.median(side, "share") for side in sides)
     report.notes = [
+        (
+            f"processor share of a side: {share:.0%} at least; below 95 % others ran on this"
+            " processor, and means and tails are theirs too"
+        ),
         f"{rounds} rounds of fresh processes, medians; a ratio is the median of the rounds' own",
         f"the timer's own {result.median('floor', 'timer'):.0f} ns are taken off both sides",
         f"events lost: {sum(result.median(side, 'lost') for side in sides if side != 'floor'):.0f}",

@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 
 GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "test-a-backplane.md"
-FILES = {
-    name: code
-    for name, code in re.findall(
+FILES = dict(
+    re.findall(
         r'^```\w+ title="([\w.]+)"\n(.*?)^```$', GUIDE.read_text("utf-8"), re.MULTILINE | re.DOTALL
     )
-}
+)
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.startswith("test_")])

@@ -38,7 +38,12 @@ json_values = st.recursive(
 )
 json_objects = st.dictionaries(texts, json_values, max_size=4)
 zones = st.sampled_from(
-    [UTC, timezone.utc, timezone(timedelta(hours=5, minutes=45)), timezone(timedelta(hours=-11))]
+    [
+        UTC,
+        timezone(timedelta(0)),
+        timezone(timedelta(hours=5, minutes=45)),
+        timezone(timedelta(hours=-11)),
+    ]
 )
 times = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=zones)  # noqa: DTZ001
 

@@ -13,7 +13,6 @@ from experimentframework_core.codec import encode_record
 from experimentframework_core.envelope import Envelope, Record
 from tests.core.event_strategies import envelopes
 
-
 epoch = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -89,7 +89,10 @@ def test_an_invalid_event_says_where(path: str, text: str) -> None:
 
 def test_a_partial_failure_names_its_indexes() -> None:
     """Given failed indexes, when the error is shown, then they are kept and counted."""
-    failures = {1: TransientError("busy"), 4: PermanentError("too large")}
+    failures: dict[int, TransientError | PermanentError] = {
+        1: TransientError("busy"),
+        4: PermanentError("too large"),
+    }
 
     error = PartialBatchError(failures)
 

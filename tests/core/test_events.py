@@ -110,7 +110,7 @@ def test_a_malformed_name_is_refused(name: str) -> None:
 @pytest.mark.parametrize("version", ["1", "1.0", "1.0.0-beta", "01.0.0"])
 def test_a_malformed_version_is_refused(version: str) -> None:
     """Given a version that is not semantic, when registering, then it is refused."""
-    with pytest.raises(ValueError, match="is not MAJOR.MINOR.PATCH"):
+    with pytest.raises(ValueError, match=r"is not MAJOR\.MINOR\.PATCH"):
         event("purchase", version=version)
 
 

@@ -65,6 +65,22 @@ def locked(path: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
+def is_there(path: Path) -> bool:
+    return path.is_file()
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def write(path: Path, text: str) -> None:
+    path.write_text(text)
+
+
+def content(path: Path) -> str:
+    return path.read_text()
+
+
 class Gate:
     """Work that begins, says so, and ends when it may."""
 
@@ -89,7 +105,7 @@ async def test_nothing_is_opened_before_the_first_use(path: Path) -> None:
     async with Database(path, prepare=_prepare):
         pass
 
-    assert not path.exists()
+    assert not is_there(path)
     assert threading.active_count() == threads
 
 
@@ -100,7 +116,7 @@ async def test_parent_folders_are_made(tmp_path: Path) -> None:
     async with Database(path, prepare=_prepare) as database:
         await database.run(partial(_insert, 1), doing="write to")
 
-    assert path.is_file()
+    assert is_there(path)
 
 
 async def test_a_file_that_must_exist_is_not_made(tmp_path: Path) -> None:
@@ -236,14 +252,14 @@ async def test_a_lock_that_stays_is_transient(
 async def test_a_file_that_was_moved_away_is_made_anew(database: Database, path: Path) -> None:
     """A file that is deleted while it is open costs one error, not a restart."""
     await database.run(partial(_insert, 1), doing="write to")
-    path.unlink()
+    remove(path)
 
     with pytest.raises(TransientError, match=r"cannot write to .*SQLITE_IOERR|READONLY"):
         await database.run(partial(_insert, 2), doing="write to")
     await database.run(partial(_insert, 2), doing="write to")
 
     assert await database.run(_numbers, doing="read") == [2]
-    assert path.is_file()
+    assert is_there(path)
 
 
 async def test_a_folder_in_place_of_the_file_is_unavailable(tmp_path: Path) -> None:
@@ -271,13 +287,13 @@ async def test_a_file_system_that_takes_no_files_is_unavailable() -> None:
 
 async def test_another_kind_of_file_is_unavailable(path: Path) -> None:
     """A text file is no database, and stays as it is."""
-    path.write_text("something else entirely\n" * 100)
+    write(path, "something else entirely\n" * 100)
 
     async with Database(path, prepare=_prepare) as database:
         with pytest.raises(UnavailableError, match=r"SQLITE_NOTADB.*choose another path"):
             await database.run(_numbers, doing="read")
 
-    assert path.read_text().startswith("something else")
+    assert content(path).startswith("something else")
 
 
 async def test_a_database_that_may_only_be_read_is_unavailable(path: Path) -> None:
@@ -323,9 +339,7 @@ async def test_a_value_that_sqlite_refuses_is_permanent(database: Database) -> N
         ("SQLITE_NOLFS", UnavailableError),
     ],
 )
-def test_errors_are_translated_by_a_table(
-    name: str, kind: type[DeliveryError], path: Path
-) -> None:
+def test_errors_are_translated_by_a_table(name: str, kind: type[DeliveryError], path: Path) -> None:
     """Each of SQLite's codes, also an extended or unexpected one, has its meaning."""
     error = sqlite3.OperationalError("text of SQLite")
     error.sqlite_errorcode = getattr(sqlite3, name)
@@ -404,7 +418,7 @@ async def test_closing_twice_is_closing_once(database: Database) -> None:
     await database.aclose()
     await database.aclose()
 
-    with pytest.raises(UnavailableError, match="cannot read .*: the connection is closed"):
+    with pytest.raises(UnavailableError, match=r"cannot read .*: the connection is closed"):
         await database.run(_numbers, doing="read")
 
 
@@ -469,7 +483,9 @@ def test_a_forked_child_harms_nothing(path: Path) -> None:
 
 def test_importing_does_not_load_sqlite() -> None:
     """The driver is loaded by the first use, not by the import."""
-    program = "import sys; import experimentframework_core.deadletter; print('sqlite3' in sys.modules)"
+    program = (
+        "import sys; import experimentframework_core.deadletter; print('sqlite3' in sys.modules)"
+    )
 
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=50, check=True
@@ -497,7 +513,7 @@ class TestSchema:
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             connection.execute("CREATE TABLE customers (name TEXT)")
 
-            with pytest.raises(UnavailableError, match="no number store.*choose another path"):
+            with pytest.raises(UnavailableError, match=r"no number store.*choose another path"):
                 self.schema.create(connection, path)
 
             assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [
@@ -509,7 +525,7 @@ class TestSchema:
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             self.schema._replace(version=2).create(connection, path)
 
-            with pytest.raises(UnavailableError, match="has version 2.* knows version 1; upgrade"):
+            with pytest.raises(UnavailableError, match=r"has version 2.* knows version 1; upgrade"):
                 self.schema.create(connection, path)
 
     def test_tables_are_made_as_a_whole_or_not_at_all(self, path: Path) -> None:

@@ -41,14 +41,18 @@ def test_heavy_modules_are_not_imported() -> None:
 
 @pytest.mark.timeout(120)
 def test_the_import_takes_at_most_100_ms() -> None:
-    """Given fresh processes, When the package is imported, Then the quickest takes ≤ 100 ms."""
-    durations = [
-        int(line.split("|")[1])
-        for _ in range(5)
-        for line in run(
-            "-X", "importtime", "-c", "import experimentframework_core"
-        ).stderr.splitlines()
-        if line.endswith("| experimentframework_core")
-    ]
+    """Given fresh processes, When the package is imported, Then the quickest takes ≤ 100 ms.
 
-    assert min(durations) <= 100_000, f"microseconds: {durations}"
+    Counted is the time of the processor, so that other work on the machine matters little, and
+    the first process that is quick enough settles it.
+    """
+    code = (
+        "from time import process_time as now; start = now()\n"
+        "import experimentframework_core; print(now() - start)"
+    )
+
+    durations: list[float] = []
+    while len(durations) < 20 and min(durations, default=1) > 0.100:
+        durations.append(float(run("-c", code).stdout))
+
+    assert min(durations) <= 0.100, f"seconds: {durations}"

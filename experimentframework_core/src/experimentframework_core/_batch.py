@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import insort
 from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import msgspec
 
@@ -55,16 +56,12 @@ class BatchRule(msgspec.Struct, frozen=True):
             queue.wake_events = 1
             queue.wake_bytes = NEVER
 
-    def cut(self, queue: Queue, now: float) -> Iterator[Item]:
+    def cut(self, queue: Queue, now: float) -> Worklist:
         """Take the next batch out of the queue; at least one record, however large."""
-        filled = 0
-        for count in range(min(self.size, len(queue.records))):
-            filled += len(queue.records[0].body)
-            if filled > self.bytes and count:
-                return
-            sequence = queue.taken
-            accepted_at = queue.accepted_by(sequence, now)
-            yield Item(queue.pop(), sequence, accepted_at)
+        sequence = queue.taken
+        last = sequence + min(self.size, len(queue.records)) - 1
+        accepted_at = queue.accepted_by(last, now)
+        return Worklist(queue.take(self.size, self.bytes), sequence, accepted_at)
 
 
 class Worklist:
@@ -75,29 +72,72 @@ class Worklist:
     deliveries, in order, and the rest is then tried as a whole again. Several bad records next
     to each other halve what is tried after each, so a batch of nothing but bad ones costs a few
     more deliveries than it has records.
+
+    A batch that is delivered at once, as nearly all are, never becomes single `Item` objects.
     """
 
-    def __init__(self, items: Iterable[Item]) -> None:
-        """Begin with the whole batch as the first portion."""
-        self._items = deque(items)
-        self._portion = len(self._items)
+    def __init__(
+        self, records: list[Record] | None = None, sequence: int = 0, accepted_at: float = 0.0
+    ) -> None:
+        """Begin with the whole batch as the first portion.
+
+        Args:
+            records: The batch, oldest first; None for nothing.
+            sequence: The place of its first record in the queue's order.
+            accepted_at: A time by which all of it was accepted.
+        """
+        self._fresh = records or []
+        self._sequence = sequence
+        self._accepted_at = accepted_at
+        self._items: deque[Item] = deque()
+        self._portion = len(self._fresh)
         self._suspects = 0
         self._streak = 0
 
+    @classmethod
+    def of(cls, items: Iterable[Item]) -> Worklist:
+        """Return the worklist of records that were held before."""
+        worklist = cls()
+        worklist._items.extend(items)
+        worklist._portion = len(worklist._items)
+        return worklist
+
     def __len__(self) -> int:
         """How many records are not settled."""
-        return len(self._items)
+        return len(self._fresh) or len(self._items)
 
     def __iter__(self) -> Iterator[Item]:
         """Iterate over the records that are not settled, oldest first."""
+        self._itemise()
         return iter(self._items)
 
-    def portion(self) -> list[Item]:
+    @property
+    def first(self) -> tuple[int, float]:
+        """The lowest sequence number that is not settled, and when that record was accepted."""
+        if self._fresh:
+            return self._sequence, self._accepted_at
+        return self._items[0].sequence, self._items[0].accepted_at
+
+    def _itemise(self) -> None:
+        if self._fresh:
+            numbered = enumerate(self._fresh, self._sequence)
+            self._items.extend(Item(each, number, self._accepted_at) for number, each in numbered)
+            self._fresh = []
+
+    def records(self) -> list[Record]:
         """Return what to deliver next: the same until it is `done` or `refused`."""
-        return [self._items[index] for index in range(min(self._portion, len(self._items)))]
+        return self._fresh or [item.record for item in self.portion()]
+
+    def portion(self) -> list[Item]:
+        """Return the same as `records`, each with its story."""
+        self._itemise()
+        return list(islice(self._items, self._portion))
 
     def done(self) -> None:
         """The portion is settled: delivered, or each failed record of it has its own fate."""
+        if self._fresh:
+            self._fresh = []
+            return
         settled = min(self._portion, len(self._items))
         for _ in range(settled):
             self._items.popleft()
@@ -110,6 +150,7 @@ class Worklist:
 
     def refused(self) -> Item | None:
         """The portion as such is refused: halve it, or return the one record it consists of."""
+        self._itemise()
         tried = min(self._portion, len(self._items))
         if tried > 1:
             self._suspects = tried
@@ -123,6 +164,7 @@ class Worklist:
 
     def discard(self, unwanted: Iterable[Item]) -> None:
         """Take records out that have met another fate."""
+        self._itemise()
         sequences = {item.sequence for item in unwanted}
         self._items = deque(item for item in self._items if item.sequence not in sequences)
         self._suspects = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Lock
 
 from experimentframework_core.envelope import Record
@@ -63,12 +63,39 @@ class Queue:
 
     def pop(self) -> Record:
         """Take the oldest record out of the queue; it still counts in the buffer."""
-        record = self.records.popleft()
-        self.bytes -= len(record.body)
-        self.taken += 1
-        if self._marks and self._marks[0][0] <= self.taken:
+        return self.take(1, 0)[0]
+
+    def take(self, most: int, most_bytes: int) -> list[Record]:
+        """Take the oldest records out of the queue, at least one; they still count in the buffer.
+
+        Args:
+            most: How many at most.
+            most_bytes: How long their bodies are at most together, if there is more than one.
+        """
+        waiting = self.records
+        if len(waiting) <= most and self.bytes <= most_bytes:
+            taken = list(waiting)
+            waiting.clear()
+            self.bytes = 0
+        else:
+            taken = self._take_some(most, most_bytes)
+        self.taken += len(taken)
+        while self._marks and self._marks[0][0] <= self.taken:
             self._marks.popleft()
-        return record
+        return taken
+
+    def _take_some(self, most: int, most_bytes: int) -> list[Record]:
+        waiting = self.records
+        taken = [waiting.popleft()]
+        filled = len(taken[0].body)
+        for _ in range(min(most - 1, len(waiting))):
+            filled += len(waiting[0].body)
+            if filled > most_bytes:
+                filled -= len(waiting[0].body)
+                break
+            taken.append(waiting.popleft())
+        self.bytes -= filled
+        return taken
 
 
 class Buffer:
@@ -173,10 +200,14 @@ class Buffer:
             return None
         oldest = min(waiting, key=lambda queue: queue.accepted_by(queue.taken, float("inf")))
         record = oldest.pop()
-        self.release(record)
+        self.release((record,))
         return record
 
-    def release(self, record: Record) -> None:
-        """Give the room of a settled record back."""
-        self.events -= 1
-        self.bytes -= len(record.body) + RECORD_OVERHEAD
+    def release(self, records: Sequence[Record]) -> None:
+        """Give the room of settled records back."""
+        self.events -= len(records)
+        self.bytes -= sum(map(_body_size, records)) + len(records) * RECORD_OVERHEAD
+
+
+def _body_size(record: Record) -> int:
+    return len(record.body)

@@ -17,6 +17,7 @@ from experimentframework_core._tasks import (
     TaskAbandonedError,
     run_bounded,
 )
+from experimentframework_core.envelope import Record
 from experimentframework_core.errors import DeliveryError, TransientError
 from experimentframework_core.plugin import Backplane, OpenContext, Pingable
 
@@ -137,7 +138,8 @@ class Lane:
 
     async def _step(self) -> None:
         now = asyncio.get_running_loop().time()
-        self._ledger.expire(item.record for item in self._schedule.expire(now))
+        if expired := self._schedule.expire(now):
+            self._ledger.expire([item.record for item in expired])
         await self._letters.write(self._context.lane, now)
         self._release_fences()
         if self._finished():
@@ -146,7 +148,7 @@ class Lane:
             await self._open()
         action = self._schedule.next(now)
         if self._backplane is not None and isinstance(action, Deliver):
-            await self._deliver(self._backplane, action.items)
+            await self._deliver(self._backplane, action.records)
         else:
             await self._sleep(getattr(action, "until", None), now)
 
@@ -183,12 +185,12 @@ class Lane:
         self._schedule.unreachable(error, now)
         self._warnings.warning(event, backplane=self._context.name, error=_brief(error))
 
-    async def _deliver(self, backplane: Backplane, items: Sequence[Item]) -> None:
+    async def _deliver(self, backplane: Backplane, records: Sequence[Record]) -> None:
         loop = asyncio.get_running_loop()
         self._ledger.batches += 1
         try:
             await run_bounded(
-                backplane.deliver([item.record for item in items]),
+                backplane.deliver(tuple(records)),
                 name=f"{self.name}.deliver",
                 timeout=self._context.delivery_timeout,
             )
@@ -222,7 +224,7 @@ class Lane:
 
     def _settle(self, settlement: Settlement) -> None:
         self._ledger.retried += settlement.retried
-        self._ledger.deliver([item.record for item in settlement.delivered])
+        self._ledger.deliver(settlement.delivered)
         if settlement.refused:
             now = asyncio.get_running_loop().time()
             self._letters.add(self._context.lane, settlement.refused, now)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
 from functools import partial
+from operator import attrgetter
 
 from experimentframework_core._buffer import Buffer
 from experimentframework_core.envelope import Record
 from experimentframework_core.errors import DeliveryError
+
+
+_event_type = attrgetter("event_type")
 
 
 class Ledger:
@@ -74,44 +78,32 @@ class Ledger:
         if self._acks and (future := self._acks.get(record.event_id)):
             self._tell(future, record, f"was dropped ({reason})")
 
-    def deliver(self, records: Iterable[Record]) -> None:
+    def deliver(self, records: Sequence[Record]) -> None:
         """The backplane has confirmed these."""
-        self._settle(records, lambda record: self._count(self.delivered, record), None)
+        self.delivered.update(map(_event_type, records))
+        self._settle(records, None)
 
-    def dead_letter(self, records: Iterable[Record]) -> None:
+    def dead_letter(self, records: Sequence[Record]) -> None:
         """The dead-letter store holds these."""
-        self._settle(
-            records, lambda record: self._count(self.dead_lettered, record), "was dead-lettered"
-        )
+        self.dead_lettered.update(map(_event_type, records))
+        self._settle(records, "was dead-lettered")
 
-    def expire(self, records: Iterable[Record]) -> None:
+    def expire(self, records: Sequence[Record]) -> None:
         """These are older than ``maxAgeMs``."""
-        self._settle(records, lambda record: self._count(self.expired, record), "expired")
+        self.expired.update(map(_event_type, records))
+        self._settle(records, "expired")
 
-    def drop(self, records: Iterable[Record], reason: str) -> None:
+    def drop(self, records: Sequence[Record], reason: str) -> None:
         """These are lost by policy."""
+        self.dropped.update((reason, record.event_type) for record in records)
+        self._settle(records, f"was dropped ({reason})")
 
-        def count(record: Record) -> None:
-            self.dropped[reason, record.event_type] += 1
-
-        self._settle(records, count, f"was dropped ({reason})")
-
-    @staticmethod
-    def _count(page: Counter[str], record: Record) -> None:
-        page[record.event_type] += 1
-
-    def _settle(
-        self,
-        records: Iterable[Record],
-        count: Callable[[Record], None],
-        failure: str | None,
-    ) -> None:
-        acks = self._acks
-        for record in records:
-            count(record)
-            self._buffer.release(record)
-            if acks and (future := acks.get(record.event_id)):
-                self._tell(future, record, failure)
+    def _settle(self, records: Sequence[Record], failure: str | None) -> None:
+        self._buffer.release(records)
+        if self._acks:
+            for record in records:
+                if future := self._acks.get(record.event_id):
+                    self._tell(future, record, failure)
         self.admit()
 
     def _tell(

@@ -41,7 +41,7 @@ class Refusal(msgspec.Struct, frozen=True):
 class Settlement(msgspec.Struct):
     """What became of records of one delivery; what is in neither list is tried again."""
 
-    delivered: list[Item] = []
+    delivered: list[Record] = []
     refused: list[Refusal] = []
     retried: int = 0
 
@@ -49,7 +49,7 @@ class Settlement(msgspec.Struct):
 class Deliver(msgspec.Struct, frozen=True):
     """Deliver these now."""
 
-    items: list[Item]
+    records: list[Record]
 
 
 class Wait(msgspec.Struct, frozen=True):
@@ -85,7 +85,7 @@ class Schedule:
         self._key = key
         self._max_attempts = max_attempts
         self._max_age = max_age
-        self._work = Worklist(())
+        self._work = Worklist()
         self._parking = Parking()
         self._not_before = 0.0
         self._parked_until = 0.0
@@ -104,11 +104,16 @@ class Schedule:
     @property
     def settled_below(self) -> int:
         """Every record with a lower sequence number is settled."""
-        return min((item.sequence for item in self.held), default=self._queue.taken)
+        sequences = [item.sequence for item in self._parking]
+        if self._work:
+            sequences.append(self._work.first[0])
+        return min(sequences, default=self._queue.taken)
 
     def oldest(self, now: float) -> float | None:
         """Return by when the oldest unsettled record was accepted; None when there is none."""
-        times = [item.accepted_at for item in self.held]
+        times = [item.accepted_at for item in self._parking]
+        if self._work:
+            times.append(self._work.first[1])
         if self._queue.records:
             times.append(self._queue.accepted_by(self._queue.taken, now))
         return min(times, default=None)
@@ -126,10 +131,10 @@ class Schedule:
                 return Wait(due)
             if not self._ready(now):
                 return Wait(self._breaker.retry_at)
-            self._work = Worklist(self._gather(now))
+            self._work = self._gather(now)
         if not self._breaker.admits(now):
             return Wait(self._breaker.retry_at)
-        return Deliver(self._work.portion())
+        return Deliver(self._work.records())
 
     def _ready(self, now: float) -> bool:
         return self._breaker.state is BreakerState.CLOSED or now >= self._breaker.retry_at
@@ -150,17 +155,18 @@ class Schedule:
             due = min(self._parked_until, due) if due is not None else self._parked_until
         return due
 
-    def _gather(self, now: float) -> list[Item]:
+    def _gather(self, now: float) -> Worklist:
+        if not self._parking:
+            return self._rule.cut(self._queue, now)
         gathered = self._parking.leave(self._rule.size) if now >= self._parked_until else []
-        if len(gathered) == self._rule.size:
-            return gathered
-        for item in self._rule.cut(self._queue, now):
-            key = self._key(item.record) if self._parking else ""
-            if key in self._parking:
-                self._parking.park(key, item)
-            else:
-                gathered.append(item)
-        return gathered
+        if self._queue.records and len(gathered) < self._rule.size:
+            for item in self._rule.cut(self._queue, now):
+                key = self._key(item.record)
+                if key in self._parking:
+                    self._parking.park(key, item)
+                else:
+                    gathered.append(item)
+        return Worklist.of(gathered)
 
     def expire(self, now: float) -> list[Item]:
         """Take out and return what is older than ``max_age`` seconds."""
@@ -181,10 +187,10 @@ class Schedule:
 
     def succeeded(self) -> Settlement:
         """The last portion is delivered."""
-        items = self._work.portion()
+        records = self._work.records()
         self._answered()
         self._work.done()
-        return Settlement(delivered=items)
+        return Settlement(delivered=records)
 
     def failed(self, error: BaseException, now: float) -> Settlement:
         """The last portion ended with ``error``; `next` says when it is tried again."""
@@ -220,7 +226,7 @@ class Schedule:
         for index, item in enumerate(items):
             failure = error.failures.get(index)
             if failure is None:
-                settlement.delivered.append(item)
+                settlement.delivered.append(item.record)
             elif isinstance(failure, PermanentError):
                 item.attempts += 1
                 settlement.refused.append(Refusal(item, "refused", failure))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import defaultdict
-from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from experimentframework_core.errors import PluginError, PluginNotFoundError
 from experimentframework_core.plugin import BackplanePlugin
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 entry_point_group = "experimentframework.backplanes"
 """The entry point group in which a distribution offers its backplane types."""
@@ -62,23 +63,25 @@ def installed_plugins() -> tuple[InstalledPlugin, ...]:
     )
 
 
-def _entry_points() -> dict[str, list[metadata.EntryPoint]]:
+def _entry_points() -> dict[str, list[EntryPoint]]:
     """Return the claims of each type; one distribution that is found twice claims once."""
-    found: dict[str, dict[str, metadata.EntryPoint]] = defaultdict(dict)
+    from importlib import metadata
+
+    found: dict[str, dict[str, EntryPoint]] = defaultdict(dict)
     for entry_point in metadata.entry_points(group=entry_point_group):
         found[entry_point.name].setdefault(_distribution(entry_point), entry_point)
     return {name: [claims[key] for key in sorted(claims)] for name, claims in found.items()}
 
 
-def _distribution(entry_point: metadata.EntryPoint) -> str:
+def _distribution(entry_point: EntryPoint) -> str:
     return entry_point.dist.name if entry_point.dist else "(unknown distribution)"
 
 
-def _version(entry_point: metadata.EntryPoint) -> str:
+def _version(entry_point: EntryPoint) -> str:
     return entry_point.dist.version if entry_point.dist else ""
 
 
-def _load_only(type_name: str, claims: list[metadata.EntryPoint]) -> BackplanePlugin[Any]:
+def _load_only(type_name: str, claims: list[EntryPoint]) -> BackplanePlugin[Any]:
     if len(claims) > 1:
         owners = " and ".join(_distribution(claim) for claim in claims)
         raise PluginError(
@@ -88,7 +91,7 @@ def _load_only(type_name: str, claims: list[metadata.EntryPoint]) -> BackplanePl
     return _load(claims[0])
 
 
-def _load(entry_point: metadata.EntryPoint) -> BackplanePlugin[Any]:
+def _load(entry_point: EntryPoint) -> BackplanePlugin[Any]:
     source = f"{_distribution(entry_point)} {_version(entry_point)}".strip()
     try:
         plugin = entry_point.load()
@@ -113,9 +116,7 @@ def _load(entry_point: metadata.EntryPoint) -> BackplanePlugin[Any]:
     return plugin
 
 
-def _inspect(
-    entry_point: metadata.EntryPoint, claims: list[metadata.EntryPoint]
-) -> InstalledPlugin:
+def _inspect(entry_point: EntryPoint, claims: list[EntryPoint]) -> InstalledPlugin:
     plugin, error = None, None
     try:
         plugin = _load_only(entry_point.name, claims)
@@ -136,6 +137,8 @@ def _not_found(type_name: str, installed: list[str]) -> str:
 
 
 def _advice(type_name: str, installed: list[str]) -> str:
+    import difflib
+
     if type_name in _extra_of_type:
         return f"{_install(type_name)}; "
     close = difflib.get_close_matches(type_name, [*installed, *_extra_of_type], n=1)
@@ -155,6 +158,8 @@ def _install(type_name: str) -> str:
 
 
 def _version_or_none(distribution: str) -> str | None:
+    from importlib import metadata
+
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:

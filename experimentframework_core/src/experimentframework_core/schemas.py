@@ -35,7 +35,7 @@ class _Step(NamedTuple):
 
 
 _former: dict[str, dict[str, type[msgspec.Struct]]] = {}
-_steps: dict[str, list[_Step]] = {}
+_steps: dict[str, dict[Version, _Step]] = {}
 
 
 def parse_version(version: str) -> Version | None:
@@ -52,13 +52,13 @@ def former(name: str, *, version: str) -> Callable[[type[P]], type[P]]:
         version: The semantic version that this class had.
 
     Raises:
-        ValueError: The version is malformed or already kept.
+        ValueError: The version is malformed, or another class is kept for it.
     """
     _require_version(name, version)
 
     def keep(payload: type[P]) -> type[P]:
         kept = _former.setdefault(name, {})
-        if version in kept:
+        if version in kept and not _same_place(kept[version], payload):
             raise ValueError(f"event type {name!r}: version {version} is already kept")
         kept[version] = payload
         return payload
@@ -94,11 +94,10 @@ def upcast(name: str, from_version: str, to_version: str) -> Callable[[U], U]:
         raise ValueError(f"upcast of {name!r}: {to_version} is not later than {from_version}")
 
     def register(function: U) -> U:
-        steps = _steps.setdefault(name, [])
-        if any(step.start == start for step in steps):
+        steps = _steps.setdefault(name, {})
+        if start in steps and not _same_place(steps[start].lift, function):
             raise ValueError(f"upcast of {name!r} from {from_version} is already registered")
-        steps.append(_Step(start, end, function))
-        steps.sort(key=lambda step: step.start)
+        steps[start] = _Step(start, end, function)
         return function
 
     return register
@@ -121,7 +120,7 @@ def lift(name: str, version: str, payload: dict[str, Any]) -> tuple[str, dict[st
     if current is None or at is None:
         return None
     newest = _require_version(name, current.version)
-    for step in _steps.get(name, ()):
+    for _, step in sorted(_steps.get(name, {}).items()):
         if step.start[0] == at[0] and at < step.end <= newest:
             payload, at = step.lift(dict(payload)), step.end
     if at[0] != newest[0]:
@@ -133,17 +132,22 @@ def json_schema(name: str, version: str | None = None) -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of a payload as it is on the wire.
 
     Args:
-        name: The event type's wire name, or ``envelope`` for what every payload travels in.
+        name: The event type's wire name.
         version: A published version; the newest when left out.
 
     Raises:
         KeyError: The type is not registered or never had that version.
     """
-    if name == "envelope":
-        return _envelope_schema()
     published = versions(name)
-    version = version or next(reversed(published))
+    version = version or next(reversed(published), "")
     return _tidy(published[version], f"urn:experimentframework:{name}:{version}")
+
+
+def envelope_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of what every payload travels in."""
+    schema = _tidy(Envelope, f"urn:experimentframework:envelope:{envelope_version}")
+    del schema["properties"]["extra"]
+    return schema
 
 
 def export(folder: Path, names: Iterable[str] = ()) -> list[Path]:
@@ -157,13 +161,13 @@ def export(folder: Path, names: Iterable[str] = ()) -> list[Path]:
         The files, in the order written.
 
     Raises:
-        ValueError: A published version would change: raise the version instead. Nothing was
-            written.
+        ValueError: A published version would change in more than its wording: raise the version
+            instead. Nothing was written.
     """
-    texts = {folder / "envelope.json": schema_text("envelope")}
+    texts = {folder / "envelope.json": schema_text(envelope_schema())}
     for name in names or [registered.name for registered in event_types()]:
         for version in versions(name):
-            texts[folder / name / f"{version}.json"] = schema_text(name, version)
+            texts[folder / name / f"{version}.json"] = schema_text(json_schema(name, version))
     for file, text in texts.items():
         if file.exists() and _differs(file.read_bytes(), text):
             raise ValueError(f"{file} is published and would change: raise the version instead")
@@ -173,15 +177,28 @@ def export(folder: Path, names: Iterable[str] = ()) -> list[Path]:
     return list(texts)
 
 
-def schema_text(name: str, version: str | None = None) -> bytes:
-    """Return `json_schema` as the text of its file."""
-    return msgspec.json.format(msgspec.json.encode(json_schema(name, version)), indent=2) + b"\n"
+def schema_text(schema: dict[str, Any]) -> bytes:
+    """Return a schema as the text of its file."""
+    return msgspec.json.format(msgspec.json.encode(schema), indent=2) + b"\n"
+
+
+def _same_place(one: Any, other: Any) -> bool:  # noqa: ANN401 - classes and functions
+    """Return whether both have one definition, run again by a reload of its module."""
+    return bool((one.__module__, one.__qualname__) == (other.__module__, other.__qualname__))
 
 
 def _differs(published: bytes, text: bytes) -> bool:
-    """Return whether two schemas of the same name and version are not the same."""
+    """Return whether two schemas of one name and version differ in more than their wording."""
     old, new = msgspec.json.decode(published), msgspec.json.decode(text)
-    return bool(old["$id"] == new["$id"] and published != text)
+    return bool(old["$id"] == new["$id"] and _shape(old) != _shape(new))
+
+
+def _shape(schema: object) -> object:
+    if isinstance(schema, dict):
+        described = isinstance(schema.get("description"), str)
+        kept = schema.keys() - {"description"} if described else schema.keys()
+        return {key: _shape(schema[key]) for key in kept}
+    return schema
 
 
 def _require_version(name: str, version: str) -> Version:
@@ -224,9 +241,3 @@ def _drop_null(wire: dict[str, Any]) -> None:
     if len(choices) == 1:
         del wire["anyOf"]
         wire.update(choices[0])
-
-
-def _envelope_schema() -> dict[str, Any]:
-    schema = _tidy(Envelope, f"urn:experimentframework:envelope:{envelope_version}")
-    del schema["properties"]["extra"]
-    return schema

@@ -99,10 +99,7 @@ class PathOptions(FileOptions, frozen=True, kw_only=True):
 
 
 class OptionsAreForPythonOnly(Bad):
-    fails: ClassVar = {
-        "test_options_are_the_same_in_yaml_and_in_python",
-        "test_the_data_plane_delivers_everything",
-    }
+    fails: ClassVar = {"test_options_are_the_same_in_yaml_and_in_python"}
     plugin = but(options=PathOptions)
 
     @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import floor, log10
 from typing import TYPE_CHECKING
 
 from experimentframework_core.cli._output import count, printable, table
@@ -40,8 +41,8 @@ def as_text(report: ExperimentReport) -> Iterator[str | Table]:
             (
                 variant,
                 f"{subjects:,}",
-                _percent(subjects / total),
-                _percent(report.sample_ratio.expected.get(variant, 0.0)),
+                _percent(subjects / total, 0.1),
+                _percent(report.sample_ratio.expected.get(variant, 0.0), 0.1),
             )
             for variant, subjects in report.subjects.items()
         ],
@@ -99,15 +100,28 @@ def _rows(outcome: OutcomeReport) -> Iterator[tuple[str, ...]]:
 
 
 def _values(figure: OutcomeFigure, measure: Measure) -> tuple[str, str]:
+    if figure.value is None:
+        return "-", "-"
     write = _percent if measure == "rate" else _number
-    value = "-" if figure.value is None else write(figure.value)
+    scale = figure.value or (figure.interval.high if figure.interval else 0.0)
     interval = figure.interval
-    return value, "-" if interval is None else f"{write(interval.low)} to {write(interval.high)}"
+    return write(figure.value, scale), (
+        "-"
+        if interval is None
+        else f"{write(interval.low, scale)} to {write(interval.high, scale)}"
+    )
 
 
-def _percent(share: float) -> str:
-    return f"{share:.1%}".replace("%", " %")
+def _percent(share: float, scale: float = 1.0) -> str:
+    return f"{share * 100:.{_decimals(scale * 100, digits=3)}f} %"
 
 
-def _number(value: float) -> str:
-    return f"{value:,.2f}" if abs(value) >= 0.1 or value == 0 else f"{value:.3g}"  # noqa: PLR2004
+def _number(value: float, scale: float) -> str:
+    return f"{value:,.{_decimals(scale, digits=4)}f}"
+
+
+def _decimals(scale: float, *, digits: int) -> int:
+    """Return how many decimals show ``scale`` with so many significant digits, at most 6."""
+    if scale == 0:
+        return 0
+    return min(6, max(0, digits - 1 - floor(log10(abs(scale)))))

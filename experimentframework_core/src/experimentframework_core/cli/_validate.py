@@ -19,7 +19,12 @@ from experimentframework_core.cli._output import (
     printable,
     table,
 )
-from experimentframework_core.config import DataPlaneOptions, effective, effective_sources
+from experimentframework_core.config import (
+    ChannelConfig,
+    DataPlaneOptions,
+    effective,
+    effective_sources,
+)
 from experimentframework_core.config._effective import resolved_options
 from experimentframework_core.errors import ConfigurationError
 from experimentframework_core.plugin import ChannelSettings
@@ -76,8 +81,10 @@ def _print_problems(error: ConfigurationError, *, as_json: bool) -> None:
 
 def _settings(options: DataPlaneOptions) -> Iterator[Setting]:
     default = dict(_flat("dataPlane", _builtins(DataPlaneOptions())))
+    of_channels = {_camel(name) for name in ChannelConfig.__struct_fields__} - {"shutdownTimeoutMs"}
     for path, value in _flat("dataPlane", _builtins(options)):
-        if not path.startswith("dataPlane.backplane"):
+        field = path.split(".")[1]
+        if field != "backplane" and (options.backplane is None or field not in of_channels):
             source = "default" if default.get(path) == value else "dataPlane"
             yield Setting(path, value, source)
     for node, plugin in channels(options):
@@ -108,7 +115,7 @@ def _own_options(
 def _flat(path: str, value: object) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict) and value:
         for key, each in value.items():
-            yield from _flat(f"{path}.{key}", each)
+            yield from _flat(f"{path}.{_camel(key)}", each)
     else:
         yield path, value
 

@@ -106,8 +106,8 @@ def _by_the_plugin(found: Found) -> Iterator[Breach]:
 
 def _names(found: Sequence[Found]) -> Iterator[Breach]:
     taken: dict[str, str] = {}
-    for each in found:
-        if each.node.type == "composite":
+    for each in sorted(found, key=lambda each: len(each.inside)):
+        if each.node.type == "composite" or each.node.type in each.inside:
             continue
         name = each.node.name or each.node.type
         if name in taken:

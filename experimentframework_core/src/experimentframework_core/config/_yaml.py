@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ruamel.yaml import YAML
@@ -54,7 +55,8 @@ def build(text: str, report: Report, *, most_nodes: int, deepest: int) -> Node |
         report.add("", error.place, str(error))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        report.add("", _place(mark) if mark else None, f"not YAML: {_said(error)}")
+        place = _place(mark) if mark else None
+        report.add("", place, f"not YAML: {_said(error)}{_advice(text, place)}")
     except YAMLError as error:
         report.add("", None, f"not YAML: {error}")
     return None
@@ -220,6 +222,12 @@ def _said(error: MarkedYAMLError) -> str:
     if context and error.context_mark and error.problem_mark:
         context = f"{context} from line {error.context_mark.line + 1}"
     return ", ".join(part for part in (context, error.problem) if part)
+
+
+def _advice(text: str, place: Place | None) -> str:
+    """Return what helps where a plain ``${…}`` is cut by its braces."""
+    line = re.split("\r\n|[\r\n]", text)[place[0] - 1] if place else ""
+    return "; inside [ ] and { } put ${…} in quotes" if "${" in line else ""
 
 
 def _too_deep(deepest: int, place: Place) -> _Unreadable:

@@ -17,15 +17,15 @@ from experimentframework_core.config import (
     DeadLetterOptions,
     DeadLetterStoreOptions,
 )
+from experimentframework_core.plane import DataPlane
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from experimentframework_core.envelope import Envelope, Record
-    from experimentframework_core.plane import DataPlane
 
-MakePlane = Callable[..., "DataPlane"]
+MakePlane = Callable[..., DataPlane]
 
 
 class _Recorder:
@@ -53,8 +53,6 @@ def make_plane(recorded: list[Envelope], tmp_path: Path) -> MakePlane:
     usual = DataPlaneOptions(dead_letter=DeadLetterOptions(options=store))
 
     def make(options: DataPlaneOptions = usual) -> DataPlane:
-        from experimentframework_core.plane import DataPlane
-
         return DataPlane(options, backplane=_Recorder(recorded))
 
     return make

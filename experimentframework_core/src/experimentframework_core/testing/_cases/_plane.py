@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from experimentframework_core.codec import encode_record
 from experimentframework_core.config import DeadLetterOptions, DeadLetterStoreOptions
+from experimentframework_core.plane import DataPlane
 from experimentframework_core.plugin import OptionsT
 from experimentframework_core.testing._cases._harness import Harness
 from experimentframework_core.testing._cases._options import plane_options
@@ -24,8 +25,6 @@ class PlaneCases(Harness[OptionsT]):
         self, options: OptionsT, tmp_path: Path
     ) -> None:
         """Events published one by one have all arrived when the plane is closed."""
-        from experimentframework_core.plane import DataPlane
-
         envelopes = [make_envelope() for _ in range(EVENTS)]
         store = DeadLetterStoreOptions(path=str(tmp_path / "dead-letters.db"))
         settings = plane_options(self.plugin, options, dead_letter=DeadLetterOptions(options=store))

@@ -1,0 +1,222 @@
+"""Reading an event database: slices, checkpoints, following, bad files and locks."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from experimentframework_core import _sqlite
+from experimentframework_core.backplanes import _sqlite_reader
+from experimentframework_core.backplanes._sqlite_reader import SqliteReader
+from experimentframework_core.backplanes.sqlite import SqliteBackplane
+from experimentframework_core.errors import ReplayError, TransientError, UnavailableError
+from experimentframework_core.plugin import Selection
+from experimentframework_core.testing import make_exposure, make_record, make_records
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from experimentframework_core.envelope import Record
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "events.db"
+
+
+@pytest.fixture
+def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make every bound so small that some dozens of events cross them all."""
+    monkeypatch.setattr(_sqlite_reader, "_range", 7)
+    monkeypatch.setattr(_sqlite_reader, "_slice_rows", 5)
+
+
+async def fill(path: Path, number: int) -> list[Record]:
+    records = make_records(number)
+    async with SqliteBackplane(path) as backplane:
+        await backplane.deliver(records)
+    return records
+
+
+async def ids(reader: SqliteReader) -> list[str]:
+    return [envelope.event_id async for envelope in reader]
+
+
+def is_there(path: Path) -> bool:
+    return path.exists()
+
+
+def change(path: Path, sql: str) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(sql)
+
+
+@pytest.mark.usefixtures("small_slices")
+async def test_slices_leave_nothing_out(path: Path) -> None:
+    """Events arrive complete and in order over the bounds of slices and gaps of removed rows."""
+    records = await fill(path, 60)
+    change(path, "DELETE FROM events WHERE position BETWEEN 10 AND 40 OR position = 44")
+
+    found = await ids(SqliteReader(path, Selection()))
+
+    kept = [*records[:9], *records[40:43], *records[44:]]
+    assert found == [record.event_id for record in kept]
+
+
+@pytest.mark.usefixtures("small_slices")
+async def test_a_rare_event_is_found_over_many_slices(path: Path) -> None:
+    """Slices in which nothing is selected are passed over."""
+    await fill(path, 40)
+    async with SqliteBackplane(path) as backplane:
+        await backplane.deliver([make_record(make_exposure(subject_id="rare"), event_id="rare")])
+    await fill(path, 40)
+
+    found = await ids(SqliteReader(path, Selection(subjects=("rare",))))
+
+    assert found == ["rare"]
+
+
+async def test_large_events_make_a_slice_small(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slice ends when its bodies reach its bytes, so memory is bounded whatever is stored."""
+    monkeypatch.setattr(_sqlite_reader, "_slice_bytes", 1000)
+    slices: list[int] = []
+    read_slice = _sqlite_reader._read_slice
+
+    def counting(*args: object) -> object:
+        part = read_slice(*args)  # type: ignore[arg-type]  # passed on as it came
+        slices.append(len(part.rows))
+        return part
+
+    monkeypatch.setattr(_sqlite_reader, "_read_slice", counting)
+    large = make_exposure(attributes={"text": "x" * 1000})
+    async with SqliteBackplane(path) as backplane:
+        await backplane.deliver([make_record(large) for _ in range(3)])
+
+    await ids(SqliteReader(path, Selection()))
+
+    assert slices == [1, 1, 1, 0]
+
+
+async def test_many_subjects_can_be_selected(path: Path) -> None:
+    """A selection may name more subjects than SQLite takes parameters."""
+    await fill(path, 3)
+    subjects = tuple(f"nobody-{number}" for number in range(50_000))
+
+    found = await ids(SqliteReader(path, Selection(subjects=subjects)))
+
+    assert found == []
+
+
+async def test_the_checkpoint_moves_with_the_reading(path: Path) -> None:
+    """The checkpoint stands behind the event that was given last, and goes on from there."""
+    records = await fill(path, 3)
+    reader = SqliteReader(path, Selection())
+
+    assert reader.checkpoint is None
+    await anext(reader)
+    assert reader.checkpoint == "1"
+    await reader.aclose()
+
+    rest = await ids(SqliteReader(path, Selection(checkpoint="1")))
+    assert rest == [record.event_id for record in records[1:]]
+
+
+async def test_at_the_end_the_checkpoint_is_behind_what_was_not_selected(path: Path) -> None:
+    """A later reading need not look again at rows that were read and not selected."""
+    await fill(path, 3)
+    reader = SqliteReader(path, Selection(types=("outcome",)))
+
+    await ids(reader)
+
+    assert reader.checkpoint == "3"
+
+
+@pytest.mark.parametrize("checkpoint", ["", "x", "-1", "1.5", "٣", "9" * 30])
+def test_a_foreign_checkpoint_is_refused(path: Path, checkpoint: str) -> None:
+    """A checkpoint of another reader is an error that shows it."""
+    with pytest.raises(ReplayError, match="cannot read on from the checkpoint"):
+        SqliteReader(path, Selection(checkpoint=checkpoint))
+
+
+@pytest.mark.usefixtures("small_slices")
+async def test_following_sees_what_comes_while_it_reads(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events that are stored between two slices, or when all was read, are not passed over."""
+    monkeypatch.setattr(_sqlite_reader, "poll_interval", 0.0)
+    reader = SqliteReader(path, Selection(follow=True))
+    expected: list[str] = []
+    found: list[str] = []
+
+    for number in (3, 1, 8, 2, 13):
+        expected += [record.event_id for record in await fill(path, number)]
+        found += [(await anext(reader)).event_id for _ in range(number)]
+    await reader.aclose()
+
+    assert found == expected
+
+
+async def test_a_missing_file_is_an_error_and_is_not_made(path: Path) -> None:
+    """Reading makes nothing; the error names the path."""
+    with pytest.raises(UnavailableError, match=f"cannot read events from {path}: "):
+        await ids(SqliteReader(path, Selection()))
+
+    assert not is_there(path)
+
+
+async def test_a_row_that_is_no_event_is_named(path: Path) -> None:
+    """A row that somebody changed by hand is named, with the checkpoint behind it."""
+    records = await fill(path, 3)
+    change(path, "UPDATE events SET body = 'x' WHERE position = 2")
+    reader = SqliteReader(path, Selection())
+    await anext(reader)
+
+    with pytest.raises(ReplayError, match=rf"cannot read row 2 of {path}: .*checkpoint '2'"):
+        await anext(reader)
+
+    assert await ids(SqliteReader(path, Selection(checkpoint="2"))) == [records[2].event_id]
+
+
+async def test_a_short_lock_is_waited_for(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is locked for a moment is tried again; nothing is left out."""
+    monkeypatch.setattr(_sqlite_reader, "_pause", 0.0)
+    await fill(path, 2)
+    reader = SqliteReader(path, Selection())
+    run = reader._database.run
+    locked = iter([TransientError("locked"), TransientError("locked")])
+
+    async def run_later(*args: Any, **kwargs: Any) -> Any:
+        for error in locked:
+            raise error
+        return await run(*args, **kwargs)
+
+    monkeypatch.setattr(reader._database, "run", run_later)
+
+    assert len(await ids(reader)) == 2
+
+
+async def test_a_lock_that_stays_is_an_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that another program never gives free ends the reading with an error."""
+    monkeypatch.setattr(_sqlite, "busy_timeout", 0.0)
+    monkeypatch.setattr(_sqlite_reader, "_pause", 0.0)
+    await fill(path, 2)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+
+        with pytest.raises(TransientError, match="another process is using it"):
+            await ids(SqliteReader(path, Selection()))
+
+
+async def test_a_reader_needs_no_right_to_write(path: Path) -> None:
+    """The reading connection refuses to change the file."""
+    await fill(path, 1)
+    reader = SqliteReader(path, Selection())
+
+    with pytest.raises(UnavailableError, match="SQLITE_READONLY"):
+        await reader._database.run(
+            lambda connection: connection.execute("DELETE FROM events"), doing="change"
+        )
+    await reader._database.aclose()
