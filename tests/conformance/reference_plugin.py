@@ -127,14 +127,14 @@ class FileReader(AsyncIterator[Envelope]):
                 if all(self.tests(envelope)):
                     return envelope
             self._lines = self.lines()
-            if self._position == len(self._lines):
+            if self._position >= len(self._lines):
                 if not self.selection.follow:
                     raise StopAsyncIteration
                 await self.wait()
 
     def lines(self) -> list[bytes]:
-        """Return every line of the file."""
-        return self._path.read_bytes().splitlines()
+        """Return every line of the file; none while there is no file."""
+        return self._path.read_bytes().splitlines() if self._path.exists() else []
 
     async def wait(self) -> None:
         """Wait before the file is looked at again."""

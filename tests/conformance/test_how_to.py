@@ -17,6 +17,7 @@ FILES = dict(
 )
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", [name for name in FILES if name.startswith("test_")])
 def test_the_files_of_the_guide_pass(name: str, tmp_path: Path) -> None:
     """Given the guide's files in a folder, when pytest runs one, then it passes."""

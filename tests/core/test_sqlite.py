@@ -397,7 +397,7 @@ async def test_closing_leaves_a_thread_that_hangs_behind_with_a_warning(
 ) -> None:
     """Work that hangs outside of SQLite is named in a warning, and closing ends."""
     monkeypatch.setattr(_sqlite, "close_timeout", 0.0)
-    monkeypatch.setattr(_sqlite, "_interrupt_timeout", 0.0)
+    monkeypatch.setattr(_sqlite, "_interrupt_interval", 0.0)
     database = Database(path, prepare=_prepare)
     gate = Gate()
     running = asyncio.create_task(database.run(gate.work, doing="write to"))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from experimentframework_core.errors import AckTimeoutError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 async def gather_acks(

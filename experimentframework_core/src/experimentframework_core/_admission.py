@@ -6,14 +6,16 @@ pass may still be good; the codec then looks thoroughly, and names the field tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import inspect
 
 from experimentframework_core.events import routing_limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Facts = tuple[datetime | None, str | None, str | None, str | None, str | None]
 """Timestamp, experiment, variant, subject, tenant."""
@@ -21,8 +23,12 @@ Facts = tuple[datetime | None, str | None, str | None, str | None, str | None]
 _SMALLEST, _LARGEST = -(1 << 63), (1 << 64) - 1
 
 
-def is_plain(values: Mapping[Any, Any]) -> bool:
-    """Return whether a free mapping holds nothing but text keys and simple JSON values."""
+MOST_DEPTH = 32
+"""How deep plain values are followed; the codec's own limit is deeper."""
+
+
+def is_plain(values: dict[Any, Any], depth: int = MOST_DEPTH) -> bool:
+    """Return whether a free mapping holds nothing but text keys and plain JSON values."""
     for key, value in values.items():
         if type(key) is not str:
             return False
@@ -33,8 +39,19 @@ def is_plain(values: Mapping[Any, Any]) -> bool:
             continue
         if kind is float and value - value == 0.0:
             continue
-        return False
+        if not _is_plain_container(value, depth):
+            return False
     return True
+
+
+def _is_plain_container(value: object, depth: int) -> bool:
+    if depth == 0:
+        return False
+    if type(value) is dict:
+        return is_plain(value, depth - 1)
+    if type(value) is list:
+        return is_plain({str(place): each for place, each in enumerate(value)}, depth - 1)
+    return False
 
 
 def compile_check(payload: type[msgspec.Struct]) -> Callable[[Any], Facts | None]:
@@ -76,7 +93,9 @@ def _condition(name: str, kind: inspect.Type, namespace: dict[str, Any]) -> str 
 _NONE = "{0} is None"
 
 
-def _test(name: str, kind: inspect.Type, namespace: dict[str, Any]) -> str | None:
+def _test(  # noqa: PLR0911 - a table of types
+    name: str, kind: inspect.Type, namespace: dict[str, Any]
+) -> str | None:
     match kind:
         case inspect.NoneType():
             return _NONE.format(name)

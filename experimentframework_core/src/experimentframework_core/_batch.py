@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import deque
-from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from experimentframework_core._buffer import NEVER, Queue
 from experimentframework_core.envelope import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 
 class Item(msgspec.Struct):

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
-from collections.abc import Callable, Sequence
 from threading import Lock
+from typing import TYPE_CHECKING
 
-from experimentframework_core.envelope import Record
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from experimentframework_core.envelope import Record
 
 RECORD_OVERHEAD = 400
 """Bytes that a queued record costs beside its body (measured: 240 to 380)."""
 
 NEVER = 1 << 62
+
+FULL, TAKEN, CROWDED = 0, 1, 2
+"""What `Buffer.offer` answers."""
 
 
 def size_of(record: Record) -> int:
@@ -107,7 +113,7 @@ class Buffer:
     """
 
     __slots__ = (
-        "_lock", "_route", "bytes", "events", "half_bytes", "half_events", "max_bytes",
+        "_key", "_lock", "_only", "bytes", "events", "half_bytes", "half_events", "max_bytes",
         "max_events", "queues", "reserved_bytes", "reserved_events",
     )  # fmt: skip
 
@@ -117,7 +123,7 @@ class Buffer:
         max_events: int,
         max_bytes: int,
         lanes: int = 1,
-        key: Callable[[Record], str] | None = None,
+        key: Callable[[Record], str] = lambda record: record.event_id,
     ) -> None:
         """Bound the buffer; with more than one lane, ``key`` says which records stay together."""
         self.max_events = max_events
@@ -126,7 +132,8 @@ class Buffer:
         self.half_bytes = max_bytes // 2
         self.queues = tuple(Queue() for _ in range(lanes))
         self.events = self.bytes = self.reserved_events = self.reserved_bytes = 0
-        self._route = key if lanes > 1 else None
+        self._key = key
+        self._only = self.queues[0] if lanes == 1 else None
         self._lock = Lock()
 
     @property
@@ -134,31 +141,37 @@ class Buffer:
         """Whether the buffer is more than half full."""
         return self.events > self.half_events or self.bytes > self.half_bytes
 
-    def offer(self, record: Record) -> bool:
-        """Append the record and return True, or return False when there is no room."""
-        size = len(record.body) + RECORD_OVERHEAD
+    def offer(self, record: Record) -> int:
+        """Append the record if there is room.
+
+        Returns:
+            `FULL` (which is false) when there is none, else `TAKEN`, or `CROWDED` when the buffer
+            is more than half full now.
+        """
+        body_size = len(record.body)
         self.events = events = self.events + 1
-        self.bytes = total = self.bytes + size
+        self.bytes = total = self.bytes + body_size + RECORD_OVERHEAD
         if (
             events + self.reserved_events > self.max_events
             or total + self.reserved_bytes > self.max_bytes
         ):
             self.events -= 1
-            self.bytes -= size
-            return False
+            self.bytes -= body_size + RECORD_OVERHEAD
+            return FULL
         self._append(record)
-        return True
+        return CROWDED if events > self.half_events or total > self.half_bytes else TAKEN
 
     def _append(self, record: Record) -> None:
-        route = self._route
-        queue = self.queues[0 if route is None else self._lane(route(record))]
-        queue.records.append(record)
+        queue = self._only or self._queue_of(record)
+        records = queue.records
+        records.append(record)
         queue.bytes = waiting = queue.bytes + len(record.body)
-        if len(queue.records) >= queue.wake_events or waiting >= queue.wake_bytes:
+        if len(records) >= queue.wake_events or waiting >= queue.wake_bytes:
             queue.on_due()
 
-    def _lane(self, key: str) -> int:
-        return zlib.crc32(key.encode("utf-8", "surrogatepass")) % len(self.queues)
+    def _queue_of(self, record: Record) -> Queue:
+        key = self._key(record).encode("utf-8", "surrogatepass")
+        return self.queues[zlib.crc32(key) % len(self.queues)]
 
     def reserve(self, record: Record) -> bool:
         """From any thread: set room aside for the record and return True, or return False."""
@@ -183,9 +196,8 @@ class Buffer:
 
     def append_reserved(self, record: Record) -> None:
         """On the loop's thread: append a record for which room was reserved."""
-        size = size_of(record)
         self.events += 1
-        self.bytes += size
+        self.bytes += size_of(record)
         self.cancel_reservation(record)
         self._append(record)
 

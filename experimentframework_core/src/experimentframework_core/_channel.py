@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from experimentframework_core._batch import BatchRule
 from experimentframework_core._breaker import Breaker, BreakerState
@@ -17,9 +16,6 @@ from experimentframework_core._log import Repeated, logger
 from experimentframework_core._retry import Backoff
 from experimentframework_core._schedule import Schedule
 from experimentframework_core._tasks import spawn
-from experimentframework_core.config import ChannelConfig
-from experimentframework_core.deadletter import DeadLetterStore
-from experimentframework_core.envelope import Record
 from experimentframework_core.errors import (
     BufferFullError,
     DataPlaneClosedError,
@@ -32,6 +28,13 @@ from experimentframework_core.status import (
     Health,
     HealthStatus,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from experimentframework_core.config import ChannelConfig
+    from experimentframework_core.deadletter import DeadLetterStore
+    from experimentframework_core.envelope import Record
 
 BUFFER_FULL = "buffer_full"
 SHUTDOWN = "shutdown"

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
-from experimentframework_core._batch import Item
-from experimentframework_core._ledger import Ledger
 from experimentframework_core._log import Repeated, logger
-from experimentframework_core._schedule import Refusal
 from experimentframework_core._tasks import run_bounded
 from experimentframework_core.deadletter import DeadLetter, DeadLetterStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from experimentframework_core._batch import Item
+    from experimentframework_core._ledger import Ledger
+    from experimentframework_core._schedule import Refusal
 
 RETRY_AFTER = 1.0
 """Seconds after which a dead-letter store that failed is tried again."""

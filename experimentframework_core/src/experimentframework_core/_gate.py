@@ -1,11 +1,10 @@
-"""What an event passes before it is queued: toggle, sampling, redaction, encoding, in that order."""
+"""What an event passes before it is queued: toggle, sampling, redaction, encoding."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from sys import intern
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -14,15 +13,32 @@ from experimentframework_core._admission import compile_check, is_plain
 from experimentframework_core._normal import normalise
 from experimentframework_core._redaction import Redactor
 from experimentframework_core._sampling import Sampler
-from experimentframework_core.config import DataPlaneOptions
 from experimentframework_core.envelope import Envelope, Record
 from experimentframework_core.errors import InvalidEventError
 from experimentframework_core.events import EventType, routing_limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from experimentframework_core.config import DataPlaneOptions
 
 NEVER_SAMPLED = frozenset({"governance", "error"})
 CORRELATION_LIMIT = routing_limits["correlation_id"]
 
 _encode = msgspec.json.Encoder().encode
+
+
+class _Sealed(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
+    """The envelope as it is written: `Envelope` without what only reading needs, positional."""
+
+    event_id: str
+    timestamp: datetime
+    event_type: str
+    schema_version: str
+    payload: msgspec.Struct
+    correlation_id: str | None = None
+    metadata: dict[str, Any] | None = None
+    traceparent: str | None = None
 
 
 class Rules:
@@ -72,8 +88,8 @@ class Gate:
         traceparent: Callable[[], str | None] | None = None,
     ) -> None:
         """Write ``registered``'s events under ``rules``, at most ``max_bytes`` long."""
-        self.event_type = sys.intern(registered.name)
-        self._version = sys.intern(registered.version)
+        self.event_type = intern(registered.name)
+        self._version = intern(registered.version)
         self._check = compile_check(registered.payload)
         self._sampler = rules.sampler_of(registered.name)
         self._redactor = rules.redactor
@@ -84,7 +100,7 @@ class Gate:
 
     def _filter(
         self,
-        event: Any,
+        event: msgspec.Struct,
         event_id: str,
         correlation_id: str | None,
         metadata: dict[str, Any] | None,
@@ -102,47 +118,49 @@ class Gate:
 
     def _seal(
         self,
-        event: Any,
+        event: msgspec.Struct,
         event_id: str,
         correlation_id: str | None,
         metadata: dict[str, Any] | None,
     ) -> Record:
         facts = self._check(event)
-        if (
-            facts is None
-            or (metadata is not None and not (type(metadata) is dict and is_plain(metadata)))
-            or (
-                correlation_id is not None
-                and not (
-                    type(correlation_id) is str and 0 < len(correlation_id) <= CORRELATION_LIMIT
-                )
-            )
+        if facts is None:
+            event = normalise(event)
+            facts = self._check(event)
+        if facts is None or not (
+            (metadata is None or _is_plain_metadata(metadata))
+            and (correlation_id is None or _is_plain_correlation(correlation_id))
         ):
             return self._seal_carefully(event, event_id, correlation_id, metadata)
         timestamp, experiment, variant, subject, tenant = facts
+        event_type, version = self.event_type, self._version
         traceparent = None if self._traceparent is None else self._traceparent()
+        if timestamp is None:
+            timestamp = datetime.now(UTC)
         try:
             body = _encode(
-                Envelope(
-                    event_id=event_id,
-                    timestamp=timestamp or datetime.now(UTC),
-                    event_type=self.event_type,
-                    schema_version=self._version,
-                    payload=event,
-                    correlation_id=correlation_id,
-                    metadata=metadata,
-                    traceparent=traceparent,
+                _Sealed(
+                    event_id,
+                    timestamp,
+                    event_type,
+                    version,
+                    event,
+                    correlation_id,
+                    metadata,
+                    traceparent,
                 )
             )
         except (UnicodeError, TypeError, ValueError):
             return self._seal_carefully(event, event_id, correlation_id, metadata)
         if len(body) > self._max_bytes:
             raise too_large(len(body), self._max_bytes)
+        if experiment is not None:
+            experiment = intern(experiment)
         return Record(
             body,
-            self.event_type,
-            self._version,
-            None if experiment is None else sys.intern(experiment),
+            event_type,
+            version,
+            experiment,
             variant,
             subject,
             tenant,
@@ -152,12 +170,11 @@ class Gate:
 
     def _seal_carefully(
         self,
-        event: Any,
+        event: msgspec.Struct,
         event_id: str,
         correlation_id: str | None,
         metadata: dict[str, Any] | None,
     ) -> Record:
-        event = normalise(event)
         envelope = Envelope(
             event_id=event_id,
             timestamp=_time_of(event),
@@ -177,7 +194,15 @@ class Gate:
         return record
 
 
-def _time_of(event: Any) -> datetime:
+def _is_plain_metadata(metadata: object) -> bool:
+    return type(metadata) is dict and is_plain(metadata)
+
+
+def _is_plain_correlation(correlation_id: object) -> bool:
+    return type(correlation_id) is str and 0 < len(correlation_id) <= CORRELATION_LIMIT
+
+
+def _time_of(event: msgspec.Struct) -> datetime:
     timestamp = getattr(event, "timestamp", None)
     return timestamp if isinstance(timestamp, datetime) else datetime.now(UTC)
 

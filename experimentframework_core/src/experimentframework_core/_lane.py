@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING
 
 from experimentframework_core._batch import Item
-from experimentframework_core._buffer import Queue
-from experimentframework_core._deadletters import PendingDeadLetters
-from experimentframework_core._ledger import Ledger
 from experimentframework_core._log import Repeated, logger
 from experimentframework_core._schedule import Deliver, Schedule, Settlement
 from experimentframework_core._tasks import (
@@ -17,9 +15,14 @@ from experimentframework_core._tasks import (
     TaskAbandonedError,
     run_bounded,
 )
-from experimentframework_core.envelope import Record
 from experimentframework_core.errors import DeliveryError, TransientError
 from experimentframework_core.plugin import Backplane, OpenContext, Pingable
+
+if TYPE_CHECKING:
+    from experimentframework_core._buffer import Queue
+    from experimentframework_core._deadletters import PendingDeadLetters
+    from experimentframework_core._ledger import Ledger
+    from experimentframework_core.envelope import Record
 
 LONGEST_SLEEP = 1.0
 """Seconds after which a lane with waiting events looks again, to see them age."""

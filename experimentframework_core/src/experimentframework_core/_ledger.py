@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Sequence
 from functools import partial
 from operator import attrgetter
+from typing import TYPE_CHECKING
 
-from experimentframework_core._buffer import Buffer
-from experimentframework_core.envelope import Record
 from experimentframework_core.errors import DeliveryError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from experimentframework_core._buffer import Buffer
+    from experimentframework_core.envelope import Record
 
 _event_type = attrgetter("event_type")
 

@@ -4,12 +4,39 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-import structlog
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import structlog
 
 _WARNING_INTERVAL = 60.0
+
+_stdlib = logging.getLogger("experimentframework")
+
+
+class _Logger:
+    """Hands over to structlog, which is loaded by the first line that is really written."""
+
+    def debug(self, event: str, **keys: Any) -> None:  # noqa: ANN401 - any facts
+        """Log what only a developer wants to see."""
+        if _stdlib.isEnabledFor(logging.DEBUG):
+            _structlog().debug(event, **keys)
+
+    def warning(self, event: str, **keys: Any) -> None:  # noqa: ANN401 - any facts
+        """Log what may need somebody's attention."""
+        if _stdlib.isEnabledFor(logging.WARNING):
+            _structlog().warning(event, **keys)
+
+    def error(self, event: str, **keys: Any) -> None:  # noqa: ANN401 - any facts
+        """Log what needs somebody's attention."""
+        if _stdlib.isEnabledFor(logging.ERROR):
+            _structlog().error(event, **keys)
+
+
+logger = _Logger()
 
 
 def _to_stdlib(
@@ -23,12 +50,14 @@ def _to_stdlib(
     return (message,), {"extra": {"structured": event_dict}, "exc_info": exc_info}
 
 
-logger: structlog.stdlib.BoundLogger = structlog.wrap_logger(
-    logging.getLogger("experimentframework"),
-    processors=[structlog.stdlib.filter_by_level, _to_stdlib],
-    wrapper_class=structlog.stdlib.BoundLogger,
-    cache_logger_on_first_use=True,
-)
+@cache
+def _structlog() -> structlog.stdlib.BoundLogger:
+    import structlog
+
+    bound: structlog.stdlib.BoundLogger = structlog.wrap_logger(
+        _stdlib, processors=[_to_stdlib], wrapper_class=structlog.stdlib.BoundLogger
+    )
+    return bound
 
 
 class Repeated:
@@ -40,7 +69,7 @@ class Repeated:
         self._last: dict[str, float] = {}
         self._left_out: dict[str, int] = {}
 
-    def warning(self, event: str, **keys: Any) -> None:
+    def warning(self, event: str, **keys: Any) -> None:  # noqa: ANN401 - any facts
         """Log the warning, or count it when the same event was logged less than a minute ago."""
         now = self._clock()
         if now - self._last.get(event, -_WARNING_INTERVAL) < _WARNING_INTERVAL:

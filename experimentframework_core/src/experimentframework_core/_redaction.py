@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 
-from experimentframework_core.config import PiiRedactionOptions
+if TYPE_CHECKING:
+    from experimentframework_core.config import PiiRedactionOptions
 
 FREE_FIELDS = ("attributes", "data")
 """The payload fields whose keys ``redactFields`` can name too."""
@@ -38,9 +39,12 @@ class Redactor:
 
     def redact(self, payload: T) -> T:
         """Return the payload with what is hidden replaced; the same object if nothing is."""
+        redacted: Any = payload
         if isinstance(payload, msgspec.Struct):
-            return self._redact_struct(payload)
-        return self._redact_mapping(payload) if isinstance(payload, dict) else payload
+            redacted = self._redact_struct(payload)
+        elif isinstance(payload, dict):
+            redacted = self._redact_mapping(payload)
+        return cast("T", redacted)
 
     def redact_free(self, values: dict[str, Any] | None) -> dict[str, Any] | None:
         """Return a free mapping, as an envelope's metadata, with its hidden keys replaced."""
@@ -51,12 +55,12 @@ class Redactor:
             for key, value in values.items()
         }
 
-    def _redact_struct(self, payload: Any) -> Any:
+    def _redact_struct(self, payload: msgspec.Struct) -> msgspec.Struct:
         kind = type(payload)
         names = self._fields.get(kind)
         if names is None:
             names = self._fields[kind] = self._hidden_fields(kind)
-        changes = {
+        changes: dict[str, Any] = {
             name: self._hide(value)
             for name in names
             if (value := getattr(payload, name)) is not None
@@ -67,7 +71,7 @@ class Redactor:
                 changes[name] = redacted
         return msgspec.structs.replace(payload, **changes) if changes else payload
 
-    def _redact_mapping(self, payload: Any) -> Any:
+    def _redact_mapping(self, payload: dict[str, Any]) -> dict[str, Any]:
         redacted = self.redact_free(payload) or {}
         for name in FREE_FIELDS:
             if isinstance(free := redacted.get(name), dict):

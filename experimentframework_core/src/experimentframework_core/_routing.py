@@ -84,9 +84,7 @@ class Router:
             if registered is None:
                 raise codec.explain(event) or InvalidEventError("not a registered event type")
             channels, max_bytes = self._takers(registered.name)
-            gate = Gate(
-                registered, self._rules, max_bytes=max_bytes, traceparent=self._traceparent
-            )
+            gate = Gate(registered, self._rules, max_bytes=max_bytes, traceparent=self._traceparent)
             route = self._make(registered.name, channels, gate.seal)
             self.by_class[kind] = route
         return route

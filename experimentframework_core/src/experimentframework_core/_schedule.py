@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from experimentframework_core._batch import BatchRule, Item, Parking, Worklist
 from experimentframework_core._breaker import Breaker, BreakerState
-from experimentframework_core._buffer import Queue
-from experimentframework_core._retry import Backoff
 from experimentframework_core.envelope import Record
 from experimentframework_core.errors import (
     PartialBatchError,
@@ -18,6 +16,12 @@ from experimentframework_core.errors import (
     TransientError,
     UnavailableError,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from experimentframework_core._buffer import Queue
+    from experimentframework_core._retry import Backoff
 
 TRIES_AFTER_PLUGIN_ERROR = 3
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -30,6 +29,9 @@ from experimentframework_core.deadletter import (
 from experimentframework_core.errors import ConfigurationError
 from experimentframework_core.plugin import Backplane, BackplanePlugin
 from experimentframework_core.plugins import find_plugin
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def resolve(

@@ -23,7 +23,8 @@ T = TypeVar("T")
 
 busy_timeout = 2.0
 close_timeout = 5.0
-_interrupt_timeout = 1.0
+_interrupts = 10
+_interrupt_interval = 0.1
 _epoch = datetime(1970, 1, 1, tzinfo=UTC)
 _journal_size_limit = 8 * 1024 * 1024
 _sqlite_without_wal_reset_bug = (3, 51, 3)
@@ -101,13 +102,18 @@ class Database:
         self._executor.shutdown(wait=False)
         waiter = {asyncio.wrap_future(closing)}
         _, late = await asyncio.wait(waiter, timeout=close_timeout)
-        if late:
+        for _ in range(_interrupts):
+            if not late:
+                break
+            # An interrupt only ends what is running now, not what begins a moment later.
             self._interrupt()
-            _, late = await asyncio.wait(waiter, timeout=_interrupt_timeout)
+            _, late = await asyncio.wait(waiter, timeout=_interrupt_interval)
         if late:
             from experimentframework_core._log import logger
 
             logger.warning("experimentframework.database_left_open", path=str(self.path))
+        else:
+            self._executor.shutdown()
 
     async def __aenter__(self) -> Self:
         return self

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
-from collections.abc import Coroutine
-from contextlib import AbstractAsyncContextManager
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    import concurrent.futures
+    from collections.abc import Coroutine
+    from contextlib import AbstractAsyncContextManager
 
 T = TypeVar("T")
 

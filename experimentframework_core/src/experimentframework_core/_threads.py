@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from experimentframework_core._routing import Route
 from experimentframework_core._tasks import submit
-from experimentframework_core.envelope import Record
 from experimentframework_core.errors import AckTimeoutError, DataPlaneClosedError
 from experimentframework_core.status import Ack, Receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    import msgspec
+
+    from experimentframework_core._channel import Channel
+    from experimentframework_core._routing import Route
+    from experimentframework_core.envelope import Record
 
 LONGEST_WAIT = 60.0
 """Seconds that a caller waits at most for the loop, whatever the timeouts add up to."""
@@ -92,7 +96,7 @@ class Doorway:
         return self._wait_for(route, record, ack, timeout)
 
     def _reserve(self, route: Route, record: Record) -> bool:
-        reserved = []
+        reserved: list[Channel] = []
         for channel in route.channels:
             if not channel.buffer.reserve(record):
                 for other in reserved:
@@ -114,9 +118,7 @@ class Doorway:
                 self._scheduled = True
                 self._loop.call_soon_threadsafe(self.drain)
 
-    def _wait_for(
-        self, route: Route, record: Record, ack: Ack, timeout: float | None
-    ) -> Receipt:
+    def _wait_for(self, route: Route, record: Record, ack: Ack, timeout: float | None) -> Receipt:
         with self._lock:
             if self._closed:
                 raise _closed()

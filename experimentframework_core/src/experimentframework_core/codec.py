@@ -220,6 +220,8 @@ def _check_type(envelope: Envelope) -> None:
     if envelope.event_type != registered.name:
         reason = f"{envelope.event_type!r} does not hold a {type(envelope.payload).__name__}"
         raise InvalidEventError(f"{reason}; it is {registered.name!r}", path="event_type")
+    if envelope.schema_version == registered.version:
+        return
     newest = parse_version(registered.version)
     version = parse_version(str(envelope.schema_version))
     if newest is None or version is None or version[0] != newest[0] or version < newest:

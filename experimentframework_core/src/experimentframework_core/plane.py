@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import os
+from asyncio import get_running_loop
 from collections import Counter
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import msgspec
 from uuid_utils import uuid7
 
 from experimentframework_core import _fork
 from experimentframework_core._acks import gather_acks
+from experimentframework_core._buffer import CROWDED, TAKEN
 from experimentframework_core._channel import Channel, close_all, flush_all
 from experimentframework_core._gate import Rules
 from experimentframework_core._log import logger
@@ -22,10 +22,7 @@ from experimentframework_core._setup import dead_letter_stores, resolve
 from experimentframework_core._threads import Doorway, Tally
 from experimentframework_core._trace import traceparent_source
 from experimentframework_core.config import DataPlaneOptions, load_file
-from experimentframework_core.deadletter import DeadLetterStore
-from experimentframework_core.envelope import Record
 from experimentframework_core.errors import BufferFullError, DataPlaneClosedError, PublishError
-from experimentframework_core.plugin import Backplane, BackplanePlugin
 from experimentframework_core.plugins import find_plugin
 from experimentframework_core.status import (
     Ack,
@@ -35,6 +32,14 @@ from experimentframework_core.status import (
     Receipt,
     Statistics,
 )
+
+if TYPE_CHECKING:
+    import os
+    from types import TracebackType
+
+    from experimentframework_core.deadletter import DeadLetterStore
+    from experimentframework_core.envelope import Record
+    from experimentframework_core.plugin import Backplane, BackplanePlugin
 
 SAMPLED = Receipt(None, "filtered", "sampled")
 
@@ -161,7 +166,7 @@ class DataPlane:
         if self._doorway is not None:
             self._doorway.close_in_child()
 
-    async def publish(
+    async def publish(  # noqa: C901 - the short way is one function, for speed
         self,
         event: msgspec.Struct,
         *,
@@ -188,7 +193,7 @@ class DataPlane:
             AckTimeoutError: The acknowledgement did not come in time; the event stays queued.
             ValueError: ``ack="durable"`` without a disk buffer.
         """
-        if asyncio.get_running_loop() is not self._loop:
+        if get_running_loop() is not self._loop:
             self._refuse()
         route = self._routes.get(type(event))
         if route is None or (ack or self._default_ack) != "accepted":
@@ -208,10 +213,12 @@ class DataPlane:
         full = None
         crowded = False
         for channel in route.channels:
-            if not channel.offer(record):
-                full = [*(full or ()), channel]
-            elif channel.buffer.crowded:
-                crowded = True
+            answer = channel.offer(record)
+            if answer is not TAKEN:
+                if answer is CROWDED:
+                    crowded = True
+                else:
+                    full = [*(full or ()), channel]
         if full is not None:
             return await self._make_room(route, record, full)
         route.accepted += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
@@ -11,6 +12,7 @@ import msgspec
 
 from experimentframework_core.envelope import Envelope, Record
 from experimentframework_core.units import ByteSize, Milliseconds
+
 
 @runtime_checkable
 class Backplane(Protocol):
@@ -141,7 +143,7 @@ class BackplanePlugin(msgspec.Struct, Generic[OptionsT], frozen=True, kw_only=Tr
     """
 
     type: str
-    options: type[OptionsT]
+    options: builtins.type[OptionsT]
     open: Callable[[OptionsT, OpenContext], AbstractAsyncContextManager[Backplane]]
     features: Features = Features()
     read: Callable[[OptionsT, Selection], AsyncIterator[Envelope]] | None = None

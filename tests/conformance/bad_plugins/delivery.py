@@ -157,7 +157,7 @@ class TurnsCancellationIntoAnError(Bad):
 
 class IgnoresCancellation(Bad):
     fails: ClassVar = {"test_cancellation_is_obeyed", "test_delivers_again_after_a_cancellation"}
-    patience = 0.5
+    patience = 1.0
 
     class Broken(FileBackplane):
         async def deliver(self, batch: Sequence[Record]) -> None:

@@ -29,7 +29,7 @@ class HangsOnAnUnusedClose(Bad):
         "test_an_exception_of_the_caller_passes_through",
         "test_reads_nothing_where_nothing_is",
     }
-    patience = 0.5
+    patience = 1.0
 
     class Broken(FileBackplane):
         used = False
@@ -50,7 +50,7 @@ class HangsOnAnUnusedClose(Bad):
 
 class EmptiesTheDestinationOnOpening(Bad):
     fails: ClassVar = {"test_opens_again_after_closing", "test_follows_what_comes_later"}
-    patience = 0.5
+    patience = 1.0
 
     class Broken(FileBackplane):
         async def open(self) -> None:

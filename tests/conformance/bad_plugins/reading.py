@@ -150,7 +150,7 @@ class FollowEnds(Bad):
 
 class FollowSeesNothingNew(Bad):
     fails: ClassVar = {"test_follows_what_comes_later"}
-    patience = 0.5
+    patience = 1.0
 
     class Reader(FileReader):
         async def wait(self) -> None:

@@ -274,7 +274,7 @@ class TestQueries:
         [
             ("SELECT * FROM exposures WHERE experiment = 'checkout'", "events_by_experiment"),
             (
-                "SELECT * FROM events WHERE experiment = 'a' AND type = 'outcome' AND occurred_at > 1",
+                "SELECT * FROM events WHERE experiment = 'a' AND type = 'b' AND occurred_at > 1",
                 "events_by_experiment",
             ),
             ("SELECT * FROM events WHERE occurred_at BETWEEN 1 AND 2", "events_by_time"),
@@ -369,8 +369,7 @@ class TestBadFiles:
         program = textwrap.dedent("""
             import asyncio, resource, sys
             from experimentframework_core.backplanes.sqlite import SqliteBackplane
-            from experimentframework_core.codec import encode_record
-from experimentframework_core.errors import TransientError, UnavailableError
+            from experimentframework_core.errors import TransientError, UnavailableError
             from experimentframework_core.testing import make_records
 
             async def main():

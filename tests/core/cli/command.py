@@ -38,6 +38,17 @@ def run(*arguments: object, stdin: str | bytes = b"", **environment: str) -> Ran
     return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
+def run_here(*arguments: object) -> Ran:
+    """Run the command in this process: faster where nothing depends on the process."""
+    from typer.testing import CliRunner
+
+    from experimentframework_core.cli._app import app
+
+    done = CliRunner().invoke(app, [*map(str, arguments)])
+    assert done.exception is None or isinstance(done.exception, SystemExit)
+    return Ran(done.exit_code, done.stdout, done.stderr)
+
+
 def environment_with(**more: str) -> dict[str, str]:
     """Return this process's environment without what would change the output."""
     import os

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from experimentframework_core.config import Problem
 from experimentframework_core.errors import ConfigurationError
 from tests.core.config.sample_plugins import CourierOptions, load
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from experimentframework_core.config import DataPlaneOptions
+    from experimentframework_core.config import DataPlaneOptions, Problem
 
 
 def plane(line: str, name: str = "e.yaml") -> DataPlaneOptions:
@@ -50,8 +49,10 @@ def test_a_variable_in_quotes_is_text(monkeypatch: pytest.MonkeyPatch) -> None:
     found = problems("batchSize: '${SIZE}'")
 
     assert [str(problem) for problem in found] == [
-        "e.yaml:2:3: dataPlane.batchSize: unexpected value of '${SIZE}'; expected a whole number,"
-        " at least 1"
+        (
+            "e.yaml:2:3: dataPlane.batchSize: unexpected value of '${SIZE}'; expected a"
+            " whole number, at least 1"
+        )
     ]
 
 
@@ -67,15 +68,11 @@ def test_a_variable_in_json_may_be_a_number(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("value", ["0123", "null", "true", "1e5", "a: b", "#x", "'q'", "${HOME}"])
-def test_text_from_a_variable_is_never_changed(
-    value: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_text_from_a_variable_is_never_changed(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Given any text in the environment, When text or a secret names it, Then it is that text."""
     monkeypatch.setenv("ODD", value)
 
-    options = courier(
-        "addresses: ${ODD}", "login:", "  userName: ${ODD}", "  password: '${ODD}'"
-    )
+    options = courier("addresses: ${ODD}", "login:", "  userName: ${ODD}", "  password: '${ODD}'")
 
     assert options.addresses == value
     assert options.login is not None
@@ -131,18 +128,24 @@ def test_keys_are_left_as_they_are() -> None:
     [
         (
             "${NOT_SET_AT_ALL}",
-            "the environment variable NOT_SET_AT_ALL is not set; set it, or write a default as in"
-            " ${NOT_SET_AT_ALL:-default}",
+            (
+                "the environment variable NOT_SET_AT_ALL is not set; set it, or write a default"
+                " as in ${NOT_SET_AT_ALL:-default}"
+            ),
         ),
         (
             "${no-name}",
-            "malformed expression '${no-name}'; expected ${NAME}, ${NAME:-default} or"
-            " ${file:/path}; write $${ for a plain ${",
+            (
+                "malformed expression '${no-name}'; expected ${NAME}, ${NAME:-default} or"
+                " ${file:/path}; write $${ for a plain ${"
+            ),
         ),
         (
             "${open",
-            "malformed expression '${open'; expected ${NAME}, ${NAME:-default} or"
-            " ${file:/path}; write $${ for a plain ${",
+            (
+                "malformed expression '${open'; expected ${NAME}, ${NAME:-default} or"
+                " ${file:/path}; write $${ for a plain ${"
+            ),
         ),
         (
             "${file:/no/such/file}",
@@ -162,8 +165,10 @@ def test_an_expression_that_brackets_cut_is_explained() -> None:
     found = problems("piiRedaction: {hashKey: ${KEY}}")
 
     assert [str(problem) for problem in found] == [
-        "e.yaml:2:28: not YAML: while parsing a flow mapping from line 2, expected ',' or '}', but"
-        " got '{'; inside [ ] and { } put ${…} in quotes"
+        (
+            "e.yaml:2:28: not YAML: while parsing a flow mapping from line 2, expected ','"
+            " or '}', but got '{'; inside [ ] and { } put ${…} in quotes"
+        )
     ]
 
 

@@ -10,7 +10,10 @@ from experimentframework_core.config import Problem
 @pytest.mark.parametrize(
     ("problem", "text"),
     [
-        (Problem(file="a.yaml", line=14, column=9, path="a.b", message="no"), "a.yaml:14:9: a.b: no"),
+        (
+            Problem(file="a.yaml", line=14, column=9, path="a.b", message="no"),
+            "a.yaml:14:9: a.b: no",
+        ),
         (Problem(file="a.yaml", path="a.b", message="no"), "a.yaml: a.b: no"),
         (Problem(file="a.yaml", message="no"), "a.yaml: no"),
         (Problem(path="a.b", message="no"), "a.b: no"),
@@ -18,7 +21,7 @@ from experimentframework_core.config import Problem
     ],
 )
 def test_a_problem_says_only_what_it_knows(problem: Problem, text: str) -> None:
-    """Given a problem with or without a place, When it is shown, Then what is absent is left out."""
+    """Given a problem, with a place or not, When it is shown, Then what is absent is left out."""
     shown = str(problem)
 
     assert shown == text

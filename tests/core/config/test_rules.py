@@ -32,8 +32,10 @@ def test_durable_needs_a_buffer_on_disk() -> None:
     )
 
     assert found == [
-        "e.yaml:2:3: dataPlane.ack: durable needs a buffer on disk, backplane 'a' has one in memory;"
-        " expected accepted or delivered, or buffer.type: disk"
+        (
+            "e.yaml:2:3: dataPlane.ack: durable needs a buffer on disk, backplane 'a' has"
+            " one in memory; expected accepted or delivered, or buffer.type: disk"
+        )
     ]
 
 
@@ -42,17 +44,19 @@ def test_a_buffer_on_disk_needs_a_folder(buffer: str) -> None:
     """Given a buffer that uses the disk, When it has no path, Then that is said."""
     found = problems(f"buffer: {{{buffer}}}", "backplane: {type: plain}")
 
-    assert found == [
-        "e.yaml:2:3: dataPlane.buffer.path: missing; a buffer on disk needs a folder"
-    ]
+    assert found == ["e.yaml:2:3: dataPlane.buffer.path: missing; a buffer on disk needs a folder"]
 
 
 def test_a_disk_cannot_overflow_to_itself() -> None:
-    found = problems("buffer: {type: disk, whenFull: overflow, path: a}", "backplane: {type: plain}")
+    found = problems(
+        "buffer: {type: disk, whenFull: overflow, path: a}", "backplane: {type: plain}"
+    )
 
     assert found == [
-        "e.yaml:2:24: dataPlane.buffer.whenFull: overflow is of a memory buffer; expected"
-        " dropNewest, dropOldest or block"
+        (
+            "e.yaml:2:24: dataPlane.buffer.whenFull: overflow is of a memory buffer; expected"
+            " dropNewest, dropOldest or block"
+        )
     ]
 
 
@@ -61,6 +65,8 @@ def test_a_rule_is_silent_about_what_is_wrong_already() -> None:
     found = problems("buffer: {type: dsik, path: a}", "backplane: {type: plain}")
 
     assert found == [
-        "e.yaml:2:12: dataPlane.buffer.type: unknown value 'dsik'; expected memory or disk; did you"
-        " mean 'disk'?"
+        (
+            "e.yaml:2:12: dataPlane.buffer.type: unknown value 'dsik'; expected memory or"
+            " disk; did you mean 'disk'?"
+        )
     ]

@@ -87,18 +87,24 @@ def test_a_byte_order_mark_is_no_content() -> None:
         ('a: "\\ud800"', "e.yaml:1:4: a: half of a surrogate pair; expected a whole character"),
         (
             "a: [1\nb: 2",
-            "e.yaml:2:2: not YAML: while parsing a flow sequence from line 1, expected ',' or ']',"
-            " but got ':'",
+            (
+                "e.yaml:2:2: not YAML: while parsing a flow sequence from line 1, expected ','"
+                " or ']', but got ':'"
+            ),
         ),
         (
             "a: 'b\n",
-            "e.yaml:2:1: not YAML: while scanning a quoted scalar from line 1, found unexpected"
-            " end of stream",
+            (
+                "e.yaml:2:1: not YAML: while scanning a quoted scalar from line 1, found unexpected"
+                " end of stream"
+            ),
         ),
         (
             "a:\n\tb: 1",
-            "e.yaml:2:1: not YAML: while scanning for the next token, found character '\\t' that"
-            " cannot start any token",
+            (
+                "e.yaml:2:1: not YAML: while scanning for the next token, found character '\\t'"
+                " that cannot start any token"
+            ),
         ),
         ("a: 1\nb: 2\na: 3\n", "e.yaml:3:1: a: duplicate key 'a'; first at line 1"),
         ("a: {b: 1, b: 2}", "e.yaml:1:11: a.b: duplicate key 'b'; first at line 1"),
@@ -140,13 +146,21 @@ def test_what_is_too_large_or_deep_is_refused(text: str, expected: str) -> None:
     assert found[0].endswith(expected)
 
 
+@pytest.mark.parametrize("odd", ["-", "- ", " ", "\t", "a", "#", "'", "a-", "${", ":", "%"])
+def test_a_long_run_of_one_thing_is_read_in_linear_time(odd: str) -> None:
+    """Given 100,000 times the same, When it is read, Then the reading ends: in tree or problem."""
+    report = Report("e.yaml")
+
+    node = read(odd * 100_000, report)
+
+    assert (node is None) == bool(report.problems)
+
+
 def test_what_only_a_scan_can_count_is_counted_while_scanning() -> None:
     """Given many nodes that look like few, When they are scanned, Then the limit holds."""
     found = problems("a: &a [" + "x, " * 200 + "]\nb: [" + "*a, " * 200 + "]\n")
 
-    assert found == [
-        "e.yaml:2:397: too large; expected at most 20,000 keys, values and list items"
-    ]
+    assert found == ["e.yaml:2:397: too large; expected at most 20,000 keys, values and list items"]
 
 
 def test_aliases_cannot_nest_deeper_than_brackets() -> None:

@@ -14,10 +14,10 @@ from experimentframework_core.config import (
     ChannelConfig,
     DataPlaneOptions,
     effective,
+    resolved_options,
 )
-from experimentframework_core.config._effective import resolved_options
 from experimentframework_core.envelope import Record
-from experimentframework_core.plugin import Backplane, BackplanePlugin, OpenContext
+from experimentframework_core.plugin import Backplane, BackplanePlugin, ChannelSettings, OpenContext
 
 FindPlugin = Callable[[str], BackplanePlugin[Any]]
 
@@ -94,7 +94,7 @@ def _member(node: BackplaneOptions, plugin: BackplanePlugin[Any]) -> Member:
     return Member(name=node.name or node.type, opener=lambda context: plugin.open(options, context))
 
 
-def _key_of(plugin: BackplanePlugin[Any], options: Any) -> Callable[[Record], str]:
+def _key_of(plugin: BackplanePlugin[Any], options: ChannelSettings) -> Callable[[Record], str]:
     named = plugin.ordering_key
     if named is None:
         return default_key

@@ -5,14 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from experimentframework_core._tasks import Held, TaskAbandonedError, run_bounded
-from experimentframework_core._tasks import DeadlineExceededError
-from experimentframework_core.envelope import Record
+from experimentframework_core._tasks import (
+    DeadlineExceededError,
+    Held,
+    TaskAbandonedError,
+    run_bounded,
+)
 from experimentframework_core.errors import TransientError
 from experimentframework_core.plugin import Backplane, OpenContext, Pingable
+
+if TYPE_CHECKING:
+    from experimentframework_core.envelope import Record
 
 
 class Member(msgspec.Struct, frozen=True):

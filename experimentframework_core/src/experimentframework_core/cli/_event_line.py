@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -11,6 +12,9 @@ from experimentframework_core import codec
 from experimentframework_core.envelope import Envelope
 from experimentframework_core.errors import InvalidEventError
 from experimentframework_core.events import EventType, event_type_named, event_types, utc_now
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 FLAT_KEYS = frozenset({"type", "eventId", "correlationId", "metadata"})
 """What a flat line may hold beside the payload's own fields."""
@@ -121,11 +125,12 @@ def _event_type(value: dict[str, Any]) -> EventType:
     return registered
 
 
-def _fields(payload: type[msgspec.Struct]) -> set[str]:
-    return {field.encode_name for field in msgspec.structs.fields(payload)}
+@cache
+def _fields(payload: type[msgspec.Struct]) -> frozenset[str]:
+    return frozenset(payload.__struct_encode_fields__)
 
 
-def _suggest(name: str, known: set[str] | list[str]) -> str:
+def _suggest(name: str, known: Collection[str]) -> str:
     near = get_close_matches(name, known, n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
 

@@ -11,8 +11,7 @@ import msgspec
 
 from experimentframework_core._tasks import TaskAbandonedError, run_bounded
 from experimentframework_core.cli._configuration import channels, destinations
-from experimentframework_core.config import effective
-from experimentframework_core.config._effective import resolved_options
+from experimentframework_core.config import effective, resolved_options
 from experimentframework_core.deadletter import SqliteDeadLetterStore, default_path
 from experimentframework_core.plugin import OpenContext, Pingable
 from experimentframework_core.plugins import find_plugin

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 from typing import TYPE_CHECKING
 
 from experimentframework_core.cli._chunks import ChunkReader
 from experimentframework_core.cli._event_line import LineError, parse, reason_of
 from experimentframework_core.cli._ndjson import LineSplitter
+from experimentframework_core.cli._stop import Stop
 from experimentframework_core.cli._summary import MOST_SHOWN, Counts, Summary
 from experimentframework_core.errors import InvalidEventError, PublishError
 from experimentframework_core.plane import DataPlane
@@ -33,10 +33,11 @@ async def publish_lines(options: DataPlaneOptions, descriptor: int, progress: Re
     """
     counts = Counts()
     plane = DataPlane(options)
-    with progress:
+    with progress, Stop(progress.note) as stop:
         async with plane:
-            with _shown(plane, counts, progress), _stoppable(counts):
+            with _shown(plane, counts, progress), stop.cancels_body():
                 await _Pump(plane, counts, progress).run(descriptor)
+    counts.stopped_by = stop.signal
     if counts.broken > MOST_SHOWN:
         progress.note(f"… and {counts.broken - MOST_SHOWN:,} more broken lines")
     statistics = plane.statistics()
@@ -116,30 +117,3 @@ def _progress_text(plane: DataPlane, counts: Counts) -> str:
     delivered = min((channel.delivered for channel in channels), default=0)
     waiting = max((channel.buffered for channel in channels), default=0)
     return f"{counts.lines:,} lines read, {delivered:,} delivered, {waiting:,} waiting"
-
-
-@contextlib.contextmanager
-def _stoppable(counts: Counts) -> Iterator[None]:
-    """End the body at the first signal; a second one ends the program as usual."""
-    loop = asyncio.get_running_loop()
-    task = asyncio.current_task()
-
-    def stop(number: signal.Signals) -> None:
-        unlisten()
-        counts.stopped_by = number
-        if task is not None:
-            task.cancel()
-
-    def unlisten() -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop, number)
-    try:
-        yield
-    except asyncio.CancelledError:
-        if counts.stopped_by is None or task is None or task.uncancel():
-            raise
-    finally:
-        unlisten()

@@ -24,8 +24,8 @@ from experimentframework_core.config import (
     DataPlaneOptions,
     effective,
     effective_sources,
+    resolved_options,
 )
-from experimentframework_core.config._effective import resolved_options
 from experimentframework_core.errors import ConfigurationError
 from experimentframework_core.plugin import ChannelSettings
 from experimentframework_core.units import Secret
@@ -93,11 +93,10 @@ def _settings(options: DataPlaneOptions) -> Iterator[Setting]:
         yield Setting(f"{settings.name}.type", node.type, "backplane")
         if plugin is not None:
             yield from _own_options(settings.name, resolved_options(node, plugin), plugin.options)
-        for field in msgspec.structs.fields(type(settings)):
-            if field.name in sources:
-                value = _builtins(getattr(settings, field.name))
-                for path, each in _flat(f"{settings.name}.{_camel(field.name)}", value):
-                    yield Setting(path, each, sources[field.name])
+        for name, said_by in sources.items():
+            value = _builtins(getattr(settings, name))
+            for path, each in _flat(f"{settings.name}.{_camel(name)}", value):
+                yield Setting(path, each, said_by)
 
 
 def _own_options(

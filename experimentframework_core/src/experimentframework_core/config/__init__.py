@@ -9,6 +9,7 @@ from experimentframework_core.config._effective import (
     ChannelConfig,
     effective,
     effective_sources,
+    resolved_options,
 )
 from experimentframework_core.config._load import load_file, load_text
 from experimentframework_core.config._model import (
@@ -41,4 +42,5 @@ __all__ = [
     "effective_sources",
     "load_file",
     "load_text",
+    "resolved_options",
 ]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec import inspect
-
 from experimentframework_core.config._backplanes import PlaneWalk
 from experimentframework_core.config._describe import actual
 from experimentframework_core.config._model import DataPlaneOptions
@@ -13,6 +11,7 @@ from experimentframework_core.config._python import tree_of
 from experimentframework_core.config._report import LATER, Report, unknown
 from experimentframework_core.config._rules import check_rules
 from experimentframework_core.config._tree import Mapping
+from experimentframework_core.config._types import type_of
 from experimentframework_core.config._walk import At
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ def check_tree(root: Node, report: Report, find_plugin: FindPlugin) -> DataPlane
 
 
 def _check_section(node: Node, at: At, walk: PlaneWalk) -> DataPlaneOptions | None:
-    options = walk.convert(node, inspect.type_info(DataPlaneOptions), at)
+    options = walk.convert(node, type_of(DataPlaneOptions), at)
     if not isinstance(options, DataPlaneOptions):
         return None
     check_rules(options, walk.found, walk.report)

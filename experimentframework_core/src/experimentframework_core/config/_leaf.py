@@ -63,6 +63,8 @@ def leaf_value(scalar: Scalar, kind: inspect.Type, *, in_python: bool = False) -
     bare, unit = unwrapped(kind)
     if in_python:
         kind = bare
+        if (wanted := _class_of(bare)) is not None:
+            return _instance(scalar, bare, wanted)
     elif unit in _UNITS:
         scalar = _without_unit(scalar, kind, _UNITS[unit])
     if isinstance(bare, inspect.IntType | inspect.FloatType):
@@ -93,6 +95,17 @@ def _without_unit(scalar: Scalar, kind: inspect.Type, units: dict[str, int]) -> 
     meant = suggested_unit(value, units) if scalar.written is None else None
     suggestion = f"; did you mean '{meant}'?" if meant else ""
     raise Refusal(f"{_refusal(scalar, kind)}{suggestion}")
+
+
+def _class_of(kind: inspect.Type) -> type | None:
+    return kind.cls if isinstance(kind, inspect.CustomType) else _CLASSES.get(type(kind))
+
+
+def _instance(scalar: Scalar, kind: inspect.Type, wanted: type) -> object:
+    if isinstance(scalar.value, wanted):
+        return scalar.value
+    given = actual(scalar, hidden=not shows_values(kind))
+    raise Refusal(f"unexpected {given}; expected a {wanted.__name__}")
 
 
 def _boolean(scalar: Scalar, kind: inspect.Type) -> bool:
@@ -162,8 +175,6 @@ def _chosen(scalar: Scalar, values: tuple[Any, ...]) -> object:
 
 
 def _custom(scalar: Scalar, kind: inspect.CustomType) -> object:
-    if isinstance(scalar.value, kind.cls):
-        return scalar.value
     if kind.cls is not Secret or not is_text(scalar):
         raise _refusal(scalar, kind)
     if not scalar.value:

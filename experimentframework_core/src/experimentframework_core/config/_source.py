@@ -16,9 +16,9 @@ MOST_NODES = 20_000
 DEEPEST = 64
 
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
-_COMMENT = re.compile(r"(?:^|[ \t])#.*", re.MULTILINE)
-_KEY = re.compile(r"^[ \t-]*[\w.\"'-]+:(?=\s)", re.MULTILINE)
-_ITEM = re.compile(r"^[ \t]*- ", re.MULTILINE)
+_COMMENT = re.compile(r"(?:^|[ \t])#.*+", re.MULTILINE)
+_KEY = re.compile(r"^[ \t]*+(?:-[ \t]++)*+[\w.\"'][\w.\"'-]*+:(?=\s)", re.MULTILINE)
+_ITEM = re.compile(r"^[ \t]*+-[ \t]", re.MULTILINE)
 
 
 def read(source: bytes | str, report: Report) -> Node | None:

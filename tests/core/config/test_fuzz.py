@@ -1,0 +1,94 @@
+"""Broken files of any kind end as a ConfigurationError that says where."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from experimentframework_core.errors import ConfigurationError
+from tests.core.config.sample_plugins import load
+
+IN_YAML = """\
+experimentFramework:
+  dataPlane:
+    samplingRate: 0.5 # half
+    piiRedaction: {redactSubjectIds: true, hashKey: 'k'}
+    retry:
+      initialDelayMs: 10ms
+    backplane:
+      type: composite
+      backplanes:
+        - type: courier
+          name: first
+          batchSize: ${FUZZ_SIZE:-5}
+          options: {addresses: ["a:1", 'b:2'], routes: {south: x}}
+        - &second
+          type: plain
+          events: [exposure, outcome]
+"""
+IN_JSON = json.dumps(
+    {"dataPlane": {"retry": {"maxAttempts": 3}, "backplane": {"type": "plain"}}}, indent="\t"
+)
+TOKENS = st.one_of(
+    st.sampled_from(
+        [
+            *"\n\t :-[]{},#&*!|>'\"%@`$?\\=.<\0\x07\x85\u2028\ufeff",
+            *(
+                "${",
+                "${X}",
+                "${file:/nope}",
+                "${file:/}",
+                "&a ",
+                "*second",
+                "!!str ",
+                "<<: *second",
+            ),
+            *("---\n", "...\n", "? ", "- ", "null", "1e999", ".nan", "0x1F", "9" * 30, "\ud800"),
+            *("%YAML 1.1\n", '"\\ud83d"', "[" * 70, "- " * 70, "type: failover\n", "dataPlane: "),
+        ]
+    ),
+    st.text(max_size=3),
+)
+EDITS = st.lists(
+    st.tuples(st.floats(0, 1), st.integers(0, 40), TOKENS, st.sampled_from([1, 1, 1, 3, 100])),
+    min_size=1,
+    max_size=4,
+)
+
+
+def edited(text: str, edits: list[tuple[float, int, str, int]]) -> str:
+    """Return ``text`` with a part cut out and a token put in, for each edit."""
+    for place, cut, token, times in edits:
+        start = int(place * len(text))
+        text = text[:start] + token * times + text[start + cut :]
+    return text
+
+
+@settings(
+    max_examples=300, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
+)
+@given(st.sampled_from([(IN_YAML, "e.yaml"), (IN_JSON, "e.json")]), EDITS, st.booleans())
+def test_a_broken_file_is_refused_with_a_place(
+    base: tuple[str, str],
+    edits: list[tuple[float, int, str, int]],
+    in_bytes: bool,  # noqa: FBT001
+) -> None:
+    """Given any damage to a good file, When it is loaded, Then at worst its problems are said."""
+    text, name = base
+    broken = edited(text, edits)
+    source = broken.encode(errors="surrogatepass") if in_bytes else broken
+
+    try:
+        load(source, name)
+    except ConfigurationError as error:
+        problems = error.problems
+    else:
+        problems = ()
+
+    assert all(str(problem).isprintable() for problem in problems)
+    assert all(
+        problem.line is not None or "byte offset" in problem.message or "large" in problem.message
+        for problem in problems
+    )
