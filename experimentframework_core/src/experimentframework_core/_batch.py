@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import deque
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,6 +23,7 @@ class Item(msgspec.Struct):
         record: What is delivered.
         sequence: Its place in its queue's order.
         accepted_at: A time, on the channel's clock, by which it was accepted.
+        offered: How often it was delivered without success.
         attempts: Refusals of this record while the destination answered.
         first_failed_at: When it first failed; None while it has not.
     """
@@ -30,31 +31,39 @@ class Item(msgspec.Struct):
     record: Record
     sequence: int
     accepted_at: float
+    offered: int = 0
     attempts: int = 0
     first_failed_at: float | None = None
 
 
 class BatchRule(msgspec.Struct, frozen=True):
-    """A batch is due at ``size`` records, ``bytes`` of bodies, or ``interval`` seconds."""
+    """A batch is due at ``size`` records, ``bytes`` of bodies, or ``interval`` seconds.
+
+    ``crowd_size`` and ``crowd_bytes`` make it due earlier, where the buffer would be full before.
+    """
 
     size: int
     bytes: int
     interval: float
+    crowd_size: int = NEVER
+    crowd_bytes: int = NEVER
 
     def due(self, queue: Queue, now: float) -> float | None:
         """Return when the queue's next batch is due (``now`` or earlier: at once), or None."""
         waiting = len(queue.records)
         if not waiting:
             return None
-        if waiting >= self.size or queue.bytes >= self.bytes:
+        if waiting >= min(self.size, self.crowd_size):
+            return now
+        if queue.bytes >= min(self.bytes, self.crowd_bytes):
             return now
         return queue.accepted_by(queue.taken, now) + self.interval
 
     def watch(self, queue: Queue) -> None:
-        """Have the queue call ``on_due`` when count or bytes make a batch due, or it has a first."""
+        """Have the queue call ``on_due`` once a batch is due by count or bytes, or has a first."""
         if queue.records:
-            queue.wake_events = self.size
-            queue.wake_bytes = self.bytes
+            queue.wake_events = min(self.size, self.crowd_size)
+            queue.wake_bytes = min(self.bytes, self.crowd_bytes)
         else:
             queue.wake_events = 1
             queue.wake_bytes = NEVER
@@ -147,9 +156,7 @@ class Worklist:
         self._streak = 0
         if self._suspects:
             self._suspects -= settled
-            self._portion = max(1, self._suspects // 2)
-        else:
-            self._portion = len(self._items)
+        self._portion = max(1, self._suspects // 2) if self._suspects else len(self._items)
 
     def refused(self) -> Item | None:
         """The portion as such is refused: halve it, or return the one record it consists of."""
@@ -183,6 +190,7 @@ class Parking:
     def __init__(self) -> None:
         """Begin empty."""
         self._by_key: dict[str, list[Item]] = {}
+        self._until: dict[str, float] = {}
 
     def __len__(self) -> int:
         """How many records wait here."""
@@ -197,13 +205,35 @@ class Parking:
         """Whether records of that key wait here."""
         return key in self._by_key
 
-    def park(self, key: str, item: Item) -> None:
-        """Keep the record until the next attempt, in its key's order."""
+    @property
+    def until(self) -> float | None:
+        """When the first of the keys may be tried again; None when nothing waits."""
+        return min(self._until.values(), default=None)
+
+    def park(self, key: str, item: Item, until: float) -> None:
+        """Keep the record, and its key, until then."""
+        self._until[key] = max(until, self._until.get(key, until))
+        self.follow(key, item)
+
+    def follow(self, key: str, item: Item) -> None:
+        """Keep the record among those of its key that wait here, in its place."""
         insort(self._by_key.setdefault(key, []), item, key=_sequence)
 
-    def leave(self, limit: int) -> list[Item]:
-        """Take out at most ``limit`` records, in the order in which they were accepted."""
-        leaving = sorted(self, key=_sequence)[:limit]
+    def leave(self, now: float, most: int, most_bytes: int) -> list[Item]:
+        """Take out the oldest records whose time has come, in the order of acceptance.
+
+        Args:
+            now: The time.
+            most: How many at most.
+            most_bytes: How long their bodies are at most together, if there is more than one.
+        """
+        due = [key for key, until in self._until.items() if until <= now]
+        leaving: list[Item] = []
+        for item in sorted(chain.from_iterable(self._by_key[key] for key in due), key=_sequence):
+            most_bytes -= len(item.record.body)
+            if leaving and (len(leaving) >= most or most_bytes < 0):
+                break
+            leaving.append(item)
         self.discard(leaving)
         return leaving
 
@@ -215,7 +245,7 @@ class Parking:
             if kept:
                 self._by_key[key] = kept
             else:
-                del self._by_key[key]
+                del self._by_key[key], self._until[key]
 
 
 def _sequence(item: Item) -> int:

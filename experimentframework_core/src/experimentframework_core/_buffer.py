@@ -113,7 +113,7 @@ class Buffer:
     """
 
     __slots__ = (
-        "_key", "_lock", "_only", "bytes", "events", "half_bytes", "half_events", "max_bytes",
+        "_key", "_lock", "_newcomers", "_only", "bytes", "events", "half_bytes", "half_events", "max_bytes",
         "max_events", "queues", "reserved_bytes", "reserved_events",
     )  # fmt: skip
 
@@ -132,6 +132,7 @@ class Buffer:
         self.half_bytes = max_bytes // 2
         self.queues = tuple(Queue() for _ in range(lanes))
         self.events = self.bytes = self.reserved_events = self.reserved_bytes = 0
+        self._newcomers = max_events
         self._key = key
         self._only = self.queues[0] if lanes == 1 else None
         self._lock = Lock()
@@ -152,7 +153,7 @@ class Buffer:
         self.events = events = self.events + 1
         self.bytes = total = self.bytes + body_size + RECORD_OVERHEAD
         if (
-            events + self.reserved_events > self.max_events
+            events + self.reserved_events > self._newcomers
             or total + self.reserved_bytes > self.max_bytes
         ):
             self.events -= 1
@@ -167,6 +168,7 @@ class Buffer:
         records.append(record)
         queue.bytes = waiting = queue.bytes + len(record.body)
         if len(records) >= queue.wake_events or waiting >= queue.wake_bytes:
+            queue.rest()
             queue.on_due()
 
     def _queue_of(self, record: Record) -> Queue:
@@ -180,7 +182,7 @@ class Buffer:
             self.reserved_events += 1
             self.reserved_bytes += size
             if (
-                self.events + self.reserved_events <= self.max_events
+                self.events + self.reserved_events <= self._newcomers
                 and self.bytes + self.reserved_bytes <= self.max_bytes
             ):
                 return True
@@ -204,6 +206,29 @@ class Buffer:
     def fits(self, record: Record) -> bool:
         """Return whether the record could ever fit, were the buffer empty."""
         return size_of(record) <= self.max_bytes and self.max_events > 0
+
+    def hold_back(self, *, newcomers: bool) -> None:
+        """Refuse every newcomer while others wait for room: who came first gets in first."""
+        self._newcomers = 0 if newcomers else self.max_events
+
+    def share(self) -> tuple[int, int]:
+        """Return at how many records, or bytes of bodies, a queue holds its part of half the room.
+
+        While every queue is below both, the buffer is not crowded.
+        """
+        most_bytes = self.half_bytes // len(self.queues) // 2
+        most_events = min(self.half_events // len(self.queues), most_bytes // RECORD_OVERHEAD)
+        return max(1, most_events), max(1, most_bytes)
+
+    def can_make_room(self, record: Record) -> bool:
+        """Return whether the record would fit if all that waits and is not in flight were gone."""
+        waiting = sum(len(queue.records) for queue in self.queues)
+        waiting_bytes = sum(queue.bytes for queue in self.queues) + waiting * RECORD_OVERHEAD
+        return (
+            self.events - waiting + self.reserved_events < self.max_events
+            and self.bytes - waiting_bytes + self.reserved_bytes + size_of(record)
+            <= self.max_bytes
+        )
 
     def evict(self) -> Record | None:
         """Drop and return the oldest record that is not in flight; None when there is none."""

@@ -3,42 +3,26 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from sys import intern
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from experimentframework_core import codec
-from experimentframework_core._admission import compile_check, is_plain
+from experimentframework_core._admission import compile_seal, too_large
 from experimentframework_core._normal import normalise
 from experimentframework_core._redaction import Redactor
 from experimentframework_core._sampling import Sampler
-from experimentframework_core.envelope import Envelope, Record
+from experimentframework_core.envelope import Envelope
 from experimentframework_core.errors import InvalidEventError
-from experimentframework_core.events import EventType, routing_limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from experimentframework_core.config import DataPlaneOptions
+    from experimentframework_core.envelope import Record
+    from experimentframework_core.events import EventType
 
 NEVER_SAMPLED = frozenset({"governance", "error"})
-CORRELATION_LIMIT = routing_limits["correlation_id"]
-
-_encode = msgspec.json.Encoder().encode
-
-
-class _Sealed(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    """The envelope as it is written: `Envelope` without what only reading needs, positional."""
-
-    event_id: str
-    timestamp: datetime
-    event_type: str
-    schema_version: str
-    payload: msgspec.Struct
-    correlation_id: str | None = None
-    metadata: dict[str, Any] | None = None
-    traceparent: str | None = None
 
 
 class Rules:
@@ -75,8 +59,8 @@ class Gate:
     """Turns events of one payload class into records.
 
     Attributes:
-        event_type: The type's name on the wire.
-        seal: Gives the record of an event, or None when its subject is not sampled.
+        seal: Gives the record of (event, event id, correlation id, metadata), or None when the
+            event's subject is not sampled.
     """
 
     def __init__(
@@ -88,15 +72,24 @@ class Gate:
         traceparent: Callable[[], str | None] | None = None,
     ) -> None:
         """Write ``registered``'s events under ``rules``, at most ``max_bytes`` long."""
-        self.event_type = intern(registered.name)
-        self._version = intern(registered.version)
-        self._check = compile_check(registered.payload)
+        self._registered = registered
         self._sampler = rules.sampler_of(registered.name)
         self._redactor = rules.redactor
         self._max_bytes = max_bytes
         self._traceparent = traceparent
-        filters = self._sampler or self._redactor
-        self.seal: Callable[..., Record | None] = self._filter if filters else self._seal
+        self._write = compile_seal(
+            registered,
+            carefully=self._normalise_and_write,
+            max_bytes=max_bytes,
+            traceparent=traceparent,
+        )
+        self._write_normal = compile_seal(
+            registered,
+            carefully=self._write_carefully,
+            max_bytes=max_bytes,
+            traceparent=traceparent,
+        )
+        self.seal = self._filter if self._sampler or self._redactor else self._write
 
     def _filter(
         self,
@@ -105,81 +98,39 @@ class Gate:
         correlation_id: str | None,
         metadata: dict[str, Any] | None,
     ) -> Record | None:
-        if self._sampler is not None:
+        sampler, redactor = self._sampler, self._redactor
+        if sampler is not None:
             subject = getattr(event, "subject_id", None)
             if type(subject) is str:
-                if not self._sampler.keeps(subject):
+                if not sampler.keeps(subject):
                     return None
-                metadata = {**(metadata or {}), "samplingRate": self._sampler.rate}
-        if self._redactor is not None:
-            event = self._redactor.redact(event)
-            metadata = self._redactor.redact_free(metadata)
-        return self._seal(event, event_id, correlation_id, metadata)
+                metadata = {**metadata, **sampler.facts} if metadata else sampler.facts
+        if redactor is not None:
+            event = redactor.redact(event)
+            metadata = redactor.redact_free(metadata)
+        return self._write(event, event_id, correlation_id, metadata)
 
-    def _seal(
+    def _normalise_and_write(
         self,
         event: msgspec.Struct,
         event_id: str,
         correlation_id: str | None,
         metadata: dict[str, Any] | None,
-    ) -> Record:
-        facts = self._check(event)
-        if facts is None:
-            event = normalise(event)
-            facts = self._check(event)
-        if facts is None or not (
-            (metadata is None or _is_plain_metadata(metadata))
-            and (correlation_id is None or _is_plain_correlation(correlation_id))
-        ):
-            return self._seal_carefully(event, event_id, correlation_id, metadata)
-        timestamp, experiment, variant, subject, tenant = facts
-        event_type, version = self.event_type, self._version
-        traceparent = None if self._traceparent is None else self._traceparent()
-        if timestamp is None:
-            timestamp = datetime.now(UTC)
-        try:
-            body = _encode(
-                _Sealed(
-                    event_id,
-                    timestamp,
-                    event_type,
-                    version,
-                    event,
-                    correlation_id,
-                    metadata,
-                    traceparent,
-                )
-            )
-        except (UnicodeError, TypeError, ValueError):
-            return self._seal_carefully(event, event_id, correlation_id, metadata)
-        if len(body) > self._max_bytes:
-            raise too_large(len(body), self._max_bytes)
-        if experiment is not None:
-            experiment = intern(experiment)
-        return Record(
-            body,
-            event_type,
-            version,
-            experiment,
-            variant,
-            subject,
-            tenant,
-            correlation_id,
-            traceparent,
-        )
+    ) -> Record | None:
+        return self._write_normal(normalise(event), event_id, correlation_id, metadata)
 
-    def _seal_carefully(
+    def _write_carefully(
         self,
         event: msgspec.Struct,
         event_id: str,
         correlation_id: str | None,
         metadata: dict[str, Any] | None,
-    ) -> Record:
+    ) -> Record | None:
         envelope = Envelope(
             event_id=event_id,
             timestamp=_time_of(event),
-            event_type=self.event_type,
-            schema_version=self._version,
+            event_type=self._registered.name,
+            schema_version=self._registered.version,
             payload=event,
             correlation_id=correlation_id,
             metadata=metadata,
@@ -194,23 +145,9 @@ class Gate:
         return record
 
 
-def _is_plain_metadata(metadata: object) -> bool:
-    return type(metadata) is dict and is_plain(metadata)
-
-
-def _is_plain_correlation(correlation_id: object) -> bool:
-    return type(correlation_id) is str and 0 < len(correlation_id) <= CORRELATION_LIMIT
-
-
 def _time_of(event: msgspec.Struct) -> datetime:
     timestamp = getattr(event, "timestamp", None)
     return timestamp if isinstance(timestamp, datetime) else datetime.now(UTC)
-
-
-def too_large(size: int, limit: int) -> InvalidEventError:
-    """Return the error for an event that is longer than ``maxEventBytes``."""
-    message = f"the event is {size} bytes long, over the limit of {limit} (maxEventBytes)"
-    return InvalidEventError(message)
 
 
 def seal_envelope(envelope: Envelope, rules: Rules, max_bytes: int) -> Record | None:
@@ -224,7 +161,7 @@ def seal_envelope(envelope: Envelope, rules: Rules, max_bytes: int) -> Record | 
     if sampler is not None and (subject := _subject_of(envelope.payload)) is not None:
         if not sampler.keeps(subject):
             return None
-        metadata = {**(metadata or {}), "samplingRate": sampler.rate}
+        metadata = {**(metadata or {}), **sampler.facts}
     payload = envelope.payload
     if rules.redactor is not None:
         payload = rules.redactor.redact(payload)

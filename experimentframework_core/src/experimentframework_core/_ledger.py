@@ -43,7 +43,7 @@ class Ledger:
         self.batches = 0
         self._name = name
         self._buffer = buffer
-        self._acks: dict[str, asyncio.Future[None]] = {}
+        self._acks: dict[str, list[asyncio.Future[None]]] = {}
         self._waiting: deque[tuple[asyncio.Future[None], Record]] = deque()
 
     @property
@@ -61,12 +61,17 @@ class Ledger:
 
     def ack(self, event_id: str) -> asyncio.Future[None]:
         """Return a future that ends when the event is delivered, or with its DeliveryError."""
-        future = self._acks[event_id] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._acks.setdefault(event_id, []).append(future)
         future.add_done_callback(partial(self._forget, event_id))
         return future
 
     def _forget(self, event_id: str, future: asyncio.Future[None]) -> None:
-        self._acks.pop(event_id, None)
+        futures = self._acks.get(event_id, [])
+        if future in futures:
+            futures.remove(future)
+        if not futures:
+            self._acks.pop(event_id, None)
         if not future.cancelled():
             future.exception()
 
@@ -78,8 +83,8 @@ class Ledger:
     def evicted(self, record: Record, reason: str) -> None:
         """Count an event that left the buffer for a newer one; its room is taken already."""
         self.dropped[reason, record.event_type] += 1
-        if self._acks and (future := self._acks.get(record.event_id)):
-            self._tell(future, record, f"was dropped ({reason})")
+        if self._acks:
+            self._tell(record, f"was dropped ({reason})")
 
     def deliver(self, records: Sequence[Record]) -> None:
         """The backplane has confirmed these."""
@@ -105,25 +110,24 @@ class Ledger:
         self._buffer.release(records)
         if self._acks:
             for record in records:
-                if future := self._acks.get(record.event_id):
-                    self._tell(future, record, failure)
+                self._tell(record, failure)
         self.admit()
 
-    def _tell(
-        self, future: asyncio.Future[None], record: Record, failure: str | None
-    ) -> None:
-        if future.done():
-            return
-        if failure is None:
-            future.set_result(None)
-            return
-        message = f"event {record.event_id} {failure} at backplane {self._name!r}"
-        future.set_exception(DeliveryError(message))
+    def _tell(self, record: Record, failure: str | None) -> None:
+        for future in self._acks.get(record.event_id, ()):
+            if future.done():
+                continue
+            if failure is None:
+                future.set_result(None)
+            else:
+                message = f"event {record.event_id} {failure} at backplane {self._name!r}"
+                future.set_exception(DeliveryError(message))
 
     def room_for(self, record: Record) -> asyncio.Future[None]:
         """Return a future that ends when the record is in the buffer; callers keep their order."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((future, record))
+        self._buffer.hold_back(newcomers=True)
         return future
 
     def turn_away(self, error: Exception) -> None:
@@ -132,13 +136,18 @@ class Ledger:
             if not future.done():
                 future.set_exception(error)
         self._waiting.clear()
+        self._buffer.hold_back(newcomers=False)
 
     def admit(self) -> None:
         """Let those in who wait for room, as far as there is some."""
+        if not self._waiting:
+            return
+        self._buffer.hold_back(newcomers=False)
         while self._waiting:
             future, record = self._waiting[0]
             if not future.done():
                 if not self._buffer.offer(record):
+                    self._buffer.hold_back(newcomers=True)
                     return
                 future.set_result(None)
             self._waiting.popleft()

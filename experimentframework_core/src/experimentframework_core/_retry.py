@@ -40,6 +40,15 @@ class Backoff:
         self._ceiling = min(self._ceiling * self._multiplier, self._maximum)
         return max(delay, at_least or 0.0)
 
+    def after(self, attempts: int, *, at_least: float | None = None) -> float:
+        """Return the seconds to wait after so many attempts of one record; changes nothing."""
+        ceiling = self._initial
+        for _ in range(attempts - 1):
+            if ceiling >= self._maximum:
+                break
+            ceiling *= self._multiplier
+        return max(min(ceiling, self._maximum) * self._random(), at_least or 0.0)
+
     def longest(self, *, at_least: float | None = None) -> float:
         """Return a delay between half the maximum and the maximum: somebody must mend it first."""
         self._ceiling = self._maximum

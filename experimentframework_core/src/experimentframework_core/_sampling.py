@@ -10,13 +10,16 @@ class Sampler:
 
     A subject is kept when BLAKE2b-64, keyed with the salt, of the UTF-8 of its id, read as a
     big-endian number, is below ``rate`` x 2^64.
+
+    Attributes:
+        facts: What is written into the metadata of every event that is kept.
     """
 
-    __slots__ = ("_keyed", "_threshold", "rate")
+    __slots__ = ("_keyed", "_threshold", "facts")
 
     def __init__(self, rate: float, salt: str) -> None:
         """Keep ``rate`` (0 to 1) of the subjects; ``salt`` is at most 64 bytes in UTF-8."""
-        self.rate = rate
+        self.facts = {"samplingRate": rate}
         self._threshold = int(rate * (1 << 64))
         self._keyed = hashlib.blake2b(digest_size=8, key=salt.encode())
 

@@ -92,7 +92,6 @@ class Schedule:
         self._work = Worklist()
         self._parking = Parking()
         self._not_before = 0.0
-        self._parked_until = 0.0
         self._tries = 0
 
     @property
@@ -104,6 +103,12 @@ class Schedule:
     def held(self) -> list[Item]:
         """The records that left the queue and are not settled."""
         return [*self._work, *self._parking]
+
+    def leave(self) -> list[Item]:
+        """Take out and return what left the queue and is not settled."""
+        left = self.held
+        self._work, self._parking = Worklist(), Parking()
+        return left
 
     @property
     def settled_below(self) -> int:
@@ -155,22 +160,24 @@ class Schedule:
         due = self._rule.due(self._queue, now)
         if due is not None and self.hurry:
             due = now
-        if self._parking:
-            due = min(self._parked_until, due) if due is not None else self._parked_until
-        return due
+        parked = self._parking.until
+        return min((time for time in (due, parked) if time is not None), default=None)
 
     def _gather(self, now: float) -> Worklist:
         if not self._parking:
             return self._rule.cut(self._queue, now)
-        gathered = self._parking.leave(self._rule.size) if now >= self._parked_until else []
-        if self._queue.records and len(gathered) < self._rule.size:
-            for item in self._rule.cut(self._queue, now):
-                key = self._key(item.record)
-                if key in self._parking:
-                    self._parking.park(key, item)
-                else:
-                    gathered.append(item)
-        return Worklist.of(gathered)
+        if parked := self._parking.leave(now, self._rule.size, self._rule.bytes):
+            return Worklist.of(parked)
+        cut = list(self._rule.cut(self._queue, now))
+        return Worklist.of(item for item in cut if not self._follows(item))
+
+    def _follows(self, item: Item) -> bool:
+        """Keep the record behind the parked ones of its key; False when there are none."""
+        key = self._key(item.record)
+        if key not in self._parking:
+            return False
+        self._parking.follow(key, item)
+        return True
 
     def expire(self, now: float) -> list[Item]:
         """Take out and return what is older than ``max_age`` seconds."""
@@ -200,6 +207,7 @@ class Schedule:
         """The last portion ended with ``error``; `next` says when it is tried again."""
         items = self._work.portion()
         for item in items:
+            item.offered += 1
             item.first_failed_at = now if item.first_failed_at is None else item.first_failed_at
         if isinstance(error, PartialBatchError) and _is_sound(error, len(items)):
             return self._partly_failed(items, error, now)
@@ -226,7 +234,7 @@ class Schedule:
     ) -> Settlement:
         self._answered()
         settlement = Settlement()
-        delay = self._backoff.next(at_least=_longest_wait(error))
+        postponed: list[tuple[Item, TransientError]] = []
         for index, item in enumerate(items):
             failure = error.failures.get(index)
             if failure is None:
@@ -235,29 +243,39 @@ class Schedule:
                 item.attempts += 1
                 settlement.refused.append(Refusal(item, "refused", failure))
             else:
-                self._postpone(item, failure, settlement)
-        self._parked_until = now + delay
-        if not settlement.delivered and not settlement.refused:
-            self._not_before = self._parked_until
+                postponed.append((item, failure))
+        self._count_attempts(postponed)
+        until = now + self._delay(postponed)
         self._work.done()
-        self._follow_parked()
-        return settlement
-
-    def _postpone(self, item: Item, failure: TransientError, settlement: Settlement) -> None:
-        item.attempts += 1
-        if self._max_attempts is not None and item.attempts >= self._max_attempts:
-            settlement.refused.append(Refusal(item, "attempts", failure))
-            return
-        settlement.retried += 1
-        self._parking.park(self._key(item.record), item)
-
-    def _follow_parked(self) -> None:
-        """Keep what is still in work behind the parked records of the same key."""
-        followers = [item for item in self._work if self._key(item.record) in self._parking]
+        for item, transient in postponed:
+            if self._max_attempts is not None and item.attempts >= self._max_attempts:
+                settlement.refused.append(Refusal(item, "attempts", transient))
+            else:
+                settlement.retried += 1
+                self._parking.park(self._key(item.record), item, until)
+        followers = [item for item in self._work if self._follows(item)]
         if followers:
             self._work.discard(followers)
-            for item in followers:
-                self._parking.park(self._key(item.record), item)
+        return settlement
+
+    def _count_attempts(self, postponed: Sequence[tuple[Item, TransientError]]) -> None:
+        """Count the first failure of each key: what follows it may not even have been sent."""
+        seen: set[str] = set()
+        for item, failure in postponed:
+            key = self._key(item.record)
+            if key not in seen and not isinstance(failure, UnavailableError):
+                item.attempts += 1
+            seen.add(key)
+
+    def _delay(self, postponed: Sequence[tuple[Item, TransientError]]) -> float:
+        """Return the seconds until all of them are tried again, together."""
+        if not postponed:
+            return 0.0
+        waits = [failure.retry_after or 0.0 for _, failure in postponed]
+        if any(isinstance(failure, UnavailableError) for _, failure in postponed):
+            return self._backoff.longest(at_least=max(waits))
+        attempts = max(item.attempts for item, _ in postponed)
+        return self._backoff.after(attempts, at_least=max(waits))
 
     def _refused(self, error: BaseException, reason: str, details: str | None) -> Settlement:
         self._answered()
@@ -289,12 +307,3 @@ def _is_sound(error: PartialBatchError, size: int) -> bool:
         and isinstance(failure, TransientError | PermanentError)
         for index, failure in error.failures.items()
     )
-
-
-def _longest_wait(error: PartialBatchError) -> float | None:
-    waits = [
-        failure.retry_after
-        for failure in error.failures.values()
-        if isinstance(failure, TransientError) and failure.retry_after is not None
-    ]
-    return max(waits, default=None)

@@ -1,4 +1,4 @@
-"""The one place where tasks are made: each has a name, an end, and a deadline where it needs one."""
+"""The one place where tasks are made: each has a name, an end, and a deadline if it needs one."""
 
 from __future__ import annotations
 
@@ -55,14 +55,16 @@ async def run_bounded(
         grace: Seconds that it then has to end.
 
     Raises:
-        DeadlineExceededError: It was cancelled and has ended.
+        DeadlineExceededError: It was cancelled and has ended, or it cancelled itself.
         TaskAbandonedError: It was cancelled and goes on.
+        RuntimeError: It raised something that is no Exception, which is the cause.
     """
     task = spawn(coroutine, name=name)
     try:
         await asyncio.wait((task,), timeout=timeout)
     except asyncio.CancelledError:
         task.cancel()
+        task.add_done_callback(_forget)
         await asyncio.wait((task,), timeout=LAST_GRACE)
         raise
     if not task.done():
@@ -74,10 +76,25 @@ async def run_bounded(
         if task.cancelled():
             message = f"took longer than {timeout:g} s and was cancelled"
             raise DeadlineExceededError(message)
-    if task.cancelled():
-        message = "cancelled itself"
-        raise DeadlineExceededError(message)
-    return task.result()
+    return _result(task)
+
+
+def _result(task: asyncio.Task[T]) -> T:
+    """Return what the task returned; what it raised comes as an Exception, whatever it is."""
+    try:
+        return task.result()
+    except BaseException as error:
+        raise _as_exception(error) from error.__cause__
+
+
+def _as_exception(error: BaseException) -> Exception:
+    if isinstance(error, Exception):
+        return error
+    if isinstance(error, asyncio.CancelledError):
+        return DeadlineExceededError("cancelled itself")
+    failure = RuntimeError(f"raised {type(error).__name__}, which is no Exception")
+    failure.__cause__ = error
+    return failure
 
 
 def _forget(task: asyncio.Task[Any]) -> None:
@@ -119,11 +136,10 @@ class Held(Generic[T]):
         self._task = spawn(self._hold(self._entered), name=self._name)
         try:
             await asyncio.wait((self._entered,), timeout=timeout)
-        except asyncio.CancelledError:
-            self.abandon()
-            raise
-        if not self._entered.done():
-            self.abandon()
+        finally:
+            if not self._entered.done():
+                self.abandon()
+        if self._entered.cancelled():
             message = f"opening took longer than {timeout:g} s"
             raise TimeoutError(message)
         self._entered.result()
@@ -134,19 +150,37 @@ class Held(Generic[T]):
                 if not entered.done():
                     entered.set_result(value)
                 await self._leave.wait()
-        except Exception as error:
-            if entered.done():
+        except BaseException as error:
+            if entered.done() or isinstance(error, KeyboardInterrupt | SystemExit):
                 raise
-            entered.set_exception(error)
+            entered.set_exception(_as_exception(error))
 
-    async def leave(self) -> None:
-        """Leave the manager, and raise what leaving raised."""
-        if self._task is not None:
-            self._leave.set()
-            await self._task
+    async def leave(self, *, timeout: float | None = None) -> None:
+        """Leave the manager, and raise what leaving raised.
+
+        Raises:
+            TimeoutError: It took longer than ``timeout`` seconds, and was abandoned.
+            Exception: Whatever leaving raised.
+        """
+        task = self._task
+        if task is None:
+            return
+        self._leave.set()
+        try:
+            await asyncio.wait((task,), timeout=timeout)
+        finally:
+            if not task.done():
+                self.abandon()
+        if not task.done():
+            message = f"closing took longer than {timeout:g} s"
+            raise TimeoutError(message)
+        _result(task)
 
     def abandon(self) -> None:
-        """Cancel the holding task without waiting for it."""
+        """Cancel the holding task without waiting for it; what opens late closes at once."""
+        if self._entered is not None:
+            self._entered.cancel()
         if self._task is not None:
+            self._leave.set()
             self._task.add_done_callback(_forget)
             self._task.cancel()

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from opentelemetry.trace import SpanContext
+
 
 def traceparent_source() -> Callable[[], str | None] | None:
     """Return a function that gives the current span's ``traceparent``, or None.
@@ -22,13 +24,22 @@ def traceparent_source() -> Callable[[], str | None] | None:
     current_span = trace.get_current_span
     invalid = trace.INVALID_SPAN
 
+    last: tuple[object, str | None] = (None, None)
+
     def traceparent() -> str | None:
+        nonlocal last
         span = current_span()
         if span is invalid:
             return None
         context = span.get_span_context()
-        if not context.is_valid:
-            return None
-        return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+        known, text = last
+        if context is not known:
+            text = _text(context) if context.is_valid else None
+            last = (context, text)
+        return text
 
     return traceparent
+
+
+def _text(context: SpanContext) -> str:
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"

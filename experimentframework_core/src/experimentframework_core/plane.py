@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from asyncio import get_running_loop
 from collections import Counter
 from pathlib import Path
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import msgspec
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from experimentframework_core.deadletter import DeadLetterStore
     from experimentframework_core.envelope import Record
     from experimentframework_core.plugin import Backplane, BackplanePlugin
+
+TURNS = 4
+"""Turns of the loop that a delivery needs to begin and to end."""
 
 SAMPLED = Receipt(None, "filtered", "sampled")
 
@@ -76,6 +79,7 @@ class DataPlane:
         self.closing: FlushResult | None = None
         self._default_ack: Ack = self.options.ack
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0
         self._unusable = "the plane is not open: use it in `async with`"
         self._channels: tuple[Channel, ...] = ()
         self._stores: tuple[DeadLetterStore, ...] = ()
@@ -122,6 +126,7 @@ class DataPlane:
         )
         self._routes = self._router.by_class
         self._loop = asyncio.get_running_loop()
+        self._thread = get_ident()
         self._doorway = Doorway(self._loop, admit=self._admit, enqueue=self._enqueue)
         for channel in self._channels:
             channel.start()
@@ -193,7 +198,8 @@ class DataPlane:
             AckTimeoutError: The acknowledgement did not come in time; the event stays queued.
             ValueError: ``ack="durable"`` without a disk buffer.
         """
-        if get_running_loop() is not self._loop:
+        loop = self._loop
+        if loop is None or get_ident() != self._thread or not loop.is_running():
             self._refuse()
         route = self._routes.get(type(event))
         if route is None or (ack or self._default_ack) != "accepted":
@@ -226,7 +232,8 @@ class DataPlane:
         if crowded or self._turn <= 0:
             # Without this a caller that never waits would starve the deliveries.
             self._turn = self._turn_length
-            await asyncio.sleep(0)
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
         return Receipt(event_id, "accepted")
 
     async def _publish_carefully(

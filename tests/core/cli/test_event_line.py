@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -13,6 +15,7 @@ from experimentframework_core.envelope import Envelope
 from experimentframework_core.errors import InvalidEventError
 from experimentframework_core.events import Exposure, Outcome, OutcomeType
 
+DOCS = Path(__file__).parents[3] / "docs"
 EXPOSURE = {
     "type": "exposure",
     "experimentName": "checkout",
@@ -135,3 +138,22 @@ def test_keys_inside_attributes_are_named_as_they_are() -> None:
     reason = reason_of(InvalidEventError("no", path="payload.attributes.unit_price"), event)
 
     assert reason == "payload.attributes.unit_price: no"
+
+
+def test_every_line_of_the_example_is_an_event() -> None:
+    given = (DOCS / "examples" / "events.ndjson").read_bytes().splitlines()
+
+    found = [parse(each).event for each in given]
+
+    forms = {type(each) is Envelope for each in found}
+    assert len(found) > 200
+    assert forms == {True, False}
+
+
+def test_the_lines_in_the_how_to_are_events() -> None:
+    text = (DOCS / "how-to" / "publish-from-a-file.md").read_text()
+
+    blocks = re.findall(r"```json\n(.+?)```", text, re.DOTALL)
+
+    found = [parse(each.encode()).event for block in blocks for each in block.splitlines()]
+    assert [type(each) for each in found] == [Exposure, Outcome, Envelope]

@@ -50,6 +50,11 @@ class CourierOptions(ChannelSettings, frozen=True, kw_only=True):
     place: tuple[int, int] | None = None
     tags: Annotated[list[str], msgspec.Meta(max_length=2)] = msgspec.field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        """Refuse one code, as a plugin's own rule."""
+        if self.code == "shut":
+            raise ValueError("the office is shut; take another code")
+
 
 @asynccontextmanager
 async def _open(_options: ChannelSettings, _context: OpenContext) -> AsyncIterator[Backplane]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
+from typing import TYPE_CHECKING, Annotated, ParamSpec
 
 import msgspec
 import typer
@@ -122,8 +122,3 @@ def printable(text: str) -> str:
 def count(number: int, thing: str, things: str | None = None) -> str:
     """Return ``1 event`` or ``1,200 events``."""
     return f"{number:,} {thing if number == 1 else things or thing + 's'}"
-
-
-def as_document(value: Any) -> Any:  # noqa: ANN401 - any Struct in, plain JSON values out
-    """Return plain JSON values of a Struct, in camelCase where the Struct says so."""
-    return msgspec.to_builtins(value)

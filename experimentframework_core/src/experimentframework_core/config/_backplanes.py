@@ -16,7 +16,7 @@ from experimentframework_core.config._model import (
 from experimentframework_core.config._report import LATER, Report, listed, shown
 from experimentframework_core.config._scalars import meaning
 from experimentframework_core.config._tree import Mapping, Scalar
-from experimentframework_core.config._types import fields_of, type_of
+from experimentframework_core.config._types import type_of
 from experimentframework_core.config._walk import At, Walk
 from experimentframework_core.errors import PluginError
 from experimentframework_core.plugin import BackplanePlugin, ChannelSettings
@@ -86,9 +86,7 @@ class PlaneWalk(Walk):
             options: object = built.options
             if plugin and _is_absent(node.get("options")):
                 unsaid = Mapping((), origin=plugin.options)
-                options = self.convert(
-                    unsaid, type_of(_options_class(plugin)), at.below("options", at.place)
-                )
+                options = self.convert(unsaid, _options_type(plugin), at.below("options", at.place))
             known = options if isinstance(options, ChannelSettings) else None
             self.found.append(Found(at.path, built, plugin, known, around))
         return built
@@ -105,11 +103,7 @@ class PlaneWalk(Walk):
         if named in GROUPS and not _is_absent(node.get("options")):
             self.report.add(*at, f"a {named} has no options; say them on each of its backplanes")
         plugin = self._plugin(named)
-        return (
-            inspect.UnionType((type_of(_options_class(plugin)), inspect.NoneType()))
-            if plugin
-            else None
-        )
+        return inspect.UnionType((_options_type(plugin), inspect.NoneType())) if plugin else None
 
     def field_value(
         self, kind: inspect.StructType, field: inspect.Field, value: object, at: At
@@ -135,16 +129,20 @@ class PlaneWalk(Walk):
         if named is None or named in (*GROUPS, *_LATER_TYPES):
             return None
         if named not in self._plugins:
-            try:
-                self._plugins[named] = plugin = self._find_plugin(named)
-                fields_of(_options_class(plugin))
-            except PluginError as error:
-                self._plugins[named] = error
-            except TypeError as error:
-                message = f"the options of the backplane type '{named}' cannot be read: {error}"
-                self._plugins[named] = PluginError(message, plugin=named)
+            self._plugins[named] = self._looked_up(named)
         known = self._plugins[named]
         return None if isinstance(known, PluginError) else known
+
+    def _looked_up(self, named: str) -> BackplanePlugin[Any] | PluginError:
+        try:
+            plugin = self._find_plugin(named)
+            _options_type(plugin)
+        except PluginError as error:
+            return error
+        except TypeError as error:
+            message = f"the options of the backplane type '{named}' cannot be read: {error}"
+            return PluginError(message, plugin=named)
+        return plugin
 
 
 def _text(node: Node | None) -> str | None:
@@ -157,6 +155,6 @@ def _is_absent(node: Node | None) -> bool:
     return node is None or (isinstance(node, Scalar) and meaning(node) is None)
 
 
-def _options_class(plugin: BackplanePlugin[Any]) -> type[ChannelSettings]:
+def _options_type(plugin: BackplanePlugin[Any]) -> inspect.Type:
     options: type[ChannelSettings] = plugin.options
-    return options
+    return type_of(options)

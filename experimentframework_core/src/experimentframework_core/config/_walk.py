@@ -70,17 +70,15 @@ class Walk:
         """Return ``node`` as a value of ``kind``, or INVALID once its problems are noted."""
         self.report.places[at.path] = at.place
         bare, _ = unwrapped(kind)
-        if isinstance(node, Scalar) and node.value is UNKNOWN:
-            return INVALID
         if isinstance(bare, inspect.UnionType):
             return self._union(node, bare, at)
         if isinstance(bare, inspect.AnyType):
             return self._anything(node, at)
-        if isinstance(node, Mapping):
-            return self._mapping(node, bare, at)
-        return (
-            self._items(node, bare, at) if isinstance(node, Items) else self._leaf(node, kind, at)
-        )
+        if isinstance(node, Scalar):
+            return self._leaf(node, kind, at)
+        if isinstance(node, Items):
+            return self._items(node, bare, at)
+        return self._mapping(node, bare, at)
 
     def struct(self, node: Mapping, kind: inspect.StructType, at: At) -> object:
         """Return ``node`` as an object of the struct's class."""
@@ -112,9 +110,11 @@ class Walk:
         for entry in node.entries:
             where = at.below(entry.key, entry.place)
             field = fields.get(entry.key)
+            if entry.key == kind.tag_field:
+                self.convert(entry.value, inspect.LiteralType((kind.tag,)), where)
+                continue
             if field is None:
-                if entry.key != kind.tag_field:
-                    self.report.add(*where, unknown("key", entry.key, fields))
+                self.report.add(*where, unknown("key", entry.key, fields))
                 continue
             wanted = self.field_type(node, kind, field, where)
             value = INVALID if wanted is None else self.convert(entry.value, wanted, where)
@@ -133,6 +133,9 @@ class Walk:
             return None
         if len(kinds) == 1:
             return self.convert(node, kinds[0], at)
+        tagged = [each for each in kinds if isinstance(each, inspect.StructType) and each.tag_field]
+        if len(tagged) > 1 and isinstance(node, Mapping) and not self.in_python:
+            return self._tagged(node, tagged, at)
         trials = [self._trial(node, each, at) for each in sorted(kinds, key=takes_text)]
         for value, report in trials:
             if not report.problems:
@@ -143,6 +146,17 @@ class Walk:
             self.report.merge(inside[0])
             return INVALID
         return self._unexpected(node, kind, at)
+
+    def _tagged(self, node: Mapping, kinds: list[inspect.StructType], at: At) -> object:
+        """Return ``node`` as the one of several structs that its tag names."""
+        tag_field = str(kinds[0].tag_field)
+        choice = inspect.LiteralType(tuple(kind.tag for kind in kinds))
+        where = at.below(tag_field, at.place)
+        tag = node.get(tag_field)
+        if tag is None:
+            return self._invalid(where, f"missing; expected {expected(choice)}")
+        named = self.convert(tag, choice, where)
+        return next((self.struct(node, kind, at) for kind in kinds if kind.tag == named), INVALID)
 
     def _trial(self, node: Node, kind: inspect.Type, at: At) -> tuple[object, Report]:
         outer, self.report = self.report, Report(self.report.file)
@@ -185,6 +199,8 @@ class Walk:
         return INVALID if any(value is INVALID for value in values) else make(values)
 
     def _leaf(self, node: Scalar, kind: inspect.Type, at: At) -> object:
+        if node.value is UNKNOWN:
+            return INVALID
         try:
             return leaf_value(node, kind, in_python=self.in_python)
         except Refusal as refusal:
@@ -195,7 +211,7 @@ class Walk:
             return self._dict(node, inspect.DictType(inspect.StrType(), _ANYTHING), at)
         if isinstance(node, Items):
             return self._items(node, inspect.ListType(_ANYTHING), at)
-        return meaning(node)
+        return INVALID if node.value is UNKNOWN else meaning(node)
 
     def _unexpected(self, node: Node, kind: inspect.Type, at: At) -> object:
         given = actual(node, hidden=not shows_values(kind))

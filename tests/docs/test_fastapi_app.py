@@ -1,0 +1,146 @@
+"""The example web app publishes what it is asked for, over real HTTP, and drains when it ends."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import httpx
+import msgspec
+import pytest
+
+from experimentframework_core.backplanes.sqlite import SqliteOptions, read_sqlite
+from experimentframework_core.envelope import Envelope
+from experimentframework_core.plugin import Selection
+from tests.docs.pages import docs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+visits, purchases = 500, 120
+
+client = f"""
+import asyncio, sys, httpx
+
+async def main(url):
+    limits = httpx.Limits(max_connections=16)
+    async with httpx.AsyncClient(base_url=url, limits=limits, timeout=30) as http:
+        visits = [http.get("/checkout", params={{"user": f"u-{{n}}"}}) for n in range({visits})]
+        answers = await asyncio.gather(*visits)
+        paid = [http.post("/purchase", json={{"user": f"u-{{n}}", "amount": n / 4}})
+                for n in range({purchases})]
+        answers += await asyncio.gather(*paid)
+    for answer in answers:
+        answer.raise_for_status()
+
+asyncio.run(main(sys.argv[1]))
+"""
+
+
+class Server(msgspec.Struct):
+    """A running uvicorn with the example app."""
+
+    process: subprocess.Popen[str]
+    url: str
+
+    def stop(self) -> None:
+        """Ask it to end, as a platform does, and wait until it has."""
+        self.process.send_signal(signal.SIGTERM)
+        self.process.communicate(timeout=30)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[str | Path], Server]]:
+    """Return a function that starts the app on a free port, storing its events in a file."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(database: str | Path) -> Server:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "uvicorn", "fastapi_app:app", "--port", "0", "--no-access-log"],
+            cwd=docs / "examples",
+            env={"EVENTS_DB": str(database), "PYTHONDONTWRITEBYTECODE": "1"},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return Server(process, address_of(process))
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def address_of(process: subprocess.Popen[str]) -> str:
+    """Return where uvicorn listens, from what it says at its start."""
+    assert process.stderr is not None
+    said = ""
+    for line in process.stderr:
+        said += line
+        if found := re.search(r"http://127\.0\.0\.1:\d+", line):
+            return found[0]
+    raise AssertionError(said)
+
+
+async def stored(database: Path, event_type: str) -> list[Envelope]:
+    """Return the events of one type in an event database."""
+    selection = Selection(types=(event_type,))
+    return [event async for event in read_sqlite(SqliteOptions(path=str(database)), selection)]
+
+
+async def test_each_request_is_one_event(
+    serve: Callable[[str | Path], Server], tmp_path: Path
+) -> None:
+    """Given requests of another process, When the server is terminated, Then all are stored."""
+    database = tmp_path / "events.db"
+    server = serve(database)
+
+    subprocess.run([sys.executable, "-c", client, server.url], check=True, timeout=50)
+    server.stop()
+
+    exposures = await stored(database, "exposure")
+    outcomes = await stored(database, "outcome")
+    assert len(exposures) == visits
+    assert {event.payload.subject_id for event in exposures} == {f"u-{n}" for n in range(visits)}
+    assert sorted(event.payload.value for event in outcomes) == [n / 4 for n in range(purchases)]
+
+
+def test_it_tells_how_it_fares(serve: Callable[[str | Path], Server], tmp_path: Path) -> None:
+    """Given the server, When it was asked for a page, Then its health is what the plane says."""
+    server = serve(tmp_path / "events.db")
+    page = httpx.get(f"{server.url}/checkout", params={"user": "u-1"})
+
+    health = httpx.get(f"{server.url}/health")
+
+    assert page.json()["variant"] in ("control", "express")
+    assert health.status_code == 200
+    assert "sqlite" in health.json()["diagnostics"]
+
+
+def test_pages_are_served_when_events_cannot_be_stored(
+    serve: Callable[[str | Path], Server], tmp_path: Path
+) -> None:
+    """Given a store that cannot be opened, When a page is asked for, Then it is served."""
+    server = serve(tmp_path)
+
+    page = httpx.get(f"{server.url}/checkout", params={"user": "u-1"})
+    health = httpx.get(f"{server.url}/health")
+
+    assert page.status_code == 200
+    assert health.status_code == 503
+    assert health.json()["status"] == "unhealthy"
+
+
+def test_what_has_no_wire_form_is_the_callers_fault(
+    serve: Callable[[str | Path], Server], tmp_path: Path
+) -> None:
+    """Given a user id that no event takes, When a page is asked for, Then the answer is 422."""
+    server = serve(tmp_path / "events.db")
+
+    answer = httpx.get(f"{server.url}/checkout", params={"user": "u" * 300})
+
+    assert answer.status_code == 422
