@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     ]
     """(event, event id, correlation id, metadata) -> its record; None when not sampled."""
 
-SMALLEST, LARGEST = -(1 << 63), (1 << 64) - 1
-"""The integers that every reader of the wire form takes."""
+PLAIN = frozenset({str, int, bool, type(None)})
+"""The classes of which every value has a wire form; text may still fail to encode."""
 
 MOST_DEPTH = 32
 """How deep plain values are followed here; the codec's own limit is deeper."""
@@ -54,9 +54,7 @@ def is_plain(values: dict[Any, Any], depth: int = MOST_DEPTH) -> bool:
         if type(key) is not str:
             return False
         kind = type(value)
-        if kind is str or kind is bool or value is None:
-            continue
-        if kind is int and SMALLEST <= value <= LARGEST:
+        if kind in PLAIN:
             continue
         if kind is float and value - value == 0.0:
             continue
@@ -73,6 +71,29 @@ def _is_plain_container(value: object, depth: int) -> bool:
     if type(value) is list:
         return is_plain({str(place): each for place, each in enumerate(value)}, depth - 1)
     return False
+
+
+class Names(dict[str, str]):
+    """Good names of one field, each kept once; what is looked up and missing is checked and kept.
+
+    Experiments and variants are few. A lookup is cheaper than the checks, and a queue of a
+    million events holds each name once.
+    """
+
+    MOST = 10_000
+
+    def __init__(self, limit: int) -> None:
+        """Take names of 1 to ``limit`` characters."""
+        super().__init__()
+        self._limit = limit
+
+    def __missing__(self, name: object) -> str | None:
+        """Return the name, or None when it is not a good one."""
+        if type(name) is not str or not 0 < len(name) <= self._limit:
+            return None
+        if len(self) >= self.MOST:
+            self.clear()
+        return self.setdefault(name, name)
 
 
 def too_large(size: int, limit: int) -> InvalidEventError:
@@ -104,7 +125,9 @@ def compile_seal(
         return carefully
     namespace: dict[str, Any] = {
         **{f"kind_{name}": kind for name, (_, kind) in conditions.items()},
+        **{f"{name}s": Names(routing_limits[name]) for name in FEW if name in conditions},
         "CORRELATION_LIMIT": routing_limits["correlation_id"],
+        "PLAIN": PLAIN,
         "Record": Record,
         "Sealed": Sealed,
         "UTC": UTC,
@@ -112,52 +135,76 @@ def compile_seal(
         "datetime": datetime,
         "encode": msgspec.json.Encoder().encode,
         "event_type": intern(registered.name),
-        "intern": intern,
         "is_plain": is_plain,
         "max_bytes": max_bytes,
         "too_large": too_large,
         "traceparent_now": traceparent,
         "version": intern(registered.version),
     }
-    source = _source(
-        {name: test for name, (test, _) in conditions.items()}, traced=traceparent is not None
-    )
+    tests = {name: test for name, (test, _) in conditions.items()}
+    source = _source(tests, traced=traceparent is not None)
     exec(source, namespace)  # noqa: S102 - made of field names, which are identifiers
     seal: Seal = namespace["seal"]
     return seal
 
 
+FEW = ("experiment_name", "variant_key", "previous_variant_key", "new_variant_key")
+"""Fields of which there are few different values."""
+
+_GIVE_UP = "return carefully(event, event_id, correlation_id, metadata)"
+
+_FREE = """\
+    {0} = event.{0}
+    if {0} is not {2}:
+        if type({0}) is not dict:
+            {1}
+        for key, value in {0}.items():
+            if type(value) not in PLAIN or type(key) is not str:
+                if not is_plain({0}):
+                    {1}
+                break
+"""
+
+_REST = """\
+    if metadata is not None and not (type(metadata) is dict and is_plain(metadata)):
+        {0}
+    if correlation_id is not None and not (
+        type(correlation_id) is str and 0 < len(correlation_id) <= CORRELATION_LIMIT
+    ):
+        {0}
+    traceparent = {1}
+    try:
+        body = encode(Sealed(event_id, timestamp, event_type, version, event,
+                             correlation_id, metadata, traceparent))
+    except (UnicodeError, TypeError, ValueError):
+        {0}
+    if len(body) > max_bytes:
+        raise too_large(len(body), max_bytes)
+    return Record(body, event_type, version, {2}, correlation_id, traceparent)
+"""
+
+
 def _source(tests: dict[str, str], *, traced: bool) -> str:
-    variant = "new_variant_key" if "new_variant_key" in tests else "variant_key"
-    routing = [name if name in tests else "None" for name in (variant, "subject_id", "tenant_id")]
-    experiment = "None"
-    if "experiment_name" in tests:
-        experiment = "None if experiment_name is None else intern(experiment_name)"
-    give_up = "return carefully(event, event_id, correlation_id, metadata)"
-    lines = ["def seal(event, event_id, correlation_id, metadata):"]
+    lines = ["def seal(event, event_id, correlation_id, metadata):\n"]
     for name, test in tests.items():
-        lines += [f"    {name} = event.{name}", f"    if not ({test}):", f"        {give_up}"]
+        if test in ("free", "optional free"):
+            lines.append(_FREE.format(name, _GIVE_UP, "..." if test == "free" else "None"))
+        elif test == "few":
+            # An unhashable value is no good name either.
+            lines.append(
+                f"    try:\n        {name} = {name}s[event.{name}]\n"
+                f"    except TypeError:\n        {_GIVE_UP}\n"
+                f"    if {name} is None:\n        {_GIVE_UP}\n"
+            )
+        else:
+            lines.append(f"    {name} = event.{name}\n    if not ({test}):\n        {_GIVE_UP}\n")
     if "timestamp" not in tests:
-        lines.append("    timestamp = datetime.now(UTC)")
-    lines += [
-        "    if metadata is not None and not (type(metadata) is dict and is_plain(metadata)):",
-        f"        {give_up}",
-        "    if correlation_id is not None and not (",
-        "        type(correlation_id) is str and 0 < len(correlation_id) <= CORRELATION_LIMIT",
-        "    ):",
-        f"        {give_up}",
-        f"    traceparent = {'traceparent_now()' if traced else 'None'}",
-        "    try:",
-        "        body = encode(Sealed(event_id, timestamp, event_type, version, event,",
-        "                             correlation_id, metadata, traceparent))",
-        "    except (UnicodeError, TypeError, ValueError):",
-        f"        {give_up}",
-        "    if len(body) > max_bytes:",
-        "        raise too_large(len(body), max_bytes)",
-        f"    return Record(body, event_type, version, {experiment},",
-        f"                  {', '.join(routing)}, correlation_id, traceparent)",
-    ]
-    return "\n".join(lines)
+        lines.append("    timestamp = datetime.now(UTC)\n")
+    variant = "new_variant_key" if "new_variant_key" in tests else "variant_key"
+    wanted = ("experiment_name", variant, "subject_id", "tenant_id")
+    routing = ", ".join(name if name in tests else "None" for name in wanted)
+    traceparent = "traceparent_now()" if traced else "None"
+    return "".join([*lines, _REST.format(_GIVE_UP, traceparent, routing)])
 
 
 def _conditions(payload: type[msgspec.Struct]) -> dict[str, tuple[str, type | None]] | None:
@@ -165,11 +212,20 @@ def _conditions(payload: type[msgspec.Struct]) -> dict[str, tuple[str, type | No
     info = inspect.type_info(payload)
     if not isinstance(info, inspect.StructType) or info.tag is not None or info.array_like:
         return None
-    conditions = {}
+    conditions: dict[str, tuple[str, type | None]] = {}
     for field in info.fields:
         kind = field.type
+        if field.name in FEW and kind == inspect.StrType():
+            conditions[field.name] = ("few", None)
+            continue
         members = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
         tests = [_test(field.name, member) for member in members]
+        if "free" in tests:
+            if set(tests) - {"free", f"{field.name} is None"}:
+                return None
+            optional = "optional free" if len(tests) > 1 else "free"
+            conditions[field.name] = (optional, None)
+            continue
         if None in tests or sum("kind_" in test for test in tests if test) > 1:
             return None
         classes = [member.cls for member in members if isinstance(member, inspect.EnumType)]
@@ -192,7 +248,7 @@ def _test(name: str, kind: inspect.Type) -> str | None:  # noqa: PLR0911 - a tab
         case inspect.FloatType(gt=None, ge=None, lt=None, le=None, multiple_of=None):
             return f"type({name}) is float and {name} - {name} == 0.0"
         case inspect.IntType(gt=None, ge=None, lt=None, le=None, multiple_of=None):
-            return f"type({name}) is int and {SMALLEST} <= {name} <= {LARGEST}"
+            return f"type({name}) is int"
         case inspect.DateTimeType(tz=None):
             return f"type({name}) is datetime and {name}.tzinfo is UTC"
         case inspect.EnumType():
@@ -200,5 +256,5 @@ def _test(name: str, kind: inspect.Type) -> str | None:  # noqa: PLR0911 - a tab
         case inspect.DictType(
             key_type=inspect.StrType(), value_type=inspect.AnyType(), max_length=None
         ):
-            return f"type({name}) is dict and is_plain({name})"
+            return "free"
     return None

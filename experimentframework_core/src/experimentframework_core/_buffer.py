@@ -113,8 +113,8 @@ class Buffer:
     """
 
     __slots__ = (
-        "_key", "_lock", "_newcomers", "_only", "bytes", "events", "half_bytes", "half_events", "max_bytes",
-        "max_events", "queues", "reserved_bytes", "reserved_events",
+        "_key", "_lock", "_newcomers", "_only", "bytes", "events", "half_bytes", "half_events",
+        "max_bytes", "max_events", "queues", "reserved_bytes", "reserved_events",
     )  # fmt: skip
 
     def __init__(
@@ -226,8 +226,7 @@ class Buffer:
         waiting_bytes = sum(queue.bytes for queue in self.queues) + waiting * RECORD_OVERHEAD
         return (
             self.events - waiting + self.reserved_events < self.max_events
-            and self.bytes - waiting_bytes + self.reserved_bytes + size_of(record)
-            <= self.max_bytes
+            and self.bytes - waiting_bytes + self.reserved_bytes + size_of(record) <= self.max_bytes
         )
 
     def evict(self) -> Record | None:

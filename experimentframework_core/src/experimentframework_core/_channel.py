@@ -12,7 +12,7 @@ from experimentframework_core._buffer import Buffer
 from experimentframework_core._deadletters import PendingDeadLetters
 from experimentframework_core._lane import Lane, Opener
 from experimentframework_core._ledger import Ledger
-from experimentframework_core._log import Repeated, logger
+from experimentframework_core._log import Repeated, logger, text_of
 from experimentframework_core._retry import Backoff
 from experimentframework_core._schedule import Schedule
 from experimentframework_core._tasks import spawn
@@ -99,6 +99,7 @@ class Channel:
         )
         self._lanes = [self._lane(index, opener, key, draw) for index in range(config.concurrency)]
         self._tasks: list[asyncio.Task[None]] = []
+        self._closing = False
 
     def _lane(
         self,
@@ -111,7 +112,12 @@ class Channel:
         queue = self.buffer.queues[index]
         schedule = Schedule(
             queue,
-            rule=BatchRule(config.batch_size, config.batch_bytes, config.flush_interval_ms / 1000),
+            rule=BatchRule(
+                config.batch_size,
+                config.batch_bytes,
+                config.flush_interval_ms / 1000,
+                *self.buffer.share(),
+            ),
             backoff=Backoff(
                 initial=retry.initial_delay_ms / 1000,
                 maximum=retry.max_delay_ms / 1000,
@@ -160,7 +166,7 @@ class Channel:
         policy = self._config.buffer.when_full
         if policy == "block":
             raise self._full("the policy is to block, which publish_nowait cannot do")
-        if policy == "dropOldest" and self.buffer.fits(record):
+        if policy == "dropOldest" and self.buffer.can_make_room(record):
             while (oldest := self.buffer.evict()) is not None:
                 self._ledger.evicted(oldest, BUFFER_FULL)
                 if self.buffer.offer(record):
@@ -179,17 +185,22 @@ class Channel:
 
         Raises:
             BufferFullError: No room came within ``blockTimeoutMs``.
+            DataPlaneClosedError: The channel closed meanwhile.
         """
         if self._config.buffer.when_full != "block":
             return self.put_nowait(record)
         if not self.buffer.fits(record):
             raise self._full(f"an event of {len(record.body)} bytes never fits")
+        if self._closing:
+            raise self._closed()
         timeout = self._config.buffer.block_timeout_ms / 1000
         admitted = self._ledger.room_for(record)
         try:
             await asyncio.wait((admitted,), timeout=timeout)
         finally:
             admitted.cancel()
+            # It may have been too large for the room there is; those behind it may not be.
+            self._ledger.admit()
         if admitted.cancelled():
             raise self._full(f"no room came within {timeout:g} s")
         return admitted.result()
@@ -198,6 +209,10 @@ class Channel:
         limits = f"{self.buffer.max_events} events, {self.buffer.max_bytes} bytes"
         message = f"the buffer of backplane {self.name!r} is full ({limits}): {why}"
         return BufferFullError(message, backplane=self.name)
+
+    def _closed(self) -> DataPlaneClosedError:
+        message = f"the plane closed while backplane {self.name!r} had no room"
+        return DataPlaneClosedError(message)
 
     def refuse(self, record: Record) -> None:
         """Count a record that others took and this channel could not."""
@@ -211,14 +226,14 @@ class Channel:
         """Deliver what was accepted before the call; wait at most ``timeout`` seconds."""
         delivered = self._ledger.delivered.total()
         fences = [lane.fence() for lane in self._lanes]
-        _, pending = await asyncio.wait(fences, timeout=timeout)
-        for fence in pending:
-            fence.cancel()
-        return FlushResult(
-            delivered=self._ledger.delivered.total() - delivered,
-            remaining=self.buffer.events if pending else 0,
-            timed_out=bool(pending),
-        )
+        try:
+            _, late = await asyncio.wait([future for _, future in fences], timeout=timeout)
+            fenced = zip(self._lanes, fences, strict=True)
+            remaining = sum(lane.unsettled(below) for lane, (below, _) in fenced) if late else 0
+        finally:
+            for _, future in fences:
+                future.cancel()
+        return FlushResult(self._ledger.delivered.total() - delivered, remaining, bool(late))
 
     async def ping(self) -> None:
         """Return if the destination answers on every lane; else raise DeliveryError."""
@@ -229,6 +244,8 @@ class Channel:
         """Drain for at most ``timeout`` seconds, end the lanes, and count what is left as lost."""
         delivered = self._ledger.delivered.total()
         deadline = self._clock() + timeout
+        self._closing = True
+        self._ledger.turn_away(self._closed())
         for lane in self._lanes:
             lane.stop(deadline)
         timed_out = False
@@ -238,8 +255,6 @@ class Channel:
                 timed_out = bool(running)
         finally:
             await self._cancel()
-            closed = f"the plane closed while backplane {self.name!r} had no room"
-            self._ledger.turn_away(DataPlaneClosedError(closed))
             remaining = self._write_off()
         return FlushResult(self._ledger.delivered.total() - delivered, remaining, timed_out)
 
@@ -254,11 +269,7 @@ class Channel:
             logger.error("experimentframework.task_abandoned", task=task.get_name())
 
     def _write_off(self) -> int:
-        left = [
-            item.record
-            for index, lane in enumerate(self._lanes)
-            for item in (*lane.leave(), *self._letters.leave(index))
-        ]
+        left = [item.record for lane in self._lanes for item in lane.leave()]
         if left:
             self._ledger.drop(left, SHUTDOWN)
             logger.error("experimentframework.events_lost", backplane=self.name, count=len(left))
@@ -295,14 +306,8 @@ class Channel:
         return Health(status, description, self._diagnostics(errors))
 
     def _judge(self, errors: Sequence[BaseException]) -> tuple[HealthStatus, str]:
-        if self._letters.error is not None:
-            why = f"dead letters cannot be written: {self._letters.error}"
+        if (why := self._hindrance(errors)) is not None:
             return HealthStatus.UNHEALTHY, why
-        unavailable = next((e for e in errors if isinstance(e, UnavailableError)), None)
-        if unavailable is not None:
-            return HealthStatus.UNHEALTHY, f"the destination refuses us: {unavailable}"
-        if self._breaker.state is not BreakerState.CLOSED:
-            return HealthStatus.UNHEALTHY, f"the destination is down: {_first(errors)}"
         if errors:
             return HealthStatus.DEGRADED, f"deliveries fail: {_first(errors)}"
         if self._tasks and not all(lane.is_open for lane in self._lanes):
@@ -310,6 +315,17 @@ class Channel:
         if self.buffer.crowded:
             return HealthStatus.DEGRADED, "the buffer is more than half full"
         return HealthStatus.HEALTHY, "delivers"
+
+    def _hindrance(self, errors: Sequence[BaseException]) -> str | None:
+        """Return what keeps events from meeting their fate; None when it is nothing lasting."""
+        if self._letters.error is not None:
+            return f"dead letters cannot be written: {text_of(self._letters.error)}"
+        unavailable = next((e for e in errors if isinstance(e, UnavailableError)), None)
+        if unavailable is not None:
+            return f"the destination refuses us: {text_of(unavailable)}"
+        if self._breaker.state is not BreakerState.CLOSED:
+            return f"the destination is down: {_first(errors)}"
+        return None
 
     def _diagnostics(self, errors: Sequence[BaseException]) -> dict[str, Any]:
         delivered_at = [lane.delivered_at for lane in self._lanes if lane.delivered_at is not None]
@@ -326,7 +342,7 @@ class Channel:
 
 
 def _first(errors: Sequence[BaseException]) -> str | None:
-    return f"{type(errors[0]).__name__}: {errors[0]}" if errors else None
+    return f"{type(errors[0]).__name__}: {text_of(errors[0])}" if errors else None
 
 
 async def close_all(channels: Iterable[Channel], timeout: float) -> list[FlushResult]:

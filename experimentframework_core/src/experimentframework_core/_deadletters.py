@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from experimentframework_core._log import Repeated, logger
+from experimentframework_core._log import text_of
 from experimentframework_core._tasks import run_bounded
 from experimentframework_core.deadletter import DeadLetter, DeadLetterStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from experimentframework_core._batch import Item
     from experimentframework_core._ledger import Ledger
+    from experimentframework_core._log import Repeated
     from experimentframework_core._schedule import Refusal
 
 RETRY_AFTER = 1.0
@@ -52,6 +54,9 @@ class PendingDeadLetters:
         for refusal in refusals:
             if self._store is None:
                 self._ledger.drop([refusal.item.record], refusal.reason)
+                self._warn(
+                    "experimentframework.events_dropped", refusal.reason, text_of(refusal.error)
+                )
             else:
                 letter = _letter(self._name, refusal, now)
                 self._pending[lane].append((refusal.item, letter))
@@ -81,24 +86,21 @@ class PendingDeadLetters:
             )
         except Exception as error:  # noqa: BLE001 - kept, said, tried again
             self.error = error
-            self._not_before = now + RETRY_AFTER
+            self._not_before = asyncio.get_running_loop().time() + RETRY_AFTER
             self._warnings.warning(
-                "experimentframework.dead_letter_failed", backplane=self._name, error=repr(error)
+                "experimentframework.dead_letter_failed",
+                backplane=self._name,
+                error=f"{type(error).__name__}: {text_of(error)}",
             )
             return
         self.error = None
         del self._pending[lane][: len(waiting)]
         self._ledger.dead_letter([item.record for item, _ in waiting])
-        self._say([letter for _, letter in waiting])
+        _, last = waiting[-1]
+        self._warn("experimentframework.events_dead_lettered", last.reason, last.error)
 
-    def _say(self, letters: Sequence[DeadLetter]) -> None:
-        logger.warning(
-            "experimentframework.events_dead_lettered",
-            backplane=self._name,
-            count=len(letters),
-            reason=letters[-1].reason,
-            error=letters[-1].error,
-        )
+    def _warn(self, event: str, reason: str, error: str) -> None:
+        self._warnings.warning(event, backplane=self._name, reason=reason, error=error)
 
 
 def _letter(backplane: str, refusal: Refusal, now: float) -> DeadLetter:
@@ -112,10 +114,10 @@ def _letter(backplane: str, refusal: Refusal, now: float) -> DeadLetter:
         experiment=item.record.experiment,
         body=item.record.body,
         reason=refusal.reason,
-        error=str(refusal.error),
+        error=text_of(refusal.error),
         error_class=type(refusal.error).__qualname__,
         traceback=refusal.details,
-        attempts=item.attempts,
+        attempts=item.offered,
         first_at=last_at - timedelta(seconds=failed_for),
         last_at=last_at,
     )

@@ -8,14 +8,20 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 from experimentframework_core._batch import Item
-from experimentframework_core._log import Repeated, logger
+from experimentframework_core._log import Repeated, logger, text_of
 from experimentframework_core._schedule import Deliver, Schedule, Settlement
 from experimentframework_core._tasks import (
     DeadlineExceededError,
+    Held,
     TaskAbandonedError,
     run_bounded,
 )
-from experimentframework_core.errors import DeliveryError, TransientError
+from experimentframework_core.errors import (
+    DeliveryError,
+    PartialBatchError,
+    TransientError,
+    UnavailableError,
+)
 from experimentframework_core.plugin import Backplane, OpenContext, Pingable
 
 if TYPE_CHECKING:
@@ -67,7 +73,7 @@ class Lane:
         self._ledger = ledger
         self._letters = letters
         self._warnings = warnings
-        self._manager: AbstractAsyncContextManager[Backplane] | None = None
+        self._held: Held[Backplane] | None = None
         self._backplane: Backplane | None = None
         self._stopping = False
         self._waker: asyncio.Future[None] | None = None
@@ -96,13 +102,13 @@ class Lane:
         self.close_by = close_by
         self.wake()
 
-    def fence(self) -> asyncio.Future[None]:
-        """Return a future that ends when everything queued so far is settled."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._fences.append((self._queue.appended, future))
-        self._schedule.hurry = True
+    def fence(self) -> tuple[int, asyncio.Future[None]]:
+        """Return how many records were ever queued, and a future that ends when all are settled."""
+        fence = self._queue.appended, asyncio.get_running_loop().create_future()
+        self._fences.append(fence)
+        self._release_fences()
         self.wake()
-        return future
+        return fence
 
     def oldest(self, now: float) -> float | None:
         """Return by when the oldest unsettled record was accepted; None when there is none."""
@@ -110,12 +116,21 @@ class Lane:
         return self._schedule.oldest(now)
 
     def leave(self) -> list[Item]:
-        """Return what is unsettled when the lane has ended: no longer the lane's."""
+        """Give up what is unsettled when the lane has ended, and return it."""
         now = asyncio.get_running_loop().time()
-        left = self._schedule.held
+        left = self._schedule.leave()
         while self._queue.records:
             left.append(Item(self._queue.pop(), self._queue.taken - 1, now))
+        left += self._letters.leave(self._context.lane)
+        self._release_fences()
         return left
+
+    def unsettled(self, below: int) -> int:
+        """Return how many records with a lower sequence number are not settled."""
+        held = [item.sequence for item in self._schedule.held]
+        held += self._letters.sequences(self._context.lane)
+        queued = max(0, below - self._queue.taken)
+        return queued + sum(sequence < below for sequence in held)
 
     async def run(self) -> None:
         """Work until `stop` and all is settled, or until cancelled."""
@@ -129,15 +144,19 @@ class Lane:
             await self._close()
 
     def _finished(self) -> bool:
-        return self._stopping and self._schedule.idle and not self._letters.pending(self._context.lane)
+        return self._stopping and self._all_settled
+
+    @property
+    def _all_settled(self) -> bool:
+        return self._schedule.idle and not self._letters.pending(self._context.lane)
 
     def _stumble(self, error: Exception) -> None:
         self.error = error
         self._warnings.warning(
-            "experimentframework.lane_failed", backplane=self._context.name, error=repr(error)
+            "experimentframework.lane_failed", backplane=self._context.name, error=_brief(error)
         )
         now = asyncio.get_running_loop().time()
-        self._schedule.unreachable(TransientError(repr(error)), now)
+        self._schedule.unreachable(TransientError(_brief(error)), now)
 
     async def _step(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -149,6 +168,7 @@ class Lane:
             return
         if self._backplane is None and self._schedule.may_open(now):
             await self._open()
+            now = asyncio.get_running_loop().time()
         action = self._schedule.next(now)
         if self._backplane is not None and isinstance(action, Deliver):
             await self._deliver(self._backplane, action.records)
@@ -156,7 +176,7 @@ class Lane:
             await self._sleep(getattr(action, "until", None), now)
 
     async def _sleep(self, until: float | None, now: float) -> None:
-        if self._queue.records or self._letters.pending(self._context.lane) or not self.is_open:
+        if not (self._all_settled and self.is_open):
             until = now + LONGEST_SLEEP if until is None else min(until, now + LONGEST_SLEEP)
         loop = asyncio.get_running_loop()
         self._waker = loop.create_future()
@@ -169,16 +189,15 @@ class Lane:
                 timer.cancel()
 
     async def _open(self) -> None:
-        loop = asyncio.get_running_loop()
-        manager = self._opener(self._context)
         try:
-            async with asyncio.timeout(self._open_timeout):
-                self._backplane = await manager.__aenter__()
+            name = f"{self._context.name}.{self._context.lane}.backplane"
+            held = Held(self._opener(self._context), name=name)
+            await held.enter(timeout=self._open_timeout)
         except Exception as error:  # noqa: BLE001 - whatever a plugin raises: try again later
-            failure = _as_transient(error, f"opening took longer than {self._open_timeout:g} s")
-            self._unreachable(failure, loop.time(), "experimentframework.open_failed")
+            now = asyncio.get_running_loop().time()
+            self._unreachable(_as_transient(error), now, "experimentframework.open_failed")
         else:
-            self._manager = manager
+            self._held, self._backplane = held, held.value
             self._schedule.opened()
             self.error = None
             logger.debug("experimentframework.backplane_opened", backplane=self._context.name)
@@ -210,26 +229,25 @@ class Lane:
         else:
             self.error = None
             self._settle(self._schedule.succeeded())
-        if self.error is None:
-            self.delivered_at = loop.time()
 
     def _failed(self, error: Exception, now: float) -> Settlement:
-        self.error = error
+        telling = _telling(error)
         self._warnings.warning(
             "experimentframework.delivery_failed",
             backplane=self._context.name,
             error=_brief(error),
         )
         settlement = self._schedule.failed(error, now)
-        if settlement.delivered and not settlement.retried:
-            self.error = None
+        self.error = telling if settlement.retried else None
         return settlement
 
     def _settle(self, settlement: Settlement) -> None:
         self._ledger.retried += settlement.retried
         self._ledger.deliver(settlement.delivered)
+        now = asyncio.get_running_loop().time()
+        if settlement.delivered:
+            self.delivered_at = now
         if settlement.refused:
-            now = asyncio.get_running_loop().time()
             self._letters.add(self._context.lane, settlement.refused, now)
         self._release_fences()
 
@@ -250,19 +268,25 @@ class Lane:
     async def ping(self) -> None:
         """Return if the destination answers; raise DeliveryError if it is known not to."""
         if self._backplane is None:
-            raise _as_transient(self.error, "not open yet")
-        if isinstance(self._backplane, Pingable):
-            await self._backplane.ping()
+            raise _as_transient(self.error or TransientError("not open yet"))
+        if not isinstance(self._backplane, Pingable):
+            return
+        timeout = self._context.delivery_timeout
+        try:
+            await run_bounded(self._backplane.ping(), name=f"{self.name}.ping", timeout=timeout)
+        except DeliveryError:
+            raise
+        except Exception as error:
+            raise _as_transient(error) from error
 
     async def _close(self) -> None:
-        manager, self._manager, self._backplane = self._manager, None, None
-        if manager is None:
+        held, self._held, self._backplane = self._held, None, None
+        if held is None:
             return
         now = asyncio.get_running_loop().time()
         timeout = CLOSE_TIMEOUT if self.close_by is None else max(self.close_by - now, 0.05)
         try:
-            async with asyncio.timeout(timeout):
-                await manager.__aexit__(None, None, None)
+            await held.leave(timeout=timeout)
         except Exception as error:  # noqa: BLE001 - it is closed as far as we are concerned
             self._warnings.warning(
                 "experimentframework.close_failed",
@@ -271,16 +295,26 @@ class Lane:
             )
 
 
-def _as_transient(error: BaseException | None, otherwise: str) -> TransientError:
+def _as_transient(error: BaseException) -> TransientError:
     if isinstance(error, TransientError):
         return error
-    failure = TransientError(_brief(error) if error and str(error) else otherwise)
+    failure = TransientError(_brief(error))
     failure.__cause__ = error
     return failure
+
+
+def _telling(error: Exception) -> Exception:
+    """Return the failure that tells most: of a partial one, what hinders the destination."""
+    failures = error.failures.values() if isinstance(error, PartialBatchError) else ()
+    for kind in (UnavailableError, TransientError):
+        for failure in failures:
+            if isinstance(failure, kind):
+                return failure
+    return error
 
 
 def _brief(error: BaseException) -> str:
     kind = type(error).__name__
     if isinstance(error, DeliveryError):
-        return str(error) or kind
-    return f"{kind}: {error}"
+        return text_of(error) or kind
+    return f"{kind}: {text_of(error)}"

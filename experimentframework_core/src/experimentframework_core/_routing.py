@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from experimentframework_core import codec
+from experimentframework_core._buffer import CROWDED, FULL, TAKEN
 from experimentframework_core._channel import Channel
 from experimentframework_core._gate import Gate, Rules, seal_envelope
 from experimentframework_core.envelope import Envelope, Record
@@ -30,6 +31,9 @@ class Route(msgspec.Struct):
         channels: The channels that take it.
         seal: Gives the record of (event, event id, correlation id, metadata), or None when the
             subject is not sampled.
+        offer: Puts a record into the channels' buffers, and answers as `Buffer.offer` does: `FULL`
+            when any of them had no room.
+        full: After such an answer, the channels that had no room.
         filtered: The receipt of every such event, where none is wanted.
         accepted: How many were offered to the channels on the loop's thread.
     """
@@ -37,6 +41,8 @@ class Route(msgspec.Struct):
     event_type: str
     channels: tuple[Channel, ...]
     seal: Callable[..., Record | None]
+    offer: Callable[[Record], int]
+    full: Callable[[], Sequence[Channel]]
     filtered: Receipt | None = None
     accepted: int = 0
 
@@ -45,7 +51,7 @@ class Router:
     """Finds the route of an event, making it when the type is met first.
 
     Attributes:
-        by_class: The routes of payload classes that were met.
+        by_class: The routes of the payload classes that were met and are wanted.
     """
 
     def __init__(
@@ -58,6 +64,7 @@ class Router:
     ) -> None:
         """Route to ``channels`` under ``rules``; ``max_bytes`` bounds one encoded event."""
         self.by_class: dict[type, Route] = {}
+        self._unwanted: dict[type, Route] = {}
         self._by_name: dict[str, Route] = {}
         self._rules = rules
         self._channels = channels
@@ -78,7 +85,7 @@ class Router:
         if isinstance(event, Envelope):
             return self._route_named(event.event_type)
         kind = type(event)
-        route = self.by_class.get(kind)
+        route = self.by_class.get(kind) or self._unwanted.get(kind)
         if route is None:
             registered = event_type_of(kind)
             if registered is None:
@@ -86,7 +93,7 @@ class Router:
             channels, max_bytes = self._takers(registered.name)
             gate = Gate(registered, self._rules, max_bytes=max_bytes, traceparent=self._traceparent)
             route = self._make(registered.name, channels, gate.seal)
-            self.by_class[kind] = route
+            (self.by_class if route.filtered is None else self._unwanted)[kind] = route
         return route
 
     def _route_named(self, name: str) -> Route:
@@ -120,4 +127,25 @@ class Router:
         filtered = None if channels else UNROUTED
         if name in self._rules.disabled:
             filtered = TOGGLE
-        return Route(name, channels, seal, filtered)
+        offer, full = _offers(channels)
+        return Route(name, channels, seal, offer, full, filtered)
+
+
+def _offers(
+    channels: tuple[Channel, ...],
+) -> tuple[Callable[[Record], int], Callable[[], Sequence[Channel]]]:
+    """Return `Route.offer` and `Route.full`; for a single channel, its own way in."""
+    if len(channels) == 1:
+        return channels[0].offer, lambda: channels
+    full: list[Channel] = []
+
+    def offer(record: Record) -> int:
+        full.clear()
+        answers = [channel.offer(record) for channel in channels]
+        if FULL in answers:
+            refusals = zip(channels, answers, strict=True)
+            full.extend(channel for channel, answer in refusals if answer is FULL)
+            return FULL
+        return CROWDED if CROWDED in answers else TAKEN
+
+    return offer, full.copy

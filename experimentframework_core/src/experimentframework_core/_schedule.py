@@ -229,9 +229,7 @@ class Schedule:
         self._backoff.reset()
         self._tries = 0
 
-    def _partly_failed(
-        self, items: list[Item], error: PartialBatchError, now: float
-    ) -> Settlement:
+    def _partly_failed(self, items: list[Item], error: PartialBatchError, now: float) -> Settlement:
         self._answered()
         settlement = Settlement()
         postponed: list[tuple[Item, TransientError]] = []

@@ -15,7 +15,7 @@ T = TypeVar("T")
 GRACE = 1.0
 """Seconds that a task has to end after its deadline cancelled it."""
 
-LAST_GRACE = 0.1
+LAST_GRACE = 0.05
 """Seconds that it has when whoever waits for it is cancelled as well."""
 
 
@@ -60,18 +60,17 @@ async def run_bounded(
         RuntimeError: It raised something that is no Exception, which is the cause.
     """
     task = spawn(coroutine, name=name)
+    task.add_done_callback(_forget)
     try:
         await asyncio.wait((task,), timeout=timeout)
     except asyncio.CancelledError:
         task.cancel()
-        task.add_done_callback(_forget)
         await asyncio.wait((task,), timeout=LAST_GRACE)
         raise
     if not task.done():
         task.cancel()
         await asyncio.wait((task,), timeout=grace)
         if not task.done():
-            task.add_done_callback(_forget)
             raise TaskAbandonedError(name)
         if task.cancelled():
             message = f"took longer than {timeout:g} s and was cancelled"
@@ -83,8 +82,10 @@ def _result(task: asyncio.Task[T]) -> T:
     """Return what the task returned; what it raised comes as an Exception, whatever it is."""
     try:
         return task.result()
+    except Exception:
+        raise
     except BaseException as error:
-        raise _as_exception(error) from error.__cause__
+        raise _as_exception(error) from error
 
 
 def _as_exception(error: BaseException) -> Exception:
@@ -92,13 +93,11 @@ def _as_exception(error: BaseException) -> Exception:
         return error
     if isinstance(error, asyncio.CancelledError):
         return DeadlineExceededError("cancelled itself")
-    failure = RuntimeError(f"raised {type(error).__name__}, which is no Exception")
-    failure.__cause__ = error
-    return failure
+    return RuntimeError(f"raised {type(error).__name__}, which is no Exception")
 
 
 def _forget(task: asyncio.Task[Any]) -> None:
-    """Take a late exception, so that asyncio does not report it as never retrieved."""
+    """Take an exception that nobody waits for, so that asyncio does not report it."""
     if not task.cancelled():
         task.exception()
 

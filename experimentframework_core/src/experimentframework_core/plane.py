@@ -13,7 +13,7 @@ from uuid_utils import uuid7
 
 from experimentframework_core import _fork
 from experimentframework_core._acks import gather_acks
-from experimentframework_core._buffer import CROWDED, TAKEN
+from experimentframework_core._buffer import CROWDED, FULL
 from experimentframework_core._channel import Channel, close_all, flush_all
 from experimentframework_core._gate import Rules
 from experimentframework_core._log import logger
@@ -35,6 +35,7 @@ from experimentframework_core.status import (
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from experimentframework_core.deadletter import DeadLetterStore
@@ -79,12 +80,13 @@ class DataPlane:
         self.closing: FlushResult | None = None
         self._default_ack: Ack = self.options.ack
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_running: Callable[[], bool] = bool
         self._thread = 0
         self._unusable = "the plane is not open: use it in `async with`"
         self._channels: tuple[Channel, ...] = ()
         self._stores: tuple[DeadLetterStore, ...] = ()
         self._router = Router(Rules(self.options), (), max_bytes=0, traceparent=None)
-        self._routes = self._router.by_class
+        self._short_ways: dict[type, Route] = {}
         self._doorway: Doorway | None = None
         self._tally = Tally()
         self._turn = self._turn_length = self.options.batch_size
@@ -124,8 +126,10 @@ class DataPlane:
             max_bytes=self.options.max_event_bytes,
             traceparent=traceparent_source(),
         )
-        self._routes = self._router.by_class
+        if self._default_ack == "accepted":
+            self._short_ways = self._router.by_class
         self._loop = asyncio.get_running_loop()
+        self._is_running = self._loop.is_running
         self._thread = get_ident()
         self._doorway = Doorway(self._loop, admit=self._admit, enqueue=self._enqueue)
         for channel in self._channels:
@@ -163,6 +167,7 @@ class DataPlane:
 
     def _disable(self, why: str) -> None:
         self._loop = None
+        self._thread = 0
         self._unusable = why
 
     def after_fork_in_child(self) -> None:
@@ -171,7 +176,7 @@ class DataPlane:
         if self._doorway is not None:
             self._doorway.close_in_child()
 
-    async def publish(  # noqa: C901 - the short way is one function, for speed
+    async def publish(
         self,
         event: msgspec.Struct,
         *,
@@ -198,16 +203,13 @@ class DataPlane:
             AckTimeoutError: The acknowledgement did not come in time; the event stays queued.
             ValueError: ``ack="durable"`` without a disk buffer.
         """
-        loop = self._loop
-        if loop is None or get_ident() != self._thread or not loop.is_running():
+        if get_ident() != self._thread or not self._is_running():
             self._refuse()
-        route = self._routes.get(type(event))
-        if route is None or (ack or self._default_ack) != "accepted":
+        route = self._short_ways.get(type(event))
+        if route is None or ack is not None:
             return await self._publish_carefully(event, ack, correlation_id, metadata)
-        # From here on the same as `_admit` and `_enqueue`, without the calls: the short way.
+        # From here on the same as `_admit_here` and `_enqueue`, without the calls.
         self._tally.published += 1
-        if route.filtered is not None:
-            return self._filter(route.filtered)
         event_id = str(uuid7())
         try:
             record = route.seal(event, event_id, correlation_id, metadata)
@@ -216,20 +218,12 @@ class DataPlane:
             raise
         if record is None:
             return self._filter(SAMPLED)
-        full = None
-        crowded = False
-        for channel in route.channels:
-            answer = channel.offer(record)
-            if answer is not TAKEN:
-                if answer is CROWDED:
-                    crowded = True
-                else:
-                    full = [*(full or ()), channel]
-        if full is not None:
-            return await self._make_room(route, record, full)
+        answer = route.offer(record)
+        if answer is FULL:
+            return await self._make_room(route, record, route.full())
         route.accepted += 1
         self._turn -= 1
-        if crowded or self._turn <= 0:
+        if answer is CROWDED or self._turn <= 0:
             # Without this a caller that never waits would starve the deliveries.
             self._turn = self._turn_length
             for _ in range(TURNS):
@@ -276,13 +270,12 @@ class DataPlane:
             return admitted
         route, record = admitted
         dropped: list[str] = []
-        blocked: list[tuple[Channel, PublishError]] = []
-        for channel in route.channels:
-            if not channel.offer(record):
-                try:
-                    dropped += filter(None, [channel.put_nowait(record)])
-                except BufferFullError as error:
-                    blocked.append((channel, error))
+        blocked: list[tuple[Channel, BaseException]] = []
+        for channel in route.full() if route.offer(record) is FULL else ():
+            try:
+                dropped += filter(None, [channel.put_nowait(record)])
+            except BufferFullError as error:
+                blocked.append((channel, error))
         return self._conclude(route, record, dropped, blocked)
 
     def publish_threadsafe(
@@ -369,7 +362,7 @@ class DataPlane:
         event_id = record.event_id
         acks = [channel.ack(event_id) for channel in route.channels if ack == "delivered"]
         try:
-            full = [channel for channel in route.channels if not channel.offer(record)]
+            full = route.full() if route.offer(record) is FULL else ()
             receipt = await self._make_room(route, record, full)
             if not acks:
                 return receipt
@@ -385,15 +378,18 @@ class DataPlane:
                 future.cancel()
         return Receipt(event_id, ack)
 
-    async def _make_room(self, route: Route, record: Record, full: list[Channel]) -> Receipt:
+    async def _make_room(self, route: Route, record: Record, full: Sequence[Channel]) -> Receipt:
         """Apply the policies of the channels that had no room."""
         dropped: list[str] = []
-        blocked: list[tuple[Channel, PublishError]] = []
-        for channel in full:
+        blocked: list[tuple[Channel, BaseException]] = []
+        for place, channel in enumerate(full):
             try:
                 dropped += filter(None, [await channel.put(record)])
             except PublishError as error:
                 blocked.append((channel, error))
+            except asyncio.CancelledError as error:
+                blocked += [(each, error) for each in full[place:]]
+                break
         return self._conclude(route, record, dropped, blocked)
 
     def _conclude(
@@ -401,17 +397,17 @@ class DataPlane:
         route: Route,
         record: Record,
         dropped: list[str],
-        blocked: list[tuple[Channel, PublishError]],
+        blocked: list[tuple[Channel, BaseException]],
     ) -> Receipt:
         """Count an event that was offered everywhere, and say what became of it."""
-        if len(blocked) == len(route.channels):
+        if blocked and len(blocked) == len(route.channels):
             self._tally.rejected += 1
-            raise blocked[0][1]
+            raise blocked[-1][1]
         route.accepted += 1
         for channel, _ in blocked:
             channel.refuse(record)
         if blocked:
-            raise blocked[0][1]
+            raise blocked[-1][1]
         if len(dropped) == len(route.channels):
             return Receipt(record.event_id, "dropped", dropped[0])
         return Receipt(record.event_id, "accepted")
