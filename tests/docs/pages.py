@@ -20,6 +20,7 @@ _block = re.compile(
     r'^```(?P<language>\w+)(?: title="(?P<title>[^"]+)")?\n(?P<code>.*?)^```$',
     re.MULTILINE | re.DOTALL,
 )
+_include = re.compile(r'^--8<-- "(.+)"$', re.MULTILINE)
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -65,6 +66,4 @@ def all_blocks(*languages: str) -> list[Block]:
 
 
 def _included(code: str) -> str:
-    return re.sub(
-        r'^--8<-- "(.+)"$', lambda match: (root / match[1]).read_text().rstrip(), code, flags=re.M
-    )
+    return _include.sub(lambda match: (root / match[1]).read_text("utf-8").rstrip(), code)

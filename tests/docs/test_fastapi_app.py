@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import signal
 import subprocess
@@ -13,13 +14,14 @@ import msgspec
 import pytest
 
 from experimentframework_core.backplanes.sqlite import SqliteOptions, read_sqlite
-from experimentframework_core.envelope import Envelope
 from experimentframework_core.plugin import Selection
 from tests.docs.pages import docs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from experimentframework_core.envelope import Envelope
 
 visits, purchases = 500, 120
 
@@ -86,15 +88,27 @@ def address_of(process: subprocess.Popen[str]) -> str:
     raise AssertionError(said)
 
 
-async def stored(database: Path, event_type: str) -> list[Envelope]:
+def unhealthy(server: Server) -> httpx.Response:
+    """Ask for the health until it is 503: opening the store takes a moment to fail."""
+    for _ in range(1000):
+        health = httpx.get(f"{server.url}/health")
+        if health.status_code == 503:
+            break
+    return health
+
+
+def stored(database: Path, event_type: str) -> list[Envelope]:
     """Return the events of one type in an event database."""
     selection = Selection(types=(event_type,))
-    return [event async for event in read_sqlite(SqliteOptions(path=str(database)), selection)]
+    reader = read_sqlite(SqliteOptions(path=str(database)), selection)
+
+    async def read() -> list[Envelope]:
+        return [event async for event in reader]
+
+    return asyncio.run(read())
 
 
-async def test_each_request_is_one_event(
-    serve: Callable[[str | Path], Server], tmp_path: Path
-) -> None:
+def test_each_request_is_one_event(serve: Callable[[str | Path], Server], tmp_path: Path) -> None:
     """Given requests of another process, When the server is terminated, Then all are stored."""
     database = tmp_path / "events.db"
     server = serve(database)
@@ -102,8 +116,8 @@ async def test_each_request_is_one_event(
     subprocess.run([sys.executable, "-c", client, server.url], check=True, timeout=50)
     server.stop()
 
-    exposures = await stored(database, "exposure")
-    outcomes = await stored(database, "outcome")
+    exposures = stored(database, "exposure")
+    outcomes = stored(database, "outcome")
     assert len(exposures) == visits
     assert {event.payload.subject_id for event in exposures} == {f"u-{n}" for n in range(visits)}
     assert sorted(event.payload.value for event in outcomes) == [n / 4 for n in range(purchases)]
@@ -128,7 +142,7 @@ def test_pages_are_served_when_events_cannot_be_stored(
     server = serve(tmp_path)
 
     page = httpx.get(f"{server.url}/checkout", params={"user": "u-1"})
-    health = httpx.get(f"{server.url}/health")
+    health = unhealthy(server)
 
     assert page.status_code == 200
     assert health.status_code == 503

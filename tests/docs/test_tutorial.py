@@ -42,7 +42,7 @@ def run(step: Block, folder: Path) -> str:
     """Run a block of the console there, and return what it prints."""
     path = f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        ["bash", "-euc", step.code],
+        ["/bin/bash", "-euc", step.code],
         cwd=folder,
         env={"PATH": path, "HOME": str(folder), "COLUMNS": "120"},
         capture_output=True,

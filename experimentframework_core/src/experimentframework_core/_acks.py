@@ -32,9 +32,7 @@ async def gather_acks(
         if not done:
             message = f"event {event_id}: not delivered within {timeout:g} s; it stays queued"
             raise AckTimeoutError(message, event_id=event_id)
-        for ack in done:
-            failure = ack.exception()
-            if failure is None:
-                reached += 1
-            elif need_all or not (pending or reached):
-                raise failure
+        failures = [failure for ack in done if (failure := ack.exception())]
+        reached += len(done) - len(failures)
+        if failures and (need_all or not (pending or reached)):
+            raise failures[0]

@@ -101,13 +101,14 @@ class Gate:
         sampler, redactor = self._sampler, self._redactor
         if sampler is not None:
             subject = getattr(event, "subject_id", None)
-            if type(subject) is str:
+            if isinstance(subject, str):
                 if not sampler.keeps(subject):
                     return None
-                metadata = {**metadata, **sampler.facts} if metadata else sampler.facts
+                metadata = sampler.note(metadata)
         if redactor is not None:
             event = redactor.redact(event)
-            metadata = redactor.redact_free(metadata)
+            if metadata:
+                metadata = redactor.redact_free(metadata)
         return self._write(event, event_id, correlation_id, metadata)
 
     def _normalise_and_write(
@@ -161,13 +162,14 @@ def seal_envelope(envelope: Envelope, rules: Rules, max_bytes: int) -> Record | 
     if sampler is not None and (subject := _subject_of(envelope.payload)) is not None:
         if not sampler.keeps(subject):
             return None
-        metadata = {**(metadata or {}), **sampler.facts}
-    payload = envelope.payload
+        metadata = sampler.note(metadata)
+    payload, extra = envelope.payload, envelope.extra
     if rules.redactor is not None:
         payload = rules.redactor.redact(payload)
-        metadata = rules.redactor.redact_free(metadata)
+        metadata = rules.redactor.redact_free(metadata) if metadata else metadata
+        extra = rules.redactor.redact_extra(extra)
     record = codec.encode_record(
-        msgspec.structs.replace(envelope, payload=payload, metadata=metadata)
+        msgspec.structs.replace(envelope, payload=payload, metadata=metadata, extra=extra)
     )
     if len(record.body) > max_bytes:
         raise too_large(len(record.body), max_bytes)

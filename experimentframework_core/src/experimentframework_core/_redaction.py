@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Mapping
+import hashlib
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
@@ -23,14 +22,16 @@ class Redactor:
     def __init__(self, options: PiiRedactionOptions) -> None:
         """Hide what the options name."""
         self._placeholder = options.redaction_placeholder
-        self._key = options.hash_key.reveal().encode() if options.hash_key else None
+        self._pseudonyms = (
+            Pseudonyms(options.hash_key.reveal().encode()) if options.hash_key else None
+        )
         hidden = set(options.redact_fields)
         if options.redact_subject_ids:
             hidden.add("subjectId")
         if options.redact_tenant_ids:
             hidden.add("tenantId")
         self._hidden = frozenset(hidden)
-        self._fields: dict[type, tuple[str, ...]] = {}
+        self._fields: dict[type, tuple[tuple[str, ...], tuple[str, ...]]] = {}
 
     @property
     def is_needed(self) -> bool:
@@ -46,57 +47,86 @@ class Redactor:
             redacted = self._redact_mapping(payload)
         return cast("T", redacted)
 
-    def redact_free(self, values: dict[str, Any] | None) -> dict[str, Any] | None:
+    def redact_free(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return a free mapping, as an envelope's metadata, with its hidden keys replaced."""
-        if not values or self._hidden.isdisjoint(values):
+        hidden = self._hidden
+        if not isinstance(values, dict) or hidden.isdisjoint(values):
             return values
-        return {
-            key: self._hide(value) if key in self._hidden else value
-            for key, value in values.items()
-        }
+        redacted = values.copy()
+        for key in hidden:
+            if key in redacted:
+                redacted[key] = self._hide(redacted[key])
+        return redacted
+
+    def redact_extra(self, extra: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Return an envelope's unknown fields, and those of its payload, redacted."""
+        if not extra:
+            return extra
+        redacted = self.redact_free(extra)
+        payload = redacted.get("payload")
+        if isinstance(payload, dict):
+            redacted = {**redacted, "payload": self._redact_mapping(payload)}
+        return redacted
 
     def _redact_struct(self, payload: msgspec.Struct) -> msgspec.Struct:
         kind = type(payload)
-        names = self._fields.get(kind)
-        if names is None:
-            names = self._fields[kind] = self._hidden_fields(kind)
-        changes: dict[str, Any] = {
-            name: self._hide(value)
-            for name in names
-            if (value := getattr(payload, name)) is not None
-        }
-        for name in FREE_FIELDS:
-            values = getattr(payload, name, None)
-            if isinstance(values, dict) and (redacted := self.redact_free(values)) is not values:
-                changes[name] = redacted
+        fields = self._fields.get(kind)
+        if fields is None:
+            fields = self._fields[kind] = self._fields_of(kind)
+        changes: dict[str, Any] = {}
+        for name in fields[0]:
+            value = getattr(payload, name)
+            if value is not None:
+                changes[name] = self._hide(value)
+        for name in fields[1]:
+            values = getattr(payload, name)
+            if type(values) is dict:
+                redacted = self.redact_free(values)
+                if redacted is not values:
+                    changes[name] = redacted
         return msgspec.structs.replace(payload, **changes) if changes else payload
 
     def _redact_mapping(self, payload: dict[str, Any]) -> dict[str, Any]:
-        redacted = self.redact_free(payload) or {}
+        redacted = self.redact_free(payload)
         for name in FREE_FIELDS:
             if isinstance(free := redacted.get(name), dict):
                 redacted = {**redacted, name: self.redact_free(free)}
         return redacted
 
-    def _hidden_fields(self, kind: type[msgspec.Struct]) -> tuple[str, ...]:
-        return tuple(
-            field.name
-            for field in msgspec.structs.fields(kind)
-            if field.encode_name in self._hidden and field.name not in FREE_FIELDS
+    def _fields_of(self, kind: type[msgspec.Struct]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the names of the class's hidden fields and of its free ones."""
+        wire_names = dict(zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True))
+        hidden = (name for name, wire in wire_names.items() if wire in self._hidden)
+        return (
+            tuple(name for name in hidden if name not in FREE_FIELDS),
+            tuple(name for name in FREE_FIELDS if name in wire_names),
         )
 
     def _hide(self, value: object) -> str:
-        if self._key is None:
-            return self._placeholder
-        return pseudonym(self._key, value)
+        return self._placeholder if self._pseudonyms is None else self._pseudonyms.of(value)
 
 
-def pseudonym(key: bytes, value: object) -> str:
-    """Return HMAC-SHA256 of a text's UTF-8, or of another value's JSON, as 64 hex digits."""
-    text = value if isinstance(value, str) else _json(value)
-    return hmac.digest(key, text.encode("utf-8", "surrogatepass"), "sha256").hex()
+class Pseudonyms:
+    """HMAC-SHA256 under one key, with the key's two hash states made once (RFC 2104)."""
+
+    _BLOCK = 64
+
+    def __init__(self, key: bytes) -> None:
+        """Hash under ``key``."""
+        if len(key) > self._BLOCK:
+            key = hashlib.sha256(key).digest()
+        key = key.ljust(self._BLOCK, b"\0")
+        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in key))
+        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in key))
+
+    def of(self, value: object) -> str:
+        """Return HMAC-SHA256 of a text's UTF-8, or of another value's JSON, as 64 hex digits."""
+        text = value if isinstance(value, str) else _json(value)
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(text.encode("utf-8", "surrogatepass"))
+        outer.update(inner.digest())
+        return outer.hexdigest()
 
 
 def _json(value: object) -> str:
-    mapping = value if not isinstance(value, Mapping) else dict(value)
-    return msgspec.json.encode(mapping, enc_hook=str).decode()
+    return msgspec.json.encode(value, enc_hook=str).decode()

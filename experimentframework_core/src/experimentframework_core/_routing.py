@@ -13,14 +13,14 @@ from experimentframework_core._channel import Channel
 from experimentframework_core._gate import Gate, Rules, seal_envelope
 from experimentframework_core.envelope import Envelope, Record
 from experimentframework_core.errors import InvalidEventError
-from experimentframework_core.events import event_type_of
+from experimentframework_core.events import event_type_named, event_type_of
 from experimentframework_core.status import Receipt
 
 TOGGLE = Receipt(None, "filtered", "toggle")
 UNROUTED = Receipt(None, "filtered", "unrouted")
 
-MOST_ENVELOPE_ROUTES = 1024
-"""Envelopes name their type themselves; so many names are remembered."""
+UNREGISTERED = "(unregistered)"
+"""Envelopes name their type themselves; all names that are not registered are counted as one."""
 
 
 class Route(msgspec.Struct):
@@ -83,7 +83,7 @@ class Router:
             InvalidEventError: The payload's class is not registered as an event type.
         """
         if isinstance(event, Envelope):
-            return self._route_named(event.event_type)
+            return self._route_of_envelope(event)
         kind = type(event)
         route = self.by_class.get(kind) or self._unwanted.get(kind)
         if route is None:
@@ -93,8 +93,16 @@ class Router:
             channels, max_bytes = self._takers(registered.name)
             gate = Gate(registered, self._rules, max_bytes=max_bytes, traceparent=self._traceparent)
             route = self._make(registered.name, channels, gate.seal)
-            (self.by_class if route.filtered is None else self._unwanted)[kind] = route
+            # Another thread may have met the type meanwhile; only one route counts.
+            routes = self.by_class if route.filtered is None else self._unwanted
+            route = routes.setdefault(kind, route)
         return route
+
+    def _route_of_envelope(self, envelope: Envelope) -> Route:
+        name = envelope.event_type
+        if not isinstance(name, str):
+            raise codec.explain(envelope) or InvalidEventError("not text", path="event_type")
+        return self._route_named(name if event_type_named(name) else UNREGISTERED)
 
     def _route_named(self, name: str) -> Route:
         route = self._by_name.get(name)
@@ -112,9 +120,7 @@ class Router:
                     raise InvalidEventError(message)
                 return seal_envelope(envelope, self._rules, max_bytes)
 
-            route = self._make(name, channels, seal)
-            if len(self._by_name) < MOST_ENVELOPE_ROUTES:
-                self._by_name[name] = route
+            route = self._by_name.setdefault(name, self._make(name, channels, seal))
         return route
 
     def _takers(self, name: str) -> tuple[tuple[Channel, ...], int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 
 class Sampler:
@@ -20,11 +21,19 @@ class Sampler:
     def __init__(self, rate: float, salt: str) -> None:
         """Keep ``rate`` (0 to 1) of the subjects; ``salt`` is at most 64 bytes in UTF-8."""
         self.facts = {"samplingRate": rate}
-        self._threshold = int(rate * (1 << 64))
-        self._keyed = hashlib.blake2b(digest_size=8, key=salt.encode())
+        # Big-endian digests compare as bytes in the same order as the numbers they stand for.
+        threshold = min(int(rate * (1 << 64)), (1 << 64) - 1)
+        self._threshold = threshold.to_bytes(8, "big")
+        self._keyed = hashlib.blake2b(digest_size=8, key=salt.encode()).copy
+
+    def note(self, metadata: dict[str, Any] | None) -> dict[str, Any]:
+        """Return the metadata with the rate in it; what is no dict is left to be refused."""
+        if metadata is None:
+            return self.facts
+        return {**metadata, **self.facts} if isinstance(metadata, dict) else metadata
 
     def keeps(self, subject: str) -> bool:
         """Return whether the events of that subject are kept."""
-        digest = self._keyed.copy()
-        digest.update(subject.encode("utf-8", "surrogatepass"))
-        return int.from_bytes(digest.digest(), "big") < self._threshold
+        keyed = self._keyed()
+        keyed.update(subject.encode("utf-8", "surrogatepass"))
+        return keyed.digest() < self._threshold

@@ -52,6 +52,8 @@ def resolve(
     problems = check(options, find)
     if (options.backplane is None) == (backplane is None):
         problems.append(_one_backplane(given=backplane is not None))
+    elif backplane is not None and options.concurrency > 1:
+        problems.append(_ONE_INSTANCE)
     if problems:
         raise ConfigurationError(problems)
     if backplane is not None:
@@ -61,6 +63,15 @@ def resolve(
 
 def _find(plugin: BackplanePlugin[Any], name: str) -> BackplanePlugin[Any]:
     return plugin if name == plugin.type else find_plugin(name)
+
+
+_ONE_INSTANCE = Problem(
+    path="dataPlane.concurrency",
+    message=(
+        "above 1, but the backplane object is one instance, which is never called concurrently;"
+        " give a BackplanePlugin, which opens as many as are wanted"
+    ),
+)
 
 
 def _one_backplane(*, given: bool) -> Problem:

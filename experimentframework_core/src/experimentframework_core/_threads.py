@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from concurrent.futures import CancelledError
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +14,13 @@ from experimentframework_core.status import Ack, Receipt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from concurrent.futures import Future
 
     import msgspec
 
     from experimentframework_core._channel import Channel
     from experimentframework_core._routing import Route
     from experimentframework_core.envelope import Record
-
-LONGEST_WAIT = 60.0
-"""Seconds that a caller waits at most for the loop, whatever the timeouts add up to."""
 
 
 class Tally:
@@ -48,6 +47,7 @@ class Doorway:
         *,
         admit: Callable[..., tuple[Route, Record] | Receipt],
         enqueue: Callable[[Route, Record, Ack], Coroutine[Any, Any, Receipt]],
+        longest_wait: float,
     ) -> None:
         """Hand over to ``loop``.
 
@@ -55,11 +55,13 @@ class Doorway:
             loop: The plane's loop.
             admit: Checks and encodes in the calling thread.
             enqueue: Queues on the loop, waiting as policies and acknowledgements want it.
+            longest_wait: Seconds that a caller waits at most for the loop.
         """
         self.tally = Tally()
         self._loop = loop
         self._admit = admit
         self._enqueue = enqueue
+        self._longest_wait = longest_wait
         self._lock = Lock()
         self._inbox: list[tuple[Route, Record]] = []
         self._scheduled = False
@@ -111,25 +113,47 @@ class Doorway:
                 for channel in route.channels:
                     channel.buffer.cancel_reservation(record)
                 raise _closed()
+            if not self._scheduled:
+                self._wake_loop(route, record)
+                self._scheduled = True
             self.tally.published += 1
             self.tally.accepted[route.event_type] += 1
             self._inbox.append((route, record))
-            if not self._scheduled:
-                self._scheduled = True
-                self._loop.call_soon_threadsafe(self.drain)
+
+    def _wake_loop(self, route: Route, record: Record) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self.drain)
+        except RuntimeError as error:
+            for channel in route.channels:
+                channel.buffer.cancel_reservation(record)
+            raise _loop_gone() from error
 
     def _wait_for(self, route: Route, record: Record, ack: Ack, timeout: float | None) -> Receipt:
         with self._lock:
             if self._closed:
                 raise _closed()
-            self.tally.published += 1
-            future = submit(self._enqueue(route, record, ack), self._loop)
+            future = self._submit(route, record, ack)
         try:
-            return future.result(LONGEST_WAIT if timeout is None else timeout)
+            return future.result(self._longest_wait if timeout is None else timeout)
+        except CancelledError:
+            raise _loop_gone() from None
         except TimeoutError:
             future.cancel()
             message = f"event {record.event_id}: the loop did not answer in time"
             raise AckTimeoutError(message, event_id=record.event_id) from None
+
+    def _submit(self, route: Route, record: Record, ack: Ack) -> Future[Receipt]:
+        coroutine = self._count_and_enqueue(route, record, ack)
+        try:
+            return submit(coroutine, self._loop)
+        except RuntimeError as error:
+            coroutine.close()
+            raise _loop_gone() from error
+
+    async def _count_and_enqueue(self, route: Route, record: Record, ack: Ack) -> Receipt:
+        with self._lock:
+            self.tally.published += 1
+        return await self._enqueue(route, record, ack)
 
     def drain(self) -> None:
         """On the loop: queue what other threads have handed over."""
@@ -154,3 +178,7 @@ class Doorway:
 
 def _closed() -> DataPlaneClosedError:
     return DataPlaneClosedError("the plane is closed: make a new one")
+
+
+def _loop_gone() -> DataPlaneClosedError:
+    return DataPlaneClosedError("the plane's event loop has ended: make a new plane")

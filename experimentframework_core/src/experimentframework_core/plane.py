@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
+    from experimentframework_core.backplanes.composite import Destination
     from experimentframework_core.deadletter import DeadLetterStore
     from experimentframework_core.envelope import Record
     from experimentframework_core.plugin import Backplane, BackplanePlugin
@@ -46,6 +47,9 @@ TURNS = 4
 """Turns of the loop that a delivery needs to begin and to end."""
 
 SAMPLED = Receipt(None, "filtered", "sampled")
+
+LOOP_GRACE = 30.0
+"""Seconds that a thread waits for the loop beyond all that is configured."""
 
 
 class DataPlane:
@@ -78,6 +82,7 @@ class DataPlane:
         """
         self.options, self._destinations = resolve(options or DataPlaneOptions(), backplane)
         self.closing: FlushResult | None = None
+        self._closed: asyncio.Event | None = None
         self._default_ack: Ack = self.options.ack
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_running: Callable[[], bool] = bool
@@ -131,7 +136,12 @@ class DataPlane:
         self._loop = asyncio.get_running_loop()
         self._is_running = self._loop.is_running
         self._thread = get_ident()
-        self._doorway = Doorway(self._loop, admit=self._admit, enqueue=self._enqueue)
+        self._doorway = Doorway(
+            self._loop,
+            admit=self._admit,
+            enqueue=self._enqueue,
+            longest_wait=_longest_wait(self._destinations, self.options),
+        )
         for channel in self._channels:
             channel.start()
         _fork.watch(self)
@@ -150,10 +160,19 @@ class DataPlane:
         """Stop taking events, deliver within ``shutdownTimeoutMs`` what was taken, and close.
 
         Returns:
-            What was delivered meanwhile, and what was lost; the same at every further call.
+            What was delivered meanwhile, and what was lost; the same at every further call,
+            which waits for the first one to end.
+
+        Raises:
+            DataPlaneClosedError: The plane was opened on another loop.
         """
         if self._doorway is None or self._loop is None:
+            if self._closed is not None and self.closing is None:
+                await self._closed.wait()
             return self.closing or FlushResult(0, 0, timed_out=False)
+        if self._loop is not asyncio.get_running_loop():
+            self._refuse()
+        self._closed = asyncio.Event()
         self._doorway.close()
         self._disable("the plane is closed: make a new one")
         try:
@@ -162,17 +181,20 @@ class DataPlane:
         finally:
             for store in self._stores:
                 await store.aclose()
+            self._closed.set()
         logger.debug("experimentframework.plane_closed", **msgspec.structs.asdict(self.closing))
         return self.closing
 
     def _disable(self, why: str) -> None:
         self._loop = None
+        self._is_running = bool
         self._thread = 0
         self._unusable = why
 
     def after_fork_in_child(self) -> None:
         """Make this copy of the plane unusable: its tasks and connections are the parent's."""
         self._disable("this process was forked from the plane's: open a new plane here")
+        self._closed = None
         if self._doorway is not None:
             self._doorway.close_in_child()
 
@@ -421,7 +443,8 @@ class DataPlane:
         Raises:
             DataPlaneClosedError: The plane is not open on this loop in this process.
         """
-        if asyncio.get_running_loop() is not self._loop or self._doorway is None:
+        running = asyncio._get_running_loop()  # noqa: SLF001 - in a forked child there is none
+        if running is None or running is not self._loop or self._doorway is None:
             self._refuse()
         self._doorway.drain()
         return _sum(await flush_all(self._channels, timeout))
@@ -463,6 +486,12 @@ def _check_ack(ack: Ack) -> None:
     if ack not in ("accepted", "delivered"):
         message = f"ack={ack!r}; expected 'accepted', 'durable' or 'delivered'"
         raise ValueError(message)
+
+
+def _longest_wait(destinations: list[Destination], options: DataPlaneOptions) -> float:
+    """Return the seconds that a publish can take: blocked everywhere, then unacknowledged."""
+    blocked = sum(destination.config.buffer.block_timeout_ms for destination in destinations)
+    return (blocked + options.ack_timeout_ms) / 1000 + LOOP_GRACE
 
 
 def _sum(results: list[FlushResult]) -> FlushResult:

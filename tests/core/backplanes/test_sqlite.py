@@ -290,6 +290,25 @@ class TestQueries:
 
         assert [f"USING INDEX {index}" in str(step) for step in plan] == [True]
 
+    async def test_subjects_are_joined_without_looking_at_each_pair(self, path: Path) -> None:
+        """The query planner knows that an experiment has many events, and builds an index."""
+        async with SqliteBackplane(path):
+            pass
+
+        plan = query(
+            path,
+            """
+            EXPLAIN QUERY PLAN
+            SELECT count(*) FROM (
+                SELECT subject, variant, min(occurred_at) FROM events
+                WHERE experiment = 'a' AND type = 'exposure' GROUP BY subject) AS first
+            LEFT JOIN (SELECT DISTINCT subject FROM outcomes WHERE experiment = 'a') AS converted
+            USING (subject)
+            """,
+        )
+
+        assert "SEARCH converted USING AUTOMATIC COVERING INDEX" in str(plan)
+
 
 class TestBadFiles:
     """Each has a clear error, costs nothing that was stored, and heals when the cause goes."""

@@ -23,6 +23,18 @@ CREATE TABLE events (
 _experiment_index = "CREATE INDEX events_by_experiment ON events (experiment, type, occurred_at)"
 _time_index = "CREATE INDEX events_by_time ON events (occurred_at)"
 
+# What the query planner takes the table for. Without it a join of an experiment's exposures with
+# its outcomes looks at each pair: minutes instead of seconds for some 100,000 of each.
+_statistics = (
+    "ANALYZE sqlite_master",
+    """
+INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
+    ('events', 'events_by_experiment', '2000000 200000 100000 1'),
+    ('events', 'events_by_time', '2000000 1'),
+    ('events', 'sqlite_autoindex_events_1', '2000000 1')
+""",
+)
+
 
 def _view(name: str, event_type: str, payload: dict[str, str]) -> str:
     fields = "".join(
@@ -46,6 +58,7 @@ schema = Schema(
         _table,
         _experiment_index,
         _time_index,
+        *_statistics,
         _view(
             "exposures",
             "exposure",
