@@ -71,7 +71,7 @@ def faults_of(command: list[str], block: Block) -> list[str]:
 
 def faults_of_ours(arguments: list[str]) -> list[str]:
     """Return which parts of a call of `experimentframework` are not there."""
-    assert isinstance(commands, click.Group) or hasattr(commands, "commands")
+    assert isinstance(commands, click.Group)
     command = commands.commands.get(arguments[0])
     if command is None:
         return [f"no command experimentframework {arguments[0]}"]

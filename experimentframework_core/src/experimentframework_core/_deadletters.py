@@ -7,7 +7,7 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from experimentframework_core._log import text_of
+from experimentframework_core._log import encodable, text_of
 from experimentframework_core._tasks import run_bounded
 from experimentframework_core.deadletter import DeadLetter, DeadLetterStore
 
@@ -116,7 +116,7 @@ def _letter(backplane: str, refusal: Refusal, now: float) -> DeadLetter:
         reason=refusal.reason,
         error=text_of(refusal.error),
         error_class=type(refusal.error).__qualname__,
-        traceback=refusal.details,
+        traceback=None if refusal.details is None else encodable(refusal.details),
         attempts=item.offered,
         first_at=last_at - timedelta(seconds=failed_for),
         last_at=last_at,

@@ -75,6 +75,7 @@ class Gate:
         self._registered = registered
         self._sampler = rules.sampler_of(registered.name)
         self._redactor = rules.redactor
+        self._redact = rules.redactor and rules.redactor.of_class(registered.payload)
         self._max_bytes = max_bytes
         self._traceparent = traceparent
         self._write = compile_seal(
@@ -105,8 +106,8 @@ class Gate:
                 if not sampler.keeps(subject):
                     return None
                 metadata = sampler.note(metadata)
-        if redactor is not None:
-            event = redactor.redact(event)
+        if self._redact is not None and redactor is not None:
+            event = self._redact(event)
             if metadata:
                 metadata = redactor.redact_free(metadata)
         return self._write(event, event_id, correlation_id, metadata)

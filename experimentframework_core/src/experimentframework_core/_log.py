@@ -15,10 +15,15 @@ if TYPE_CHECKING:
 _WARNING_INTERVAL = 60.0
 
 
+def encodable(text: str) -> str:
+    """Return the text with lone surrogates, which have no encoding, written as escapes."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 def text_of(error: BaseException) -> str:
     """Return what an error says, in text that can be encoded, however badly it is made."""
     try:
-        return str(error).encode(errors="backslashreplace").decode()
+        return encodable(str(error))
     except Exception:  # noqa: BLE001 - a foreign class can do anything in __str__
         return "says nothing: its __str__ failed"
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import msgspec
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from experimentframework_core.config import PiiRedactionOptions
 
 FREE_FIELDS = ("attributes", "data")
@@ -31,7 +33,6 @@ class Redactor:
         if options.redact_tenant_ids:
             hidden.add("tenantId")
         self._hidden = frozenset(hidden)
-        self._fields: dict[type, tuple[tuple[str, ...], tuple[str, ...]]] = {}
 
     @property
     def is_needed(self) -> bool:
@@ -42,10 +43,35 @@ class Redactor:
         """Return the payload with what is hidden replaced; the same object if nothing is."""
         redacted: Any = payload
         if isinstance(payload, msgspec.Struct):
-            redacted = self._redact_struct(payload)
+            redacted = self.of_class(type(payload))(payload)
         elif isinstance(payload, dict):
             redacted = self._redact_mapping(payload)
         return cast("T", redacted)
+
+    def of_class(self, kind: type[msgspec.Struct]) -> Callable[[T], T]:
+        """Return what `redact` does with payloads of that class."""
+        wire_names = dict(zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True))
+        free = [name for name in FREE_FIELDS if name in wire_names]
+        hidden = [
+            name for name, wire in wire_names.items() if wire in self._hidden and name not in free
+        ]
+        hide, redact_free, replace = self._hide, self.redact_free, msgspec.structs.replace
+
+        def redact(payload: T) -> T:
+            changes: dict[str, Any] = {}
+            for name in hidden:
+                value = getattr(payload, name)
+                if value is not None:
+                    changes[name] = hide(value)
+            for name in free:
+                values = getattr(payload, name)
+                if values:
+                    redacted = redact_free(values)
+                    if redacted is not values:
+                        changes[name] = redacted
+            return cast("T", replace(cast("Any", payload), **changes)) if changes else payload
+
+        return redact
 
     def redact_free(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return a free mapping, as an envelope's metadata, with its hidden keys replaced."""
@@ -68,39 +94,12 @@ class Redactor:
             redacted = {**redacted, "payload": self._redact_mapping(payload)}
         return redacted
 
-    def _redact_struct(self, payload: msgspec.Struct) -> msgspec.Struct:
-        kind = type(payload)
-        fields = self._fields.get(kind)
-        if fields is None:
-            fields = self._fields[kind] = self._fields_of(kind)
-        changes: dict[str, Any] = {}
-        for name in fields[0]:
-            value = getattr(payload, name)
-            if value is not None:
-                changes[name] = self._hide(value)
-        for name in fields[1]:
-            values = getattr(payload, name)
-            if type(values) is dict:
-                redacted = self.redact_free(values)
-                if redacted is not values:
-                    changes[name] = redacted
-        return msgspec.structs.replace(payload, **changes) if changes else payload
-
     def _redact_mapping(self, payload: dict[str, Any]) -> dict[str, Any]:
         redacted = self.redact_free(payload)
         for name in FREE_FIELDS:
             if isinstance(free := redacted.get(name), dict):
                 redacted = {**redacted, name: self.redact_free(free)}
         return redacted
-
-    def _fields_of(self, kind: type[msgspec.Struct]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return the names of the class's hidden fields and of its free ones."""
-        wire_names = dict(zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True))
-        hidden = (name for name, wire in wire_names.items() if wire in self._hidden)
-        return (
-            tuple(name for name in hidden if name not in FREE_FIELDS),
-            tuple(name for name in FREE_FIELDS if name in wire_names),
-        )
 
     def _hide(self, value: object) -> str:
         return self._placeholder if self._pseudonyms is None else self._pseudonyms.of(value)

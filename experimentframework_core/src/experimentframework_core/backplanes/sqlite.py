@@ -150,6 +150,11 @@ async def open_sqlite(
         yield backplane
 
 
+def check_store(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise UnavailableError unless the open database is an event database of this version."""
+    schema.check(connection, path)
+
+
 def read_sqlite(options: SqliteOptions, selection: Selection) -> SqliteReader:
     """Read events back in the order in which they were stored, also while others write.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from experimentframework_core._sqlite import microseconds
-from experimentframework_core.backplanes._sqlite_schema import schema
+from experimentframework_core.backplanes.sqlite import check_store
 from experimentframework_core.cli import _report_sql as sql
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def query(path: Path, window: Window) -> dict[str, Found]:
     # Not opened with mode=ro: after a crash the first to open the file must roll back.
     address = f"{path.absolute().as_uri()}?mode=rw"
     with closing(sqlite3.connect(address, uri=True, timeout=_BUSY_TIMEOUT)) as store:
-        schema.check(store, path)
+        check_store(store, path)
         _collect(store, window)
         return _read(store)
 
