@@ -1,17 +1,24 @@
-"""A small shop that publishes an exposure at each checkout and an outcome at each purchase."""
+"""A small shop: each checkout is an exposure, each purchase an outcome."""
 
 import hashlib
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
-from fastapi import Depends, FastAPI, Query, Request, Response
+from fastapi import Depends, FastAPI, Query, Request
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from experimentframework_core import DataPlane, Exposure, HealthStatus, Outcome, OutcomeType
+from experimentframework_core import (
+    DataPlane,
+    Exposure,
+    HealthStatus,
+    Outcome,
+    OutcomeType,
+)
 
 CONFIGURATION = os.environ.get("EXPERIMENTS", Path(__file__).with_suffix(".yaml"))
 EXPERIMENT = "checkout"
@@ -45,7 +52,10 @@ def variant_of(user: str) -> str:
 
 
 @app.get("/checkout")
-async def checkout(plane: Plane, user: Annotated[UserId, Query()]) -> dict[str, str]:
+async def checkout(
+    plane: Plane,
+    user: Annotated[UserId, Query()],
+) -> dict[str, str]:
     """Show the checkout in the user's variant."""
     variant = variant_of(user)
     await plane.publish(
@@ -82,9 +92,8 @@ async def purchase(plane: Plane, paid: Purchase) -> dict[str, str | None]:
 
 
 @app.get("/health")
-async def health(plane: Plane, response: Response) -> Any:  # noqa: ANN401 - any JSON
-    """Say how the plane and its backplanes fare; 503 when events do not get through."""
+async def health(plane: Plane) -> JSONResponse:
+    """Say how the plane fares; 503 when events do not get through."""
     found = await plane.health()
-    if found.status is HealthStatus.UNHEALTHY:
-        response.status_code = 503
-    return msgspec.to_builtins(found)
+    code = 503 if found.status is HealthStatus.UNHEALTHY else 200
+    return JSONResponse(msgspec.to_builtins(found), status_code=code)

@@ -9,9 +9,9 @@ import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 
-import click
 import pytest
 import typer.main
+from typer.core import TyperGroup
 
 from experimentframework_core.cli._app import app
 from tests.docs.pages import Block, all_blocks, blocks_of
@@ -71,7 +71,7 @@ def faults_of(command: list[str], block: Block) -> list[str]:
 
 def faults_of_ours(arguments: list[str]) -> list[str]:
     """Return which parts of a call of `experimentframework` are not there."""
-    assert isinstance(commands, click.Group)
+    assert isinstance(commands, TyperGroup)
     command = commands.commands.get(arguments[0])
     if command is None:
         return [f"no command experimentframework {arguments[0]}"]

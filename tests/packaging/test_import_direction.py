@@ -22,6 +22,7 @@ layers = (
     ("_setup", "_threads"),
     ("_acks", "_fork", "_routing", "_trace"),
     ("_gate",),
+    ("_seal",),
     ("_admission", "_redaction", "_sampling"),
     ("backplanes",),
     ("_channel",),

@@ -1,32 +1,17 @@
-"""Sealing, compiled once for each payload class: check an event, encode it, note what routes it.
+"""Certain tests that an event has a wire form as it is: for generated code, and for mappings.
 
-A check that passes is a promise: the event encodes, and decodes to an equal one. What does not
+A test that passes is a promise: the value encodes, and decodes to an equal one. What does not
 pass may still be good, and is looked at with care elsewhere.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from sys import intern
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from msgspec import inspect
 
-from experimentframework_core.envelope import Record
-from experimentframework_core.errors import InvalidEventError
 from experimentframework_core.events import routing_limits
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from experimentframework_core.events import EventType
-
-    Seal = Callable[
-        [msgspec.Struct, str, str | None, dict[str, Any] | None],
-        Record | None,
-    ]
-    """(event, event id, correlation id, metadata) -> its record; None when not sampled."""
 
 PLAIN = frozenset({str, int, bool, type(None)})
 """The classes of which every value has a wire form; text may still fail to encode."""
@@ -34,18 +19,8 @@ PLAIN = frozenset({str, int, bool, type(None)})
 MOST_DEPTH = 32
 """How deep plain values are followed here; the codec's own limit is deeper."""
 
-
-class Sealed(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    """The envelope as it is written: `Envelope` without what only reading needs, positional."""
-
-    event_id: str
-    timestamp: datetime
-    event_type: str
-    schema_version: str
-    payload: msgspec.Struct
-    correlation_id: str | None = None
-    metadata: dict[str, Any] | None = None
-    traceparent: str | None = None
+FEW = ("experiment_name", "variant_key", "previous_variant_key", "new_variant_key")
+"""Fields of which there are few different values."""
 
 
 def is_plain(values: dict[Any, Any], depth: int = MOST_DEPTH) -> bool:
@@ -96,165 +71,76 @@ class Names(dict[str, str]):
         return self.setdefault(name, name)
 
 
-def too_large(size: int, limit: int) -> InvalidEventError:
-    """Return the error for an event that is longer than ``maxEventBytes``."""
-    message = f"the event is {size} bytes long, over the limit of {limit} (maxEventBytes)"
-    return InvalidEventError(message)
+class Test(msgspec.Struct, frozen=True):
+    """How one field is tested.
 
-
-def compile_seal(
-    registered: EventType,
-    *,
-    carefully: Seal,
-    max_bytes: int,
-    traceparent: Callable[[], str | None] | None,
-) -> Seal:
-    """Return a function that seals events of one class; what it is not sure of goes to another.
-
-    The function is generated source, as dataclasses and attrs have it: eleven fields take a
-    third of the time that a loop over them takes.
-
-    Args:
-        registered: The event type.
-        carefully: Seals what is not plainly good, or raises InvalidEventError.
-        max_bytes: Most bytes of one encoded event.
-        traceparent: Gives the current trace context; None when there is never any.
+    Attributes:
+        source: An expression of the local variable ``f_NAME``; None for the two other ways.
+        cls: The class that the expression calls ``KIND_NAME``, if it does.
+        few: The field is a name to be looked up in `Names`.
+        free: The field is a free mapping.
+        optional: A free mapping that may be None.
     """
-    conditions = _conditions(registered.payload)
-    if conditions is None:
-        return carefully
-    namespace: dict[str, Any] = {
-        **{f"kind_{name}": kind for name, (_, kind) in conditions.items()},
-        **{f"{name}s": Names(routing_limits[name]) for name in FEW if name in conditions},
-        "CORRELATION_LIMIT": routing_limits["correlation_id"],
-        "PLAIN": PLAIN,
-        "Record": Record,
-        "Sealed": Sealed,
-        "UTC": UTC,
-        "carefully": carefully,
-        "datetime": datetime,
-        "encode": msgspec.json.Encoder().encode,
-        "event_type": intern(registered.name),
-        "is_plain": is_plain,
-        "max_bytes": max_bytes,
-        "too_large": too_large,
-        "traceparent_now": traceparent,
-        "version": intern(registered.version),
-    }
-    tests = {name: test for name, (test, _) in conditions.items()}
-    source = _source(tests, traced=traceparent is not None)
-    exec(source, namespace)  # noqa: S102 - made of field names, which are identifiers
-    seal: Seal = namespace["seal"]
-    return seal
+
+    source: str | None = None
+    cls: type | None = None
+    few: bool = False
+    free: bool = False
+    optional: bool = False
 
 
-FEW = ("experiment_name", "variant_key", "previous_variant_key", "new_variant_key")
-"""Fields of which there are few different values."""
-
-_GIVE_UP = "return carefully(event, event_id, correlation_id, metadata)"
-
-_FREE = """\
-    {0} = event.{0}
-    if {0} is not {2}:
-        if type({0}) is not dict:
-            {1}
-        for key, value in {0}.items():
-            if type(value) not in PLAIN or type(key) is not str:
-                if not is_plain({0}):
-                    {1}
-                break
-"""
-
-_REST = """\
-    if metadata is not None and not (type(metadata) is dict and is_plain(metadata)):
-        {0}
-    if correlation_id is not None and not (
-        type(correlation_id) is str and 0 < len(correlation_id) <= CORRELATION_LIMIT
-    ):
-        {0}
-    traceparent = {1}
-    try:
-        body = encode(Sealed(event_id, timestamp, event_type, version, event,
-                             correlation_id, metadata, traceparent))
-    except (UnicodeError, TypeError, ValueError):
-        {0}
-    if len(body) > max_bytes:
-        raise too_large(len(body), max_bytes)
-    return Record(body, event_type, version, {2}, correlation_id, traceparent)
-"""
-
-
-def _source(tests: dict[str, str], *, traced: bool) -> str:
-    lines = ["def seal(event, event_id, correlation_id, metadata):\n"]
-    for name, test in tests.items():
-        if test in ("free", "optional free"):
-            lines.append(_FREE.format(name, _GIVE_UP, "..." if test == "free" else "None"))
-        elif test == "few":
-            # An unhashable value is no good name either.
-            lines.append(
-                f"    try:\n        {name} = {name}s[event.{name}]\n"
-                f"    except TypeError:\n        {_GIVE_UP}\n"
-                f"    if {name} is None:\n        {_GIVE_UP}\n"
-            )
-        else:
-            lines.append(f"    {name} = event.{name}\n    if not ({test}):\n        {_GIVE_UP}\n")
-    if "timestamp" not in tests:
-        lines.append("    timestamp = datetime.now(UTC)\n")
-    variant = "new_variant_key" if "new_variant_key" in tests else "variant_key"
-    wanted = ("experiment_name", variant, "subject_id", "tenant_id")
-    routing = ", ".join(name if name in tests else "None" for name in wanted)
-    traceparent = "traceparent_now()" if traced else "None"
-    return "".join([*lines, _REST.format(_GIVE_UP, traceparent, routing)])
-
-
-def _conditions(payload: type[msgspec.Struct]) -> dict[str, tuple[str, type | None]] | None:
-    """Return each field's test and the class it names; None if some field has no certain test."""
+def tests_of(payload: type[msgspec.Struct]) -> dict[str, Test] | None:
+    """Return each field's test; None if some field has no certain one."""
     info = inspect.type_info(payload)
     if not isinstance(info, inspect.StructType) or info.tag is not None or info.array_like:
         return None
-    conditions: dict[str, tuple[str, type | None]] = {}
+    found: dict[str, Test] = {}
     for field in info.fields:
-        kind = field.type
-        if field.name in FEW and kind == inspect.StrType():
-            conditions[field.name] = ("few", None)
-            continue
-        members = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
-        tests = [_test(field.name, member) for member in members]
-        if "free" in tests:
-            if set(tests) - {"free", f"{field.name} is None"}:
-                return None
-            optional = "optional free" if len(tests) > 1 else "free"
-            conditions[field.name] = (optional, None)
-            continue
-        if None in tests or sum("kind_" in test for test in tests if test) > 1:
+        test = _test_of(field.name, field.type)
+        if test is None:
             return None
-        classes = [member.cls for member in members if isinstance(member, inspect.EnumType)]
-        ordered = sorted(filter(None, tests), key=lambda test: not test.endswith(" is None"))
-        named = classes[0] if classes else None
-        conditions[field.name] = (" or ".join(f"({test})" for test in ordered), named)
-    return conditions
+        found[field.name] = test
+    return found
 
 
-def _test(name: str, kind: inspect.Type) -> str | None:  # noqa: PLR0911 - a table of types
-    """Return the source of a test of the local variable ``name``; None if none is certain."""
+def _test_of(name: str, kind: inspect.Type) -> Test | None:
+    if name in FEW and kind == inspect.StrType():
+        return Test(few=True)
+    members = list(kind.types if isinstance(kind, inspect.UnionType) else (kind,))
+    optional = inspect.NoneType() in members
+    members = [member for member in members if member != inspect.NoneType()]
+    if len(members) == 1 and _is_free(members[0]):
+        return Test(free=True, optional=optional)
+    sources = [_expression(name, member) for member in members]
+    classes = [member.cls for member in members if isinstance(member, inspect.EnumType)]
+    if None in sources or len(classes) > 1:
+        return None
+    parts = [f"f_{name} is None"] if optional else []
+    parts += [f"({source})" for source in sources]
+    return Test(source=" or ".join(parts), cls=classes[0] if classes else None)
+
+
+def _is_free(kind: inspect.Type) -> bool:
+    return kind == inspect.DictType(inspect.StrType(), inspect.AnyType())
+
+
+def _expression(  # noqa: PLR0911 - a table of types
+    name: str, kind: inspect.Type
+) -> str | None:
+    """Return the source of a test of the local variable ``f_NAME``; None if none is certain."""
+    limit = routing_limits.get(name)
     match kind:
-        case inspect.NoneType():
-            return f"{name} is None"
         case inspect.StrType(min_length=None, max_length=None, pattern=None):
-            limit = routing_limits.get(name)
-            return f"type({name}) is str" + (f" and 0 < len({name}) <= {limit}" if limit else "")
+            length = f" and 0 < len(f_{name}) <= {limit}" if limit else ""
+            return f"type(f_{name}) is str{length}"
         case inspect.BoolType():
-            return f"{name} is True or {name} is False"
+            return f"f_{name} is True or f_{name} is False"
         case inspect.FloatType(gt=None, ge=None, lt=None, le=None, multiple_of=None):
-            return f"type({name}) is float and {name} - {name} == 0.0"
+            return f"type(f_{name}) is float and f_{name} - f_{name} == 0.0"
         case inspect.IntType(gt=None, ge=None, lt=None, le=None, multiple_of=None):
-            return f"type({name}) is int"
+            return f"type(f_{name}) is int"
         case inspect.DateTimeType(tz=None):
-            return f"type({name}) is datetime and {name}.tzinfo is UTC"
+            return f"type(f_{name}) is datetime and f_{name}.tzinfo is UTC"
         case inspect.EnumType():
-            return f"type({name}) is kind_{name}"
-        case inspect.DictType(
-            key_type=inspect.StrType(), value_type=inspect.AnyType(), max_length=None
-        ):
-            return "free"
+            return f"type(f_{name}) is KIND_{name}"
     return None

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from experimentframework_core import codec
-from experimentframework_core._admission import compile_seal, too_large
 from experimentframework_core._normal import normalise
 from experimentframework_core._redaction import Redactor
 from experimentframework_core._sampling import Sampler
+from experimentframework_core._seal import Steps, compile_seal, too_large
 from experimentframework_core.envelope import Envelope
 from experimentframework_core.errors import InvalidEventError
 
@@ -75,24 +75,12 @@ class Gate:
         self._registered = registered
         self._sampler = rules.sampler_of(registered.name)
         self._redactor = rules.redactor
-        self._redact = rules.redactor and rules.redactor.of_class(registered.payload)
-        self._max_bytes = max_bytes
-        self._traceparent = traceparent
-        self._write = compile_seal(
-            registered,
-            carefully=self._normalise_and_write,
-            max_bytes=max_bytes,
-            traceparent=traceparent,
-        )
-        self._write_normal = compile_seal(
-            registered,
-            carefully=self._write_carefully,
-            max_bytes=max_bytes,
-            traceparent=traceparent,
-        )
-        self.seal = self._filter if self._sampler or self._redactor else self._write
+        self._steps = Steps(max_bytes=max_bytes, traceparent=traceparent)
+        self._write = compile_seal(registered, self._steps, carefully=self._write_carefully)
+        steps = msgspec.structs.replace(self._steps, sampler=self._sampler, redactor=self._redactor)
+        self.seal = compile_seal(registered, steps, carefully=self._seal_carefully)
 
-    def _filter(
+    def _seal_carefully(
         self,
         event: msgspec.Struct,
         event_id: str,
@@ -106,20 +94,10 @@ class Gate:
                 if not sampler.keeps(subject):
                     return None
                 metadata = sampler.note(metadata)
-        if self._redact is not None and redactor is not None:
-            event = self._redact(event)
-            if metadata:
-                metadata = redactor.redact_free(metadata)
-        return self._write(event, event_id, correlation_id, metadata)
-
-    def _normalise_and_write(
-        self,
-        event: msgspec.Struct,
-        event_id: str,
-        correlation_id: str | None,
-        metadata: dict[str, Any] | None,
-    ) -> Record | None:
-        return self._write_normal(normalise(event), event_id, correlation_id, metadata)
+        if redactor is not None:
+            event = redactor.redact(event)
+            metadata = redactor.redact_free(metadata) if metadata else metadata
+        return self._write(normalise(event), event_id, correlation_id, metadata)
 
     def _write_carefully(
         self,
@@ -136,14 +114,14 @@ class Gate:
             payload=event,
             correlation_id=correlation_id,
             metadata=metadata,
-            traceparent=None if self._traceparent is None else self._traceparent(),
+            traceparent=self._steps.traceparent and self._steps.traceparent(),
         )
         try:
             record = codec.encode_record(envelope)
         except InvalidEventError as error:
             raise codec.explain(event) or error from None
-        if len(record.body) > self._max_bytes:
-            raise too_large(len(record.body), self._max_bytes)
+        if len(record.body) > self._steps.max_bytes:
+            raise too_large(len(record.body), self._steps.max_bytes)
         return record
 
 

@@ -11,6 +11,7 @@ from experimentframework_core._batch import Item
 from experimentframework_core._log import Repeated, logger, text_of
 from experimentframework_core._schedule import Deliver, Schedule, Settlement
 from experimentframework_core._tasks import (
+    LAST_GRACE,
     DeadlineExceededError,
     Held,
     TaskAbandonedError,
@@ -284,7 +285,10 @@ class Lane:
         if held is None:
             return
         now = asyncio.get_running_loop().time()
-        timeout = CLOSE_TIMEOUT if self.close_by is None else max(self.close_by - now, 0.05)
+        timeout = CLOSE_TIMEOUT
+        if self.close_by is not None:
+            # A little earlier than whoever waits for the lane gives up: time to say what hung.
+            timeout = max(self.close_by - now - LAST_GRACE, LAST_GRACE)
         try:
             await held.leave(timeout=timeout)
         except Exception as error:  # noqa: BLE001 - it is closed as far as we are concerned

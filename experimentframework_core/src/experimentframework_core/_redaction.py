@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from experimentframework_core.config import PiiRedactionOptions
 
 FREE_FIELDS = ("attributes", "data")
@@ -43,35 +41,32 @@ class Redactor:
         """Return the payload with what is hidden replaced; the same object if nothing is."""
         redacted: Any = payload
         if isinstance(payload, msgspec.Struct):
-            redacted = self.of_class(type(payload))(payload)
+            redacted = self._redact_struct(payload)
         elif isinstance(payload, dict):
             redacted = self._redact_mapping(payload)
         return cast("T", redacted)
 
-    def of_class(self, kind: type[msgspec.Struct]) -> Callable[[T], T]:
-        """Return what `redact` does with payloads of that class."""
-        wire_names = dict(zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True))
-        free = [name for name in FREE_FIELDS if name in wire_names]
-        hidden = [
-            name for name, wire in wire_names.items() if wire in self._hidden and name not in free
-        ]
-        hide, redact_free, replace = self._hide, self.redact_free, msgspec.structs.replace
+    def hidden_fields(self, kind: type[msgspec.Struct]) -> tuple[str, ...]:
+        """Return the names of the class's own fields that are hidden."""
+        names = zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True)
+        return tuple(
+            name for name, wire in names if wire in self._hidden and name not in FREE_FIELDS
+        )
 
-        def redact(payload: T) -> T:
-            changes: dict[str, Any] = {}
-            for name in hidden:
-                value = getattr(payload, name)
-                if value is not None:
-                    changes[name] = hide(value)
-            for name in free:
-                values = getattr(payload, name)
-                if values:
-                    redacted = redact_free(values)
-                    if redacted is not values:
-                        changes[name] = redacted
-            return cast("T", replace(cast("Any", payload), **changes)) if changes else payload
-
-        return redact
+    def _redact_struct(self, payload: msgspec.Struct) -> msgspec.Struct:
+        changes = {
+            name: self.hide(value)
+            for name in self.hidden_fields(type(payload))
+            if (value := getattr(payload, name)) is not None
+        }
+        free = {
+            name: redacted
+            for name in FREE_FIELDS
+            if (values := getattr(payload, name, None))
+            and (redacted := self.redact_free(values)) is not values
+        }
+        changed = changes | free
+        return msgspec.structs.replace(payload, **changed) if changed else payload
 
     def redact_free(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return a free mapping, as an envelope's metadata, with its hidden keys replaced."""
@@ -81,7 +76,7 @@ class Redactor:
         redacted = values.copy()
         for key in hidden:
             if key in redacted:
-                redacted[key] = self._hide(redacted[key])
+                redacted[key] = self.hide(redacted[key])
         return redacted
 
     def redact_extra(self, extra: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -101,7 +96,8 @@ class Redactor:
                 redacted = {**redacted, name: self.redact_free(free)}
         return redacted
 
-    def _hide(self, value: object) -> str:
+    def hide(self, value: object) -> str:
+        """Return what is written instead of a value."""
         return self._placeholder if self._pseudonyms is None else self._pseudonyms.of(value)
 
 

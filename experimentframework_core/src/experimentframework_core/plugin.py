@@ -19,7 +19,7 @@ class Backplane(Protocol):
     """One open connection to a destination. Never called concurrently for one instance."""
 
     async def deliver(self, batch: Sequence[Record]) -> None:
-        """Return once every record is durable at the other side.
+        """Return once every record is durable at the other side; at once for an empty batch.
 
         Being cancelled means: not confirmed, possibly delivered. The same records come again.
 
@@ -40,7 +40,10 @@ class Backplane(Protocol):
 
 @runtime_checkable
 class Pingable(Protocol):
-    """A backplane that can say whether its destination answers, without delivering."""
+    """A backplane that can say whether its destination answers, without delivering.
+
+    `ping` may be called while a delivery is under way.
+    """
 
     async def ping(self) -> None:
         """Return if the destination answers and would take events; else raise DeliveryError."""
@@ -131,11 +134,14 @@ class BackplanePlugin(msgspec.Struct, Generic[OptionsT], frozen=True, kw_only=Tr
 
     Attributes:
         type: The ``type`` of the configuration, in camelCase; also the entry point's name.
-        options: The options class: a frozen, keyword-only msgspec Struct with ``rename="camel"``
-            whose defaults are the configuration's defaults; derive it from `ChannelSettings`.
+        options: The options class, whose defaults are the configuration's defaults. Derive it from
+            `ChannelSettings` and say ``frozen=True, kw_only=True, rename="camel"`` again: msgspec
+            does not inherit them all.
         open: Opens one instance. May raise TransientError or UnavailableError; it is tried again.
         features: What the plugin guarantees.
-        read: Yields envelopes back, in the source's order.
+        read: Yields envelopes back, in the source's order. The iterator may have ``aclose()``, and
+            where the source has positions a ``checkpoint``: the text to resume after what it
+            yielded last.
         check: Yields ``(path, message)`` for what the options' types cannot say, as in
             ``("queueName", "give queueName or topicName, not both")``.
         channel_defaults: The plugin's own defaults of the channel's settings, given its options.
