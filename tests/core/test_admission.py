@@ -206,7 +206,6 @@ def test_free_fields_and_metadata_end_as_the_codec_would_have_it(values: dict[An
         ("attributes", {"a": float("nan")}),
         ("attributes", {"a": {"b": [float("inf")]}}),
         ("attributes", {"a": {"\ud800": 1}}),
-        ("attributes", {"a": 10**5000}),
         ("attributes", {"a": object()}),
         ("attributes", [("a", 1)]),
     ],

@@ -11,7 +11,7 @@ import pytest
 
 from experimentframework_core import codec
 from experimentframework_core._gate import Rules
-from experimentframework_core._redaction import Redactor, pseudonym
+from experimentframework_core._redaction import Pseudonyms, Redactor
 from experimentframework_core._sampling import Sampler
 from experimentframework_core.config import DataPlaneOptions, PiiRedactionOptions
 from experimentframework_core.errors import InvalidEventError
@@ -41,7 +41,7 @@ async def published(*events: msgspec.Struct, **redaction: Any) -> FaultyBackplan
 
 def test_pseudonyms_are_hmac_sha256() -> None:
     """Given the second test case of RFC 4231, when a pseudonym is made, then it is that digest."""
-    digest = pseudonym(b"Jefe", "what do ya want for nothing?")
+    digest = Pseudonyms(b"Jefe").of("what do ya want for nothing?")
 
     assert digest == "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
 
@@ -51,7 +51,7 @@ def test_pseudonyms_are_hmac_sha256() -> None:
 )
 def test_a_pseudonym_of_another_value_is_of_its_json(value: object, text: str) -> None:
     """Given a value that is no text, when a pseudonym is made, then it is that of its JSON."""
-    assert pseudonym(b"k", value) == hmac.new(b"k", text.encode(), hashlib.sha256).hexdigest()
+    assert Pseudonyms(b"k").of(value) == hmac.new(b"k", text.encode(), hashlib.sha256).hexdigest()
 
 
 async def test_the_subject_and_tenant_are_replaced_by_the_placeholder() -> None:
@@ -87,8 +87,8 @@ async def test_equal_subjects_have_equal_pseudonyms() -> None:
     )
 
     ann, ann_again, bob = (record.subject for record in sunk(faulty))
-    assert ann == ann_again == pseudonym(b"k3y", "ann")
-    assert bob == pseudonym(b"k3y", "bob")
+    assert ann == ann_again == Pseudonyms(b"k3y").of("ann")
+    assert bob == Pseudonyms(b"k3y").of("bob")
     assert not any(b'"ann"' in record.body for record in sunk(faulty))
 
 
@@ -189,14 +189,14 @@ async def test_redaction_does_not_make_a_bad_subject_good(
     assert caught.value.path == "subject_id"
 
 
-@pytest.mark.parametrize("value", [object(), {object(): 1}, 10**5000])
+@pytest.mark.parametrize("value", [object(), {object(): 1}, {"a": object}], ids=["object", "key", "class"])
 async def test_a_value_without_json_has_no_pseudonym(value: object) -> None:
     """Given a hash key, when a value to be hidden has no JSON form, then the event is refused."""
     redaction = PiiRedactionOptions(redact_fields=("email",), hash_key=KEY)
     faulty = FaultyBackplane()
 
     async with opened(faulty, pii_redaction=redaction) as plane:
-        with pytest.raises(InvalidEventError, match="email"):
+        with pytest.raises(InvalidEventError, match="no JSON form"):
             await plane.publish(make_exposure(attributes={"email": value}))
 
 
@@ -210,7 +210,7 @@ async def test_metadata_that_is_no_dict_is_refused(metadata: Any) -> None:
         with pytest.raises(InvalidEventError) as caught:
             await plane.publish(make_exposure(subject_id="ann"), metadata=metadata)
 
-    assert caught.value.path == "metadata"
+    assert caught.value.path.startswith("metadata")
 
 
 async def test_sampling_sees_the_raw_subject() -> None:

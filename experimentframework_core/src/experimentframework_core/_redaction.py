@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 
+from experimentframework_core.errors import InvalidEventError
+
 if TYPE_CHECKING:
     from experimentframework_core.config import PiiRedactionOptions
 
 FREE_FIELDS = ("attributes", "data")
 """The payload fields whose keys ``redactFields`` can name too."""
+
+ROUTING = frozenset({"subject_id", "tenant_id"})
+"""The payload fields that must be text: hiding what is none would make it look good."""
 
 T = TypeVar("T")
 
@@ -57,7 +62,7 @@ class Redactor:
         changes = {
             name: self.hide(value)
             for name in self.hidden_fields(type(payload))
-            if (value := getattr(payload, name)) is not None
+            if _is_hideable(name, value := getattr(payload, name))
         }
         free = {
             name: redacted
@@ -101,6 +106,12 @@ class Redactor:
         return self._placeholder if self._pseudonyms is None else self._pseudonyms.of(value)
 
 
+def _is_hideable(name: str, value: object) -> bool:
+    if name in ROUTING:
+        return isinstance(value, str) and value != ""
+    return value is not None and value is not msgspec.UNSET
+
+
 class Pseudonyms:
     """HMAC-SHA256 under one key, with the key's two hash states made once (RFC 2104)."""
 
@@ -124,4 +135,8 @@ class Pseudonyms:
 
 
 def _json(value: object) -> str:
-    return msgspec.json.encode(value, enc_hook=str).decode()
+    try:
+        return msgspec.json.encode(value).decode()
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        message = f"a {type(value).__name__} that is to be hidden has no JSON form: {error}"
+        raise InvalidEventError(message) from error
