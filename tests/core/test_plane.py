@@ -158,7 +158,7 @@ async def test_an_exception_in_the_body_still_drains(error: BaseException) -> No
     faulty = FaultyBackplane()
     plane = DataPlane(options(), backplane=faulty)
 
-    with pytest.raises(type(error)):
+    with pytest.raises(type(error)):  # noqa: PT012 - leaving is what is tested
         async with plane:
             await plane.publish(make_exposure())
             raise error
@@ -265,9 +265,7 @@ async def test_no_backplane_is_a_configuration_error_that_helps() -> None:
 async def test_two_backplanes_are_a_configuration_error() -> None:
     """Given an object and a configured one, when a plane is made, then it says to choose."""
     with pytest.raises(ConfigurationError, match="leave one of the two out"):
-        DataPlane(
-            options(backplane=BackplaneOptions(type="inMemory")), backplane=FaultyBackplane()
-        )
+        DataPlane(options(backplane=BackplaneOptions(type="inMemory")), backplane=FaultyBackplane())
 
 
 async def test_one_object_cannot_serve_several_lanes() -> None:

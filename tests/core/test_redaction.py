@@ -189,7 +189,9 @@ async def test_redaction_does_not_make_a_bad_subject_good(
     assert caught.value.path == "subject_id"
 
 
-@pytest.mark.parametrize("value", [object(), {object(): 1}, {"a": object}], ids=["object", "key", "class"])
+@pytest.mark.parametrize(
+    "value", [object(), {object(): 1}, {"a": object}], ids=["object", "key", "class"]
+)
 async def test_a_value_without_json_has_no_pseudonym(value: object) -> None:
     """Given a hash key, when a value to be hidden has no JSON form, then the event is refused."""
     redaction = PiiRedactionOptions(redact_fields=("email",), hash_key=KEY)

@@ -32,9 +32,7 @@ def test_the_committed_vectors_hold(vector: dict[str, Any]) -> None:
 
     kept = {str(rate): sampler.keeps(vector["subject"]) for rate, sampler in samplers.items()}
 
-    assert kept == {
-        str(rate): int(vector["hash"], 16) < int(rate * 2**64) for rate in samplers
-    }
+    assert kept == {str(rate): int(vector["hash"], 16) < int(rate * 2**64) for rate in samplers}
     assert kept == vector["kept"]
 
 

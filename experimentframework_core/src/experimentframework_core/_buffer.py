@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
+from operator import attrgetter
 from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from experimentframework_core.envelope import Record
 
@@ -19,6 +20,14 @@ NEVER = 1 << 62
 
 FULL, TAKEN, CROWDED = 0, 1, 2
 """What `Buffer.offer` answers."""
+
+
+_body = attrgetter("body")
+
+
+def bytes_of(records: Iterable[Record]) -> int:
+    """Return how long the records' bodies are together."""
+    return sum(map(len, map(_body, records)))
 
 
 def size_of(record: Record) -> int:
@@ -92,14 +101,18 @@ class Queue:
 
     def _take_some(self, most: int, most_bytes: int) -> list[Record]:
         waiting = self.records
-        taken = [waiting.popleft()]
+        popleft = waiting.popleft
+        if self.bytes <= most_bytes:
+            taken = [popleft() for _ in range(most)]
+            self.bytes -= bytes_of(taken)
+            return taken
+        taken = [popleft()]
         filled = len(taken[0].body)
         for _ in range(min(most - 1, len(waiting))):
-            filled += len(waiting[0].body)
-            if filled > most_bytes:
-                filled -= len(waiting[0].body)
+            if filled + len(waiting[0].body) > most_bytes:
                 break
-            taken.append(waiting.popleft())
+            taken.append(popleft())
+            filled += len(taken[-1].body)
         self.bytes -= filled
         return taken
 
@@ -113,8 +126,9 @@ class Buffer:
     """
 
     __slots__ = (
-        "_key", "_lock", "_newcomers", "_only", "bytes", "events", "half_bytes", "half_events",
-        "max_bytes", "max_events", "queues", "reserved_bytes", "reserved_events",
+        "_calm_bytes", "_calm_events", "_key", "_lock", "_newcomers", "_only", "bytes", "events",
+        "half_bytes", "half_events", "max_bytes", "max_events", "queues", "reserved_bytes",
+        "reserved_events",
     )  # fmt: skip
 
     def __init__(
@@ -133,6 +147,8 @@ class Buffer:
         self.queues = tuple(Queue() for _ in range(lanes))
         self.events = self.bytes = self.reserved_events = self.reserved_bytes = 0
         self._newcomers = max_events
+        # Up to here nothing but appending is to be done; below zero while room is reserved.
+        self._calm_events, self._calm_bytes = self.half_events, self.half_bytes
         self._key = key
         self._only = self.queues[0] if lanes == 1 else None
         self._lock = Lock()
@@ -149,15 +165,27 @@ class Buffer:
             `FULL` (which is false) when there is none, else `TAKEN`, or `CROWDED` when the buffer
             is more than half full now.
         """
-        body_size = len(record.body)
+        size = len(record.body)
         self.events = events = self.events + 1
-        self.bytes = total = self.bytes + body_size + RECORD_OVERHEAD
+        self.bytes = total = self.bytes + size + RECORD_OVERHEAD
+        if events > self._calm_events or total > self._calm_bytes:
+            return self._offer_carefully(record, events, total)
+        queue = self._only or self._queue_of(record)
+        records = queue.records
+        records.append(record)
+        queue.bytes = waiting = queue.bytes + size
+        if len(records) >= queue.wake_events or waiting >= queue.wake_bytes:
+            queue.rest()
+            queue.on_due()
+        return TAKEN
+
+    def _offer_carefully(self, record: Record, events: int, total: int) -> int:
         if (
             events + self.reserved_events > self._newcomers
             or total + self.reserved_bytes > self.max_bytes
         ):
             self.events -= 1
-            self.bytes -= body_size + RECORD_OVERHEAD
+            self.bytes -= size_of(record)
             return FULL
         self._append(record)
         return CROWDED if events > self.half_events or total > self.half_bytes else TAKEN
@@ -179,6 +207,7 @@ class Buffer:
         """From any thread: set room aside for the record and return True, or return False."""
         size = size_of(record)
         with self._lock:
+            self._calm_events = -1
             self.reserved_events += 1
             self.reserved_bytes += size
             if (
@@ -186,15 +215,22 @@ class Buffer:
                 and self.bytes + self.reserved_bytes <= self.max_bytes
             ):
                 return True
-            self.reserved_events -= 1
-            self.reserved_bytes -= size
+            self._unreserve(size)
             return False
+
+    def _unreserve(self, size: int) -> None:
+        self.reserved_events -= 1
+        self.reserved_bytes -= size
+        self._calm_down()
+
+    def _calm_down(self) -> None:
+        calm = not self.reserved_events and self._newcomers > 0
+        self._calm_events = self.half_events if calm else -1
 
     def cancel_reservation(self, record: Record) -> None:
         """From any thread: give back what `reserve` set aside."""
         with self._lock:
-            self.reserved_events -= 1
-            self.reserved_bytes -= size_of(record)
+            self._unreserve(size_of(record))
 
     def append_reserved(self, record: Record) -> None:
         """On the loop's thread: append a record for which room was reserved."""
@@ -209,7 +245,9 @@ class Buffer:
 
     def hold_back(self, *, newcomers: bool) -> None:
         """Refuse every newcomer while others wait for room: who came first gets in first."""
-        self._newcomers = 0 if newcomers else self.max_events
+        with self._lock:
+            self._newcomers = 0 if newcomers else self.max_events
+            self._calm_down()
 
     def share(self) -> tuple[int, int]:
         """Return at how many records, or bytes of bodies, a queue holds its part of half the room.
@@ -242,8 +280,4 @@ class Buffer:
     def release(self, records: Sequence[Record]) -> None:
         """Give the room of settled records back."""
         self.events -= len(records)
-        self.bytes -= sum(map(_body_size, records)) + len(records) * RECORD_OVERHEAD
-
-
-def _body_size(record: Record) -> int:
-    return len(record.body)
+        self.bytes -= bytes_of(records) + len(records) * RECORD_OVERHEAD

@@ -1,0 +1,69 @@
+"""The caller's trace context travels with the event."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+
+import pytest
+
+from experimentframework_core.testing import FaultyBackplane, make_exposure
+from tests.core._planes import envelopes, opened, sunk
+
+trace = pytest.importorskip("opentelemetry.trace")
+CONTEXT = trace.SpanContext(
+    trace_id=0x0AF7651916CD43DD8448EB211C80319C,
+    span_id=0xB7AD6B7169203331,
+    is_remote=False,
+    trace_flags=trace.TraceFlags(trace.TraceFlags.SAMPLED),
+)
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+async def test_the_current_span_is_written() -> None:
+    """Given a current span, when events are published inside and outside, those inside have it."""
+    faulty = FaultyBackplane()
+
+    async with opened(faulty) as plane:
+        await plane.publish(make_exposure())
+        with trace.use_span(trace.NonRecordingSpan(CONTEXT)):
+            await plane.publish(make_exposure())
+            plane.publish_nowait(make_exposure())
+            await asyncio.to_thread(plane.publish_threadsafe, make_exposure())
+        await plane.publish(make_exposure())
+
+    expected = [None, TRACEPARENT, TRACEPARENT, TRACEPARENT, None]
+    assert [record.traceparent for record in sunk(faulty)] == expected
+    assert [envelope.traceparent for envelope in envelopes(faulty)] == expected
+
+
+async def test_spans_of_a_real_tracer_are_written() -> None:
+    """Given the SDK's tracer, when events are published in two spans, each has its own."""
+    sdk = pytest.importorskip("opentelemetry.sdk.trace")
+    tracer = sdk.TracerProvider().get_tracer("tests")
+    faulty = FaultyBackplane()
+    spans = []
+
+    async with opened(faulty) as plane:
+        for _ in range(2):
+            with tracer.start_as_current_span("request") as span:
+                spans.append(f"{span.get_span_context().span_id:016x}")
+                await plane.publish(make_exposure())
+
+    assert [(record.traceparent or "").split("-")[2] for record in sunk(faulty)] == spans
+
+
+def test_opentelemetry_is_not_loaded_for_its_own_sake() -> None:
+    """Given an application without OpenTelemetry, when it publishes, then nothing imports it."""
+    script = """
+import asyncio, sys
+from experimentframework_core import DataPlane
+from experimentframework_core.testing import FaultyBackplane, make_exposure
+async def main():
+    async with DataPlane(backplane=FaultyBackplane()) as plane:
+        await plane.publish(make_exposure())
+asyncio.run(main())
+assert not [name for name in sys.modules if name.startswith("opentelemetry")]
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=50)

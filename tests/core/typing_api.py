@@ -1,0 +1,67 @@
+"""The public API as applications write it; type checkers read this file, nothing runs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_type
+
+from experimentframework_core import (
+    BackplaneOptions,
+    DataPlane,
+    DataPlaneOptions,
+    Exposure,
+    FlushResult,
+    Health,
+    Outcome,
+    OutcomeType,
+    Payload,
+    Receipt,
+    Statistics,
+    event,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from experimentframework_core import Record
+
+
+@event("purchase", version="1.0.0")
+class Purchase(Payload, frozen=True, kw_only=True):
+    subject_id: str
+    amount: float
+
+
+class Printing:
+    async def deliver(self, batch: Sequence[Record]) -> None:
+        """Take the batch."""
+
+
+async def publish() -> None:
+    async with DataPlane(DataPlaneOptions(batch_size=10), backplane=Printing()) as plane:
+        assert_type(plane, DataPlane)
+        exposure = Exposure(
+            experiment_name="checkout",
+            variant_key="express",
+            subject_id="u-42",
+            selection_reason="hash-assignment",
+        )
+        outcome = Outcome(
+            experiment_name="checkout",
+            subject_id="u-42",
+            outcome_type=OutcomeType.BINARY,
+            name="converted",
+            value=1.0,
+        )
+        assert_type(await plane.publish(exposure), Receipt)
+        assert_type(await plane.publish(outcome, ack="delivered", correlation_id="c"), Receipt)
+        assert_type(plane.publish_nowait(Purchase(subject_id="u", amount=1.5)), Receipt)
+        assert_type(plane.publish_threadsafe(exposure, ack="accepted", timeout=1.5), Receipt)
+        assert_type(await plane.flush(timeout=1), FlushResult)
+        assert_type(await plane.health(), Health)
+        assert_type(plane.statistics(), Statistics)
+        assert_type(plane.closing, FlushResult | None)
+        await plane.publish({"type": "exposure"})  # type: ignore[arg-type]
+        await plane.publish(exposure, ack="sent")  # type: ignore[arg-type]
+    Exposure(experiment_name="checkout")  # type: ignore[call-arg]
+    assert_type(DataPlane.from_file("experiments.yaml"), DataPlane)
+    assert_type(DataPlane(DataPlaneOptions(backplane=BackplaneOptions(type="inMemory"))), DataPlane)
