@@ -169,7 +169,7 @@ class Lane:
             return
         if self._backplane is None and self._schedule.may_open(now):
             await self._open()
-            now = asyncio.get_running_loop().time()
+            return  # What happened meanwhile, a stop perhaps, is looked at first.
         action = self._schedule.next(now)
         if self._backplane is not None and isinstance(action, Deliver):
             await self._deliver(self._backplane, action.records)
