@@ -6,6 +6,7 @@ pass may still be good, and is looked at with care elsewhere.
 
 from __future__ import annotations
 
+from keyword import iskeyword
 from typing import Any
 
 import msgspec
@@ -94,13 +95,28 @@ def tests_of(payload: type[msgspec.Struct]) -> dict[str, Test] | None:
     info = inspect.type_info(payload)
     if not isinstance(info, inspect.StructType) or info.tag is not None or info.array_like:
         return None
+    if {"variant_key", "new_variant_key"} <= {field.name for field in info.fields}:
+        return None
     found: dict[str, Test] = {}
     for field in info.fields:
+        if not _is_usable(field):
+            return None
         test = _test_of(field.name, field.type)
         if test is None:
             return None
         found[field.name] = test
     return found
+
+
+def _is_usable(field: inspect.Field) -> bool:
+    """Return whether generated code can name the field, and take its value for routing."""
+    if field.name == "timestamp":
+        return field.type == inspect.DateTimeType()
+    if field.name in routing_limits:
+        kind = field.type
+        members = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
+        return all(isinstance(member, inspect.StrType | inspect.NoneType) for member in members)
+    return not iskeyword(field.name)
 
 
 def _test_of(name: str, kind: inspect.Type) -> Test | None:

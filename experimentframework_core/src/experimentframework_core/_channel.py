@@ -50,6 +50,7 @@ class Channel:
         name: The backplane's name.
         buffer: What waits; ``offer`` is its fast way in.
         max_event_bytes: Most bytes of one event that it takes.
+        closing: What the closing achieved; None before.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class Channel:
         )
         self._lanes = [self._lane(index, opener, key, draw) for index in range(config.concurrency)]
         self._tasks: list[asyncio.Task[None]] = []
+        self.closing: FlushResult | None = None
         self._closing = False
 
     def _lane(
@@ -197,6 +199,12 @@ class Channel:
         admitted = self._ledger.room_for(record)
         try:
             await asyncio.wait((admitted,), timeout=timeout)
+        except asyncio.CancelledError:
+            if not _is_in(admitted):
+                raise
+            # The record got in first: say so, and let the cancellation come at the next await.
+            if task := asyncio.current_task():
+                task.cancel()
         finally:
             admitted.cancel()
             # It may have been too large for the room there is; those behind it may not be.
@@ -241,22 +249,26 @@ class Channel:
             await lane.ping()
 
     async def close(self, timeout: float) -> FlushResult:
-        """Drain for at most ``timeout`` seconds, end the lanes, and count what is left as lost."""
+        """Drain for at most ``timeout`` seconds, end the lanes, and count what is left as lost.
+
+        When it is cancelled, the draining ends there; `closing` says what was achieved.
+        """
         delivered = self._ledger.delivered.total()
         deadline = self._clock() + timeout
         self._closing = True
         self._ledger.turn_away(self._closed())
         for lane in self._lanes:
             lane.stop(deadline)
-        timed_out = False
         try:
             if self._tasks:
-                _, running = await asyncio.wait(self._tasks, timeout=timeout)
-                timed_out = bool(running)
+                await asyncio.wait(self._tasks, timeout=timeout)
         finally:
+            timed_out = not all(task.done() for task in self._tasks)
             await self._cancel()
-            remaining = self._write_off()
-        return FlushResult(self._ledger.delivered.total() - delivered, remaining, timed_out)
+            lost = self._write_off()
+            settled = self._ledger.delivered.total() - delivered
+            self.closing = FlushResult(settled, lost, timed_out)
+        return self.closing
 
     async def _cancel(self) -> None:
         running = [task for task in self._tasks if not task.done()]
@@ -341,13 +353,17 @@ class Channel:
         }
 
 
+def _is_in(admitted: asyncio.Future[None]) -> bool:
+    return admitted.done() and not admitted.cancelled() and admitted.exception() is None
+
+
 def _first(errors: Sequence[BaseException]) -> str | None:
     return f"{type(errors[0]).__name__}: {text_of(errors[0])}" if errors else None
 
 
-async def close_all(channels: Iterable[Channel], timeout: float) -> list[FlushResult]:
-    """Close the channels side by side, all by the same deadline."""
-    return await asyncio.gather(*(channel.close(timeout) for channel in channels))
+async def close_all(channels: Iterable[Channel], timeout: float) -> None:
+    """Close the channels side by side, all by the same deadline; see `Channel.closing`."""
+    await asyncio.gather(*(channel.close(timeout) for channel in channels))
 
 
 async def flush_all(channels: Iterable[Channel], timeout: float | None) -> list[FlushResult]:

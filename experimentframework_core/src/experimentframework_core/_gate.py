@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from experimentframework_core import codec
+from experimentframework_core._log import text_of
 from experimentframework_core._normal import normalise
 from experimentframework_core._redaction import Redactor
 from experimentframework_core._sampling import Sampler
 from experimentframework_core._seal import Steps, compile_seal, too_large
 from experimentframework_core.envelope import Envelope
-from experimentframework_core.errors import InvalidEventError
+from experimentframework_core.errors import InvalidEventError, PublishError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from experimentframework_core.config import DataPlaneOptions
     from experimentframework_core.envelope import Record
@@ -55,6 +57,18 @@ class Rules:
         return None if event_type in NEVER_SAMPLED else self.sampler
 
 
+@contextmanager
+def refuse_foreign_errors() -> Iterator[None]:
+    """Raise InvalidEventError for what an event's own objects raise while they are written."""
+    try:
+        yield
+    except PublishError:
+        raise
+    except Exception as error:
+        message = f"it cannot be written: {type(error).__name__}: {text_of(error)}"
+        raise InvalidEventError(message) from error
+
+
 class Gate:
     """Turns events of one payload class into records.
 
@@ -81,6 +95,16 @@ class Gate:
         self.seal = compile_seal(registered, steps, carefully=self._seal_carefully)
 
     def _seal_carefully(
+        self,
+        event: msgspec.Struct,
+        event_id: str,
+        correlation_id: str | None,
+        metadata: dict[str, Any] | None,
+    ) -> Record | None:
+        with refuse_foreign_errors():
+            return self._seal_step_by_step(event, event_id, correlation_id, metadata)
+
+    def _seal_step_by_step(
         self,
         event: msgspec.Struct,
         event_id: str,

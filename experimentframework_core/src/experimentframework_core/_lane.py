@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from experimentframework_core._batch import Item
@@ -20,6 +21,7 @@ from experimentframework_core._tasks import (
 from experimentframework_core.errors import (
     DeliveryError,
     PartialBatchError,
+    PluginError,
     TransientError,
     UnavailableError,
 )
@@ -192,8 +194,11 @@ class Lane:
     async def _open(self) -> None:
         try:
             name = f"{self._context.name}.{self._context.lane}.backplane"
-            held = Held(self._opener(self._context), name=name)
+            held = Held(partial(self._opener, self._context), name=name)
             await held.enter(timeout=self._open_timeout)
+            if not isinstance(held.value, Backplane):
+                await held.leave(timeout=CLOSE_TIMEOUT)
+                raise PluginError(_not_a_backplane(held.value), plugin=self._context.name)  # noqa: TRY301 - reported like the others
         except Exception as error:  # noqa: BLE001 - whatever a plugin raises: try again later
             now = asyncio.get_running_loop().time()
             self._unreachable(_as_transient(error), now, "experimentframework.open_failed")
@@ -213,7 +218,7 @@ class Lane:
         self._ledger.batches += 1
         try:
             await run_bounded(
-                backplane.deliver(tuple(records)),
+                _call(backplane, tuple(records)),
                 name=f"{self.name}.deliver",
                 timeout=self._context.delivery_timeout,
             )
@@ -297,6 +302,15 @@ class Lane:
                 backplane=self._context.name,
                 error=_brief(error),
             )
+
+
+async def _call(backplane: Backplane, records: Sequence[Record]) -> None:
+    """Deliver; what a plugin raises before its first await is raised in the task as well."""
+    await backplane.deliver(records)
+
+
+def _not_a_backplane(value: object) -> str:
+    return f"the plugin's open gave {value!r}, which has no deliver()"
 
 
 def _as_transient(error: BaseException) -> TransientError:

@@ -10,7 +10,7 @@ import msgspec
 from experimentframework_core import codec
 from experimentframework_core._buffer import CROWDED, FULL, TAKEN
 from experimentframework_core._channel import Channel
-from experimentframework_core._gate import Gate, Rules, seal_envelope
+from experimentframework_core._gate import Gate, Rules, refuse_foreign_errors, seal_envelope
 from experimentframework_core.envelope import Envelope, Record
 from experimentframework_core.errors import InvalidEventError
 from experimentframework_core.events import event_type_named, event_type_of
@@ -118,7 +118,8 @@ class Router:
                 if correlation_id is not None or metadata is not None:
                     message = "an Envelope carries its own correlation_id and metadata"
                     raise InvalidEventError(message)
-                return seal_envelope(envelope, self._rules, max_bytes)
+                with refuse_foreign_errors():
+                    return seal_envelope(envelope, self._rules, max_bytes)
 
             route = self._by_name.setdefault(name, self._make(name, channels, seal))
         return route

@@ -41,7 +41,9 @@ def resolve(
 
     Raises:
         ConfigurationError: The options are wrong; it holds every problem.
+        TypeError: What was given is neither options nor a backplane.
     """
+    _check_kinds(options, backplane)
     find: FindPlugin = find_plugin
     if isinstance(backplane, BackplanePlugin):
         find = partial(_find, backplane)
@@ -59,6 +61,18 @@ def resolve(
     if backplane is not None:
         return options, [given(options, backplane)]
     return options, destinations(options, find)
+
+
+def _check_kinds(options: object, backplane: object) -> None:
+    if not isinstance(options, DataPlaneOptions):
+        kind = type(options).__name__
+        message = f"DataPlane takes DataPlaneOptions, not a {kind}; from_file() reads a file"
+        raise TypeError(message)
+    if backplane is None or isinstance(backplane, BackplanePlugin):
+        return
+    if isinstance(backplane, type) or not isinstance(backplane, Backplane):
+        message = f"backplane={backplane!r} is no object with an async deliver(batch)"
+        raise TypeError(message)
 
 
 def _find(plugin: BackplanePlugin[Any], name: str) -> BackplanePlugin[Any]:

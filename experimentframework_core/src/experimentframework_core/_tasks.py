@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
     from contextlib import AbstractAsyncContextManager
 
 T = TypeVar("T")
@@ -108,9 +108,9 @@ class Held(Generic[T]):
     Cancel scopes and task groups inside it thereby see one task, whichever tasks use the value.
     """
 
-    def __init__(self, manager: AbstractAsyncContextManager[T], *, name: str) -> None:
-        """Hold the manager; `enter` opens it."""
-        self._manager = manager
+    def __init__(self, make: Callable[[], AbstractAsyncContextManager[T]], *, name: str) -> None:
+        """Hold what makes the manager; `enter` makes and opens it, in the task."""
+        self._make = make
         self._name = f"experimentframework.{name}"
         self._task: asyncio.Task[None] | None = None
         self._entered: asyncio.Future[T] | None = None
@@ -145,7 +145,7 @@ class Held(Generic[T]):
 
     async def _hold(self, entered: asyncio.Future[T]) -> None:
         try:
-            async with self._manager as value:
+            async with self._make() as value:
                 if not entered.done():
                     entered.set_result(value)
                 await self._leave.wait()

@@ -79,6 +79,7 @@ class DataPlane:
 
         Raises:
             ConfigurationError: The options are wrong; it holds every problem.
+            TypeError: What was given is neither options nor a backplane.
         """
         self.options, self._destinations = resolve(options or DataPlaneOptions(), backplane)
         self.closing: FlushResult | None = None
@@ -177,8 +178,9 @@ class DataPlane:
         self._disable("the plane is closed: make a new one")
         try:
             timeout = self.options.shutdown_timeout_ms / 1000
-            self.closing = _sum(await close_all(self._channels, timeout))
+            await close_all(self._channels, timeout)
         finally:
+            self.closing = _sum([each.closing for each in self._channels if each.closing])
             for store in self._stores:
                 await store.aclose()
             self._closed.set()

@@ -78,7 +78,7 @@ class ChannelStatistics(msgspec.Struct, frozen=True, kw_only=True):
 class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     """The fates of all events given to a plane, since it was opened.
 
-    ``published == sum(filtered) + rejected + accepted`` holds at any time.
+    ``published == sum(filtered) + rejected + accepted`` holds whenever no publish is waiting.
 
     Attributes:
         published: Calls of publish in all its forms.

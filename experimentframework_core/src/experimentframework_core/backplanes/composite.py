@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from experimentframework_core._log import Repeated
 from experimentframework_core.backplanes.failover import Member, open_failover
 from experimentframework_core.config import (
     BackplaneOptions,
@@ -98,10 +99,17 @@ def _key_of(plugin: BackplanePlugin[Any], options: ChannelSettings) -> Callable[
     named = plugin.ordering_key
     if named is None:
         return default_key
+    warnings = Repeated()
 
     def key(record: Record) -> str:
-        value = named(record, options)
-        return default_key(record) if value is None else value
+        try:
+            value = named(record, options)
+        except Exception as error:  # noqa: BLE001 - a plugin's bug must not reach the caller
+            warnings.warning(
+                "experimentframework.ordering_key_failed", type=plugin.type, error=repr(error)
+            )
+            value = None
+        return value if isinstance(value, str) else default_key(record)
 
     return key
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -145,7 +146,7 @@ class FailoverBackplane:
         async with member.opening:
             if member.held is None:
                 name = f"{self._context.name}.{member.name}"
-                held = Held(member.opener(self._context), name=name)
+                held = Held(partial(member.opener, self._context), name=name)
                 try:
                     await held.enter(timeout=self._open_timeout)
                 except TransientError:

@@ -74,8 +74,8 @@ class SqliteBackplane:
         await self._database.run(partial(self._store, batch), doing=f"store {len(batch)} events in")
 
     async def ping(self) -> None:
-        """Return if the file can be locked for writing."""
-        await self._database.run(_lock, doing="write to")
+        """Return if the file can be written."""
+        await self._database.run(_write_nothing, doing="write to")
 
     async def aclose(self) -> None:
         """Close the file."""
@@ -131,9 +131,10 @@ def _row(record: Record, now: int) -> tuple[str | int | None, ...]:
     )
 
 
-def _lock(connection: sqlite3.Connection) -> None:
+def _write_nothing(connection: sqlite3.Connection) -> None:
+    """Write the version that is there already: a lock alone is had on read-only disks too."""
     with transaction(connection):
-        pass
+        connection.execute(f"PRAGMA user_version={schema.version}")
 
 
 @asynccontextmanager
