@@ -10,6 +10,8 @@ import msgspec
 from experimentframework_core.errors import InvalidEventError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from experimentframework_core.config import PiiRedactionOptions
 
 FREE_FIELDS = ("attributes", "data")
@@ -22,25 +24,32 @@ T = TypeVar("T")
 
 
 class Redactor:
-    """Hides subjects, tenants, payload fields and keys of free fields."""
+    """Hides subjects, tenants, payload fields and keys of free fields.
+
+    Attributes:
+        hidden: The wire names of what is hidden.
+        hide: Gives what is written instead of a value.
+    """
 
     def __init__(self, options: PiiRedactionOptions) -> None:
         """Hide what the options name."""
-        self._placeholder = options.redaction_placeholder
-        self._pseudonyms = (
-            Pseudonyms(options.hash_key.reveal().encode()) if options.hash_key else None
+        placeholder = options.redaction_placeholder
+        self.hide: Callable[[object], str] = (
+            Pseudonyms(options.hash_key.reveal().encode()).of
+            if options.hash_key
+            else lambda _: placeholder
         )
         hidden = set(options.redact_fields)
         if options.redact_subject_ids:
             hidden.add("subjectId")
         if options.redact_tenant_ids:
             hidden.add("tenantId")
-        self._hidden = frozenset(hidden)
+        self.hidden = frozenset(hidden)
 
     @property
     def is_needed(self) -> bool:
         """Whether anything is to be hidden at all."""
-        return bool(self._hidden)
+        return bool(self.hidden)
 
     def redact(self, payload: T) -> T:
         """Return the payload with what is hidden replaced; the same object if nothing is."""
@@ -55,7 +64,7 @@ class Redactor:
         """Return the names of the class's own fields that are hidden."""
         names = zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True)
         return tuple(
-            name for name, wire in names if wire in self._hidden and name not in FREE_FIELDS
+            name for name, wire in names if wire in self.hidden and name not in FREE_FIELDS
         )
 
     def _redact_struct(self, payload: msgspec.Struct) -> msgspec.Struct:
@@ -75,7 +84,7 @@ class Redactor:
 
     def redact_free(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return a free mapping, as an envelope's metadata, with its hidden keys replaced."""
-        hidden = self._hidden
+        hidden = self.hidden
         if not isinstance(values, dict) or hidden.isdisjoint(values):
             return values
         redacted = values.copy()
@@ -100,10 +109,6 @@ class Redactor:
             if isinstance(free := redacted.get(name), dict):
                 redacted = {**redacted, name: self.redact_free(free)}
         return redacted
-
-    def hide(self, value: object) -> str:
-        """Return what is written instead of a value."""
-        return self._placeholder if self._pseudonyms is None else self._pseudonyms.of(value)
 
 
 def _is_hideable(name: str, value: object) -> bool:

@@ -206,9 +206,23 @@ def _redaction(tests: dict[str, Test], steps: Steps, hidden: tuple[str, ...]) ->
     for name in hidden:
         yield f"    if f_{name} is not None:\n        f_{name} = hide(f_{name})\n"
     for name in free:
-        yield f"    if f_{name}:\n        f_{name} = redact_free(f_{name})\n"
+        yield f"    if f_{name}:\n"
+        yield from _free_redaction(f"f_{name}", steps.redactor.hidden)
     redacted = " or ".join(f"f_{name} is not event.{name}" for name in free)
     changed = "True" if hidden else redacted
     if changed:
         changes = ", ".join(f"{name}=f_{name}" for name in (*hidden, *free))
         yield f"    if {changed}:\n        payload = replace(event, {changes})\n"
+
+
+FEW_KEYS = 8
+"""So many hidden keys are looked up one by one in generated code."""
+
+
+def _free_redaction(mapping: str, keys: frozenset[str]) -> Iterator[str]:
+    if len(keys) > FEW_KEYS:
+        yield f"        {mapping} = redact_free({mapping})\n"
+        return
+    for key in sorted(keys):
+        yield f"        if {key!r} in {mapping}:\n"
+        yield f"            {mapping} = {{**{mapping}, {key!r}: hide({mapping}[{key!r}])}}\n"

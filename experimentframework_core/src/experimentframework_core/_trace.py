@@ -19,23 +19,20 @@ def traceparent_source() -> Callable[[], str | None] | None:
     """
     if "opentelemetry.trace" not in sys.modules:
         return None
-    from opentelemetry import trace
+    from opentelemetry import context, trace
 
-    current_span = trace.get_current_span
-    invalid = trace.INVALID_SPAN
-
+    current_context, current_span = context.get_current, trace.get_current_span
     last: tuple[object, str | None] = (None, None)
 
     def traceparent() -> str | None:
         nonlocal last
-        span = current_span()
-        if span is invalid:
-            return None
-        context = span.get_span_context()
+        here = current_context()
         known, text = last
-        if context is not known:
-            text = _text(context) if context.is_valid else None
-            last = (context, text)
+        if here is not known:
+            # A context never changes: entering a span makes another one.
+            span = current_span(here).get_span_context()
+            text = _text(span) if span.is_valid else None
+            last = (here, text)
         return text
 
     return traceparent
