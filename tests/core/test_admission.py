@@ -369,7 +369,6 @@ class Level(Enum):
     HIGH = 2
 
 
-@event("purchaseOfTests", version="2.1.0")
 class Purchase(Payload, frozen=True, kw_only=True):
     """A custom payload with a field of every kind."""
 
