@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -19,7 +19,6 @@ from experimentframework_core._breaker import Breaker
 from experimentframework_core._buffer import RECORD_OVERHEAD, Buffer
 from experimentframework_core._retry import Backoff
 from experimentframework_core._schedule import Deliver, Schedule, Settlement
-from experimentframework_core.envelope import Record
 from experimentframework_core.errors import (
     PartialBatchError,
     PermanentError,
@@ -27,6 +26,9 @@ from experimentframework_core.errors import (
     UnavailableError,
 )
 from tests.core._channels import ids, key_of, make
+
+if TYPE_CHECKING:
+    from experimentframework_core.envelope import Record
 
 SIZE, BYTES = 5, 400
 KEYS = st.sampled_from(["a", "b", "c"])
@@ -238,7 +240,9 @@ class LaneMachine(RuleBasedStateMachine):
     @invariant()
     def settled_below_is_right(self) -> None:
         """It is the number of the first record without a fate."""
-        unsettled = [number for number in range(len(self.accepted)) if str(number) not in self.fates]
+        unsettled = [
+            number for number in range(len(self.accepted)) if str(number) not in self.fates
+        ]
         assert self.schedule.settled_below == min(unsettled, default=len(self.accepted))
 
     def teardown(self) -> None:

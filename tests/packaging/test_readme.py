@@ -39,6 +39,15 @@ def test_the_checks_run_the_second_command_verbatim() -> None:
     assert found == [blocks("sh")[1].rstrip("\n")]
 
 
+def test_the_tutorial_begins_with_the_first_command_verbatim() -> None:
+    """Given the tutorial, When its first shell block is read, Then it is the README's."""
+    tutorial = (root / "docs/tutorial.md").read_text()
+
+    first = tutorial.partition("```sh\n")[2].partition("```")[0]
+
+    assert first == blocks("sh")[0]
+
+
 def test_the_example_runs_with_its_configuration(tmp_path: Path) -> None:
     """Given the README's YAML, When its example runs there, Then its events are in the store."""
     (tmp_path / "experiments.yaml").write_text(blocks("yaml")[0])

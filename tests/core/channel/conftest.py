@@ -32,10 +32,9 @@ def letters() -> LettersInMemory:
 
 
 class Workshop:
-    """Makes started channels and remembers them."""
+    """Makes started channels."""
 
     def __init__(self, letters: LettersInMemory) -> None:
-        self.channels: list[Channel] = []
         self._letters = letters
 
     def __call__(
@@ -52,7 +51,6 @@ class Workshop:
         opener = open_as(backplane)
         channel = Channel(config, opener=opener, key=key, dead_letters=kept, draw=draw)
         channel.start()
-        self.channels.append(channel)
         return channel
 
 
@@ -72,13 +70,26 @@ def opener_of(plugin: Any) -> Opener:
     return lambda context: plugin.open(options, context)
 
 
-@pytest.fixture
-async def open_channel(letters: LettersInMemory) -> AsyncIterator[Workshop]:
-    workshop = Workshop(letters)
-    yield workshop
-    for channel in workshop.channels:
+@pytest.fixture(autouse=True)
+async def every_event_has_one_fate(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """Check the accounts of every channel that was started, before and after its closing."""
+    started: list[Channel] = []
+    start = Channel.start
+
+    def remember(channel: Channel) -> None:
+        started.append(channel)
+        start(channel)
+
+    monkeypatch.setattr(Channel, "start", remember)
+    yield
+    for channel in started:
         assert is_balanced(channel.statistics())
         await channel.close(1)
         after = channel.statistics()
         assert is_balanced(after)
         assert (after.buffered, after.buffered_bytes) == (0, 0)
+
+
+@pytest.fixture
+def open_channel(letters: LettersInMemory) -> Workshop:
+    return Workshop(letters)

@@ -88,7 +88,7 @@ async def test_a_batch_is_due_before_a_small_buffer_is_full(open_channel: Worksh
 
 
 async def test_many_lanes_do_not_fill_the_buffer_before_one_is_due(open_channel: Workshop) -> None:
-    """Given more lanes × batchSize than buffer, when keys spread, then the lanes deliver early."""
+    """Given more lanes times batchSize than buffer, when keys spread, then no record is lost."""
     faulty = FaultyBackplane()
     channel = open_channel(faulty, concurrency=8, buffer={"max_events": 400})
     await asyncio.sleep(0)

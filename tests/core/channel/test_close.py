@@ -208,8 +208,6 @@ def with_opener(open_channel: Workshop, backplane: Unclosable | Breaks) -> Chann
     return channel
 
 
-
-
 async def test_closing_while_the_backplane_opens_does_not_wait(open_channel: Workshop) -> None:
     """Given a channel without events, when it closes while it opens, then it closes at once."""
     channel = open_channel(FaultyBackplane())

@@ -57,16 +57,15 @@ async def test_a_plugin_that_ignores_cancellation_is_abandoned(open_channel: Wor
     assert channel.health().status is HealthStatus.HEALTHY
 
 
-async def test_an_abandoned_plugin_that_hangs_in_closing_too(open_channel: Workshop) -> None:
+async def test_an_abandoned_plugin_that_hangs_in_closing_too() -> None:
     """Given a plugin that neither ends nor closes, then the lane goes on with a new instance."""
     instances: list[Stubborn] = []
-
 
     def build() -> Stubborn:
         instances.append(Stubborn(hangs=not instances))
         return instances[-1]
 
-    channel = open_with(open_channel, build)
+    channel = open_with(build)
     channel.offer(make("a"))
 
     result = await channel.flush(None)
@@ -175,7 +174,7 @@ class TestOpening:
         assert (await channel.flush(None)).delivered == 1
         await channel.close(1)
 
-    async def test_tells_the_plugin_where_it_is(self, open_channel: Workshop) -> None:
+    async def test_tells_the_plugin_where_it_is(self) -> None:
         """Given two lanes, then each instance learns its lane, the name and the deadline."""
         contexts: list[OpenContext] = []
 
@@ -245,7 +244,7 @@ def start(faulty: FaultyBackplane, opening: Iterable[BaseException]) -> Channel:
     return channel
 
 
-def open_with(open_channel: Workshop, build: Callable[[], Stubborn]) -> Channel:
+def open_with(build: Callable[[], Stubborn]) -> Channel:
     @asynccontextmanager
     async def opener(_context: OpenContext) -> AsyncIterator[Backplane]:
         instance = build()
@@ -254,7 +253,6 @@ def open_with(open_channel: Workshop, build: Callable[[], Stubborn]) -> Channel:
 
     channel = Channel(configure(), opener=opener, key=key_of, draw=lambda: 1.0)
     channel.start()
-    open_channel.channels.append(channel)
     return channel
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -166,6 +167,12 @@ def test_the_doctor_says_what_the_sqlite_version_means(
     assert _sqlite._sqlite_without_wal_reset_bug == _doctor.WAL_FROM
 
 
+def test_the_lines_of_a_table_end_with_their_text(write: Write) -> None:
+    ran = run("doctor", "--config", write({"backplane": {"type": "inMemory"}}))
+
+    assert [line for line in ran.out.splitlines() if line != line.rstrip()] == []
+
+
 def test_a_clock_that_stands_at_1970_is_bad() -> None:
     assert not _doctor.clock_check(datetime(1970, 1, 1, tzinfo=UTC)).ok
     assert _doctor.clock_check(datetime(2026, 6, 1, tzinfo=UTC)).ok
@@ -199,6 +206,30 @@ def test_help_does_not_load_what_only_a_report_needs() -> None:
     )
 
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    ran = run("--version")
+
+    assert ran.code == 0
+    assert ran.out.split() == ["experimentframework", version("experimentframework-core")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("publish",), "Missing argument"),
+        (("publsh",), "No such command"),
+        (("doctor", "--cofnig"), "No such option"),
+    ],
+)
+def test_wrong_usage_is_json_where_it_is_asked_for(arguments: tuple[str], message: str) -> None:
+    ran = run(*arguments, "--json")
+
+    assert ran.code == 2
+    assert message in ran.document()["error"]
+    assert ran.document()["problems"] == []
+    assert message in ran.err
 
 
 def test_no_command_shows_the_help_and_an_unknown_one_exits_with_2() -> None:

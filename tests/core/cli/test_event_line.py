@@ -113,6 +113,22 @@ def test_a_full_envelope_is_read_as_it_was_written() -> None:
         (line(subjectId=7), "subjectId: Expected `str`, got `int`"),
         (line(metadata=[1]), "metadata: Expected `object | null`, got `array`"),
         (line(timestamp="yesterday"), "timestamp: Invalid RFC3339"),
+        (b'{"type": "error", "type": "error"}', "type: stands twice in one object"),
+        (line()[:-1] + b', "metadata": {"a": 1, "a": 2}}', "a: stands twice in one object"),
+        (
+            (
+                b'{"type": "outcome", "experimentName": "e", "subjectId": "s", "name": "n",'
+                b' "value": 1, "outcomeType": "BINARY"}'
+            ),
+            "outcomeType: Invalid enum value 'BINARY'; expected binary, continuous, count or dur",
+        ),
+        (
+            (
+                b'{"eventId": "e-1", "timestamp": "2026-01-01T00:00:00Z", "eventType": "exposre",'
+                b' "schemaVersion": "1.0.0", "payload": {"a": 1}}'
+            ),
+            "eventType: unknown event type 'exposre'; expected exposure, assignment, outcome",
+        ),
         (b'{"type": "outcome"}', "Object missing required field `experimentName`"),
         (b'{"eventType": "exposure", "payload": {}}', "not an event envelope"),
     ],

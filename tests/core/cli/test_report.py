@@ -143,6 +143,15 @@ async def test_names_cannot_drive_the_terminal(store_of: StoreOf) -> None:
     assert "[red]\\x1b[31mx" in ran.out
 
 
+async def test_an_experiment_that_is_not_there_is_said(store_of: StoreOf) -> None:
+    store = await store_of([exposure("u-1", "a")])
+
+    ran = run("report", store, "-e", "checkout", "-e", "nope")
+
+    assert (ran.code, ran.err) == (1, "--experiment nope: there are no exposures of it\n")
+    assert "checkout: 1 exposed subject" in ran.out
+
+
 async def test_a_store_without_exposures_says_so(store_of: StoreOf) -> None:
     ran = run("report", await store_of([]))
 
@@ -154,6 +163,7 @@ async def test_a_store_without_exposures_says_so(store_of: StoreOf) -> None:
     [
         ([], "Give either a store or --config FILE."),
         (["missing.db"], "there is no store"),
+        (["/"], "/: is a folder; name the file of a store"),
         (["missing.db", "--since", "yesterday"], "--since: 'yesterday' is no time"),
     ],
 )

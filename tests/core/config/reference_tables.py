@@ -59,9 +59,12 @@ def _kind(field: inspect.Field) -> str:
         return "a secret"
     named = expected(field.type)
     named = re.sub(r"(a list|text)(, at least 1 character)", r"\1", named)
-    return {"0 or more milliseconds": "a duration", "1 or more bytes": "a size"}.get(
-        named.partition(", or")[0], named
-    )
+    short = {
+        "0 or more milliseconds": "a duration",
+        "1 or more milliseconds": "a duration, at least 1ms",
+        "1 or more bytes": "a size",
+    }
+    return short.get(named.partition(", or")[0], named)
 
 
 def _default(field: inspect.Field) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from experimentframework_core.config._report import Report, shown
 from experimentframework_core.errors import ConfigurationError
 from tests.core.config.sample_plugins import CourierOptions, load
 
@@ -141,6 +142,10 @@ def test_keys_are_left_as_they_are() -> None:
             ),
         ),
         (
+            "${SIZE:-${OTHER}}",
+            "nested expressions are not supported: '${SIZE:-${OTHER}'",
+        ),
+        (
             "${open",
             (
                 "malformed expression '${open'; expected ${NAME}, ${NAME:-default} or"
@@ -197,3 +202,54 @@ def test_a_value_from_outside_is_never_shown(monkeypatch: pytest.MonkeyPatch) ->
 
     assert len(found) == 8
     assert not any("hunter2" in str(problem) for problem in found)
+
+
+def test_no_rule_shows_a_value_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given a secret where a name belongs, When a rule refuses it, Then it shows the expression."""
+    monkeypatch.setenv("KEY", "hunter2")
+    lines = [
+        "experimentFramework:",
+        "  dataPlane:",
+        "    deadLetter: {type: '${KEY}'}",
+        "    piiRedaction: {redactFields: ['${FIELD:-subjectId}']}",
+        "    backplane:",
+        "      type: composite",
+        "      backplanes:",
+        "        - {type: '${KEY}'}",
+        "        - {type: plain, name: '${KEY}', events: ['${KEY}', '${KEY}s']}",
+        "        - {type: plain, name: '${KEY}'}",
+    ]
+
+    with pytest.raises(ConfigurationError) as caught:
+        load("\n".join(lines))
+
+    said = [problem.message for problem in caught.value.problems]
+    assert not any("hunter2" in message for message in said)
+    assert [message.split(";")[0] for message in said] == [
+        "'${KEY}' is not available in this version",
+        "'${FIELD:-subjectId}' has a setting of its own",
+        "no type '${KEY}'",
+        "the name '${KEY}' is taken by dataPlane.backplane.backplanes[0]",
+        "unknown event type '${KEY}'",
+        "unknown event type '${KEY}s'",
+        "the name '${KEY}' is taken by dataPlane.backplane.backplanes[0]",
+    ]
+
+
+def test_a_value_from_outside_is_hidden_however_a_message_writes_it() -> None:
+    """Given long, odd and short values, When a message has them, Then they are replaced."""
+    report = Report()
+    for path, value in (("a", "x" * 99), ("b", "l1\nl2"), ("c", "is"), ("d.e", "secret")):
+        report.hide(path, value, "${V}")
+
+    report.add("a", None, f"unknown {shown('x' * 99)}")
+    report.add("b", None, "it is l1\nl2")
+    report.add("c", None, "'is' is unknown")
+    report.add("d", None, "ValueError: secret, not secrets")
+
+    assert [problem.message for problem in report.problems] == [
+        "unknown '${V}'",
+        "it is ${V}",
+        "'${V}' is unknown",
+        "ValueError: ${V}, not secrets",
+    ]

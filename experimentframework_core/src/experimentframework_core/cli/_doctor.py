@@ -15,8 +15,8 @@ from experimentframework_core.cli._output import (
     OK,
     ConfigOption,
     JsonOption,
-    console,
     print_json,
+    show_table,
     table,
 )
 
@@ -37,7 +37,7 @@ def doctor(config: ConfigOption, *, as_json: JsonOption = False) -> int:
         print_json({"healthy": healthy, "checks": checks})
     else:
         rows = [(each.name, "ok" if each.ok else "BAD", each.found) for each in checks]
-        console().print(table("Check", "State", "Found", rows=rows))
+        show_table(table("Check", "State", "Found", rows=rows))
     return OK if healthy else FAILED
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import inspect
 
 from experimentframework_core import codec
 from experimentframework_core.envelope import Envelope
@@ -51,17 +53,34 @@ def parse(line: bytes) -> EventLine:
     """Return the event of ``line``.
 
     Raises:
-        LineError: It is no JSON object, of an unknown type, or a field is wrong.
+        LineError: It is no JSON object, of an unknown type, has a key twice, or a field is wrong.
     """
     try:
         value = msgspec.json.decode(line)
         if not isinstance(value, dict):
             raise LineError(f"expected a JSON object, got {_json_type(value)}")
-        if _is_envelope(value):
-            return EventLine(codec.decode(line, strict=True))
-        return _parse_flat(value)
+        _refuse_duplicates(line)
+        return _parse_envelope(line) if _is_envelope(value) else _parse_flat(value)
     except (ValueError, RecursionError, InvalidEventError) as error:
         raise LineError(_reason(error)) from error
+
+
+def _refuse_duplicates(line: bytes) -> None:
+    """Read the line once more: msgspec keeps the last of two equal keys and says nothing."""
+    _keys_reader.decode(line.decode())
+
+
+def _keys_once(pairs: list[tuple[str, object]]) -> None:
+    if len(dict(pairs)) == len(pairs):
+        return
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise LineError(f"{key}: stands twice in one object")
+        seen.add(key)
+
+
+_keys_reader = json.JSONDecoder(object_pairs_hook=_keys_once, parse_int=str, parse_float=str)
 
 
 def _is_envelope(value: dict[str, Any]) -> bool:
@@ -83,13 +102,22 @@ def _wire_path(event: object, path: str) -> str:
     return names.get(name, name) + dot + _wire_path(getattr(event, name, None), rest)
 
 
+def _parse_envelope(line: bytes) -> EventLine:
+    envelope = codec.decode(line, strict=True)
+    _registered(envelope.event_type, "eventType")
+    return EventLine(envelope)
+
+
 def _parse_flat(value: dict[str, Any]) -> EventLine:
     registered = _event_type(value)
     fields = _fields(registered.payload)
     for key in value:
         if key not in fields and key not in FLAT_KEYS:
             raise LineError(f"{key}: unknown field of {registered.name}{_suggest(key, fields)}")
-    payload = msgspec.convert(value, registered.payload)
+    try:
+        payload = msgspec.convert(value, registered.payload)
+    except msgspec.ValidationError as error:
+        raise LineError(_reason(error) + _choices(registered.payload, value, error)) from error
     extras = msgspec.convert(value, _FlatExtras)
     if extras.event_id is None:
         return EventLine(payload, extras.correlation_id, extras.metadata)
@@ -115,14 +143,32 @@ def _event_type(value: dict[str, Any]) -> EventType:
     name = value.get("type")
     if name is None:
         raise LineError("no type: give 'type', or a full envelope with 'eventType' and 'payload'")
+    return _registered(name, "type")
+
+
+def _registered(name: object, key: str) -> EventType:
     registered = event_type_named(name) if isinstance(name, str) else None
     if registered is None:
         known = [known.name for known in event_types()]
         raise LineError(
-            f"type: unknown event type {name!r}; expected {', '.join(known[:-1])} or {known[-1]}"
+            f"{key}: unknown event type {name!r}; expected {', '.join(known[:-1])} or {known[-1]}"
             f"{_suggest(str(name), known)}"
         )
     return registered
+
+
+def _choices(payload: type[msgspec.Struct], value: dict[str, Any], error: Exception) -> str:
+    """Return what the enum's values are, where ``error`` is about a field with one."""
+    if not str(error).startswith("Invalid enum value"):
+        return ""
+    name = str(error).partition(" - at `$.")[2].rstrip("`")
+    info = inspect.type_info(payload)
+    fields = info.fields if isinstance(info, inspect.StructType) else ()
+    kind = next((each.type for each in fields if each.encode_name == name), None)
+    if not isinstance(kind, inspect.EnumType):
+        return ""
+    known = [str(member.value) for member in kind.cls]
+    return f"; expected {', '.join(known[:-1])} or {known[-1]}{_suggest(str(value[name]), known)}"
 
 
 @cache

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import functools
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ParamSpec
@@ -81,7 +83,7 @@ def _show_error(error: Exception, *, as_json: bool) -> None:
 
 def say(text: str) -> None:
     """Write one message to stderr."""
-    typer.echo("\n".join(printable(line) for line in text.split("\n")), err=True)
+    sys.stderr.write("\n".join(printable(line) for line in text.split("\n")) + "\n")
 
 
 def console() -> Console:
@@ -90,10 +92,24 @@ def console() -> Console:
     return Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False)
 
 
+def show_table(made: Table) -> None:
+    """Print a table, without the blanks that fill its last column."""
+    out = console()
+    with out.capture() as captured:
+        out.print(made)
+    for line in captured.get().splitlines():
+        sys.stdout.write(f"{line.rstrip()}\n")
+    sys.stdout.flush()
+
+
 def print_json(document: object) -> None:
     """Write ``document`` as the one JSON document on stdout."""
     encoded = msgspec.json.encode(document, enc_hook=str)
-    typer.echo(msgspec.json.format(encoded, indent=2).decode())
+    text = msgspec.json.format(encoded, indent=2).decode()
+    if codecs.lookup(sys.stdout.encoding).name != "utf-8":
+        text = json.dumps(json.loads(text), indent=2)  # all in ASCII: no character is lost
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def table(*columns: str, rows: Iterable[Sequence[str]], title: str | None = None) -> Table:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from experimentframework_core.cli._output import OK, JsonOption, console, print_json, say, table
+from experimentframework_core.cli._output import OK, JsonOption, print_json, say, show_table, table
 from experimentframework_core.plugins import installed_plugins
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def plugins(*, as_json: JsonOption = False) -> int:
     if as_json:
         print_json({"plugins": [_document(each) for each in found]})
         return OK
-    console().print(
+    show_table(
         table(
             "Type",
             "Distribution",

@@ -23,6 +23,7 @@ from experimentframework_core.cli._output import (
     console,
     print_json,
     say,
+    show_table,
 )
 from experimentframework_core.cli._progress import reporter
 from experimentframework_core.cli._pump import publish_lines
@@ -59,6 +60,8 @@ def publish(
 @contextmanager
 def _open(source: str) -> Iterator[int]:
     if source == "-":
+        if sys.stdin is None:
+            raise CommandError("stdin is closed; name a file, or give events", exit_code=USAGE)
         yield sys.stdin.fileno()
         return
     try:
@@ -79,9 +82,8 @@ def _size(descriptor: int) -> int | None:
 
 
 def _print(summary: Summary) -> None:
-    out = console()
-    out.print(summary.headline())
-    out.print(summary.as_table())
+    console().print(summary.headline())
+    show_table(summary.as_table())
     if summary.counts.stopped_by is not None:
         say(f"Stopped by a signal after {summary.counts.lines:,} lines; the rest was not read.")
     for trouble in summary.troubles():

@@ -57,13 +57,17 @@ class _Pump:
     async def run(self, descriptor: int) -> None:
         lines = LineSplitter(LINE_LIMIT)
         with ChunkReader(descriptor) as reader:
-            try:
-                while chunk := await reader.read():
-                    await self._publish(lines.feed(chunk))
-                    self._counts.bytes += len(chunk)
-            except OSError as error:
-                self._counts.read_error = error.strerror or str(error)
+            while chunk := await self._read(reader):
+                await self._publish(lines.feed(chunk))
+                self._counts.bytes += len(chunk)
         await self._publish(lines.end())
+
+    async def _read(self, reader: ChunkReader) -> bytes:
+        try:
+            return await reader.read()
+        except OSError as error:
+            self._counts.read_error = error.strerror or str(error)
+            return b""
 
     async def _publish(self, lines: Iterable[tuple[int, bytes | None]]) -> None:
         for number, line in lines:

@@ -12,12 +12,15 @@ import typer
 
 from experimentframework_core.cli._configuration import destinations, load
 from experimentframework_core.cli._output import (
+    FAILED,
     OK,
     USAGE,
     CommandError,
     JsonOption,
     console,
     print_json,
+    say,
+    show_table,
 )
 from experimentframework_core.cli._report_query import Found, Window, query
 
@@ -70,7 +73,10 @@ def report(
         print_json({"since": window.since, "until": window.until, "experiments": reports})
     else:
         print_reports(reports)
-    return OK
+    unseen = set(window.experiments) - {each.experiment for each in reports}
+    for name in sorted(unseen):
+        say(f"--experiment {name}: there are no exposures of it")
+    return FAILED if unseen else OK
 
 
 def reports_of(path: Path, window: Window, expect: list[str]) -> list[ExperimentReport]:
@@ -83,6 +89,8 @@ def reports_of(path: Path, window: Window, expect: list[str]) -> list[Experiment
         experiment_report,
     )
 
+    if path.is_dir():
+        raise CommandError(f"{path}: is a folder; name the file of a store", exit_code=USAGE)
     if not path.is_file():
         raise CommandError(f"{path}: there is no store; publish something first", exit_code=USAGE)
     try:
@@ -107,7 +115,10 @@ def print_reports(reports: list[ExperimentReport]) -> None:
         if place:
             out.print()
         for part in as_text(each):
-            out.print(part)
+            if isinstance(part, str):
+                out.print(part)
+            else:
+                show_table(part)
 
 
 def _store_path(store: Path | None, config: Path | None) -> Path:

@@ -17,6 +17,7 @@ from experimentframework_core.cli._output import (
     count,
     print_json,
     printable,
+    show_table,
     table,
 )
 from experimentframework_core.config import (
@@ -63,7 +64,7 @@ def validate(
         print_json({"valid": True, "problems": [], "settings": settings or []})
     elif settings:
         rows = [(each.path, _text(each.value), each.source) for each in settings]
-        console().print(table("Setting", "Value", "From", rows=rows))
+        show_table(table("Setting", "Value", "From", rows=rows))
     else:
         console().print(f"{path}: no problems")
     return OK

@@ -98,10 +98,12 @@ def _by_the_plugin(found: Found) -> Iterator[Breach]:
         said = list(plugin.check(options))
     except Exception as error:  # noqa: BLE001 - a plugin's bug must not hide the other problems
         message = f"the plugin failed in its check: {type(error).__name__}: {error}"
-        yield Breach(f"{found.path}.type", message)
+        yield Breach(f"{found.path}.type", message, about=found.path)
         return
+    options_path = f"{found.path}.options"
     for key, message in said:
-        yield Breach(f"{found.path}.options.{key}" if key else f"{found.path}.options", message)
+        path = f"{options_path}.{key}" if key else options_path
+        yield Breach(path, message, about=options_path)
 
 
 def _names(found: Sequence[Found]) -> Iterator[Breach]:
@@ -109,9 +111,8 @@ def _names(found: Sequence[Found]) -> Iterator[Breach]:
     for each in sorted(found, key=lambda each: len(each.inside)):
         if each.node.type == "composite" or each.node.type in each.inside:
             continue
-        name = each.node.name or each.node.type
-        if name in taken:
-            key = "name" if each.node.name else "type"
-            message = f"the name '{name}' is taken by {taken[name]}; give each backplane its own"
+        if each.name in taken:
+            key, other = "name" if each.node.name else "type", taken[each.name]
+            message = f"the name '{each.name}' is taken by {other}; give each backplane its own"
             yield Breach(f"{each.path}.{key}", message)
-        taken.setdefault(name, each.path)
+        taken.setdefault(each.name, each.path)

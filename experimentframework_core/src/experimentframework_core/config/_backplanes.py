@@ -57,6 +57,11 @@ class Found(NamedTuple):
     options: ChannelSettings | None
     inside: tuple[str, ...]
 
+    @property
+    def name(self) -> str:
+        """What people know it by."""
+        return self.node.name or self.node.type
+
 
 class PlaneWalk(Walk):
     """Walks a data plane and gathers its backplanes.

@@ -13,8 +13,10 @@ class Breach(NamedTuple):
         message: What is wrong, and what to do.
         reads: The other settings that the rule has looked at; with a problem in one of them, or
             at ``path``, nothing is known and nothing is said.
+        about: What the message may quote values of, where that is not ``path``.
     """
 
     path: str
     message: str
     reads: tuple[str, ...] = ()
+    about: str | None = None

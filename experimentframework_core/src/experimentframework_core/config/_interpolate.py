@@ -64,6 +64,7 @@ class Interpolation:
         except _Unknown as error:
             self._report.add(path, scalar.place, str(error))
             return Scalar(UNKNOWN, scalar.place)
+        self._report.hide(path, value, written)
         return Scalar(value, scalar.place, plain=scalar.plain or self._json, written=written)
 
     def _replacement(self, found: re.Match[str]) -> str:
@@ -79,6 +80,8 @@ class Interpolation:
         if not match:
             return _malformed(f"${{{expression}}}")
         name, default = match.groups()
+        if default is not None and "${" in default:
+            raise _Unknown(f"nested expressions are not supported: {shown(f'${{{expression}}}')}")
         value = self._environment.get(name)
         if default is not None:
             return value or default

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from experimentframework_core.config._tree import Scalar
 
+_LARGEST = 2**63
 _UNITS = {"duration": DURATION_UNITS, "size": SIZE_UNITS}
 _CLASSES: dict[type, type] = {
     inspect.DateTimeType: datetime,
@@ -121,7 +122,8 @@ def _number(scalar: Scalar, kind: inspect.Type, bare: inspect.IntType | inspect.
         raise _refusal(scalar, kind)
     if _out_of_range(bare, value):
         given = value if scalar.written is None else shown(scalar.written)
-        raise Refusal(f"out of range: {given}; expected {expected(kind)}")
+        largest = ", less than 2^63" if bare.le is None and value >= _LARGEST else ""
+        raise Refusal(f"out of range: {given}; expected {expected(kind)}{largest}")
     if isinstance(bare, inspect.FloatType):
         return float(value)
     if isinstance(value, float):
@@ -132,7 +134,7 @@ def _number(scalar: Scalar, kind: inspect.Type, bare: inspect.IntType | inspect.
 def _out_of_range(kind: inspect.IntType | inspect.FloatType, value: float) -> bool:
     return (
         not math.isfinite(value)
-        or abs(value) >= 2**63
+        or abs(value) >= _LARGEST
         or (kind.ge is not None and value < kind.ge)
         or (kind.gt is not None and value <= kind.gt)
         or (kind.le is not None and value > kind.le)

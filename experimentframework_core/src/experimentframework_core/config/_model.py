@@ -11,6 +11,8 @@ from experimentframework_core.status import Ack
 from experimentframework_core.units import ByteSize, Milliseconds, Secret
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
+Delay = Annotated[int, msgspec.Meta(ge=1, extra={"unit": "duration"})]
+"""Milliseconds that cannot be zero: something is tried again after them, for ever."""
 Lanes = Annotated[int, msgspec.Meta(ge=1, le=64)]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 BufferType = Literal["memory", "disk"]
@@ -83,8 +85,8 @@ class RetryOptions(Options, frozen=True, kw_only=True):
         max_age_ms: Age at which an event expires undelivered. None: never.
     """
 
-    initial_delay_ms: Milliseconds = 100
-    max_delay_ms: Milliseconds = 30_000
+    initial_delay_ms: Delay = 100
+    max_delay_ms: Delay = 30_000
     multiplier: Annotated[float, msgspec.Meta(ge=1)] = 2.0
     jitter: Literal["full"] = "full"
     max_attempts: Count | None = None
@@ -101,8 +103,8 @@ class BreakerOptions(Options, frozen=True, kw_only=True):
     """
 
     failure_threshold: Count = 5
-    open_ms: Milliseconds = 1000
-    max_open_ms: Milliseconds = 30_000
+    open_ms: Delay = 1000
+    max_open_ms: Delay = 30_000
 
 
 class DeadLetterStoreOptions(Options, frozen=True, kw_only=True):

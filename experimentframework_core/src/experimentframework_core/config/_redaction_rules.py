@@ -35,9 +35,10 @@ def redaction_breaches(redaction: PiiRedactionOptions, found: Sequence[Found]) -
             if _orders_by_subject(each):
                 yield Breach(
                     f"{_PATH}.hashKey",
-                    f"missing; backplane '{each.node.name or each.node.type}' keeps events in order"
+                    f"missing; backplane '{each.name}' keeps events in order"
                     " by subject, and redactSubjectIds would make all subjects one",
                     (f"{_PATH}.redactSubjectIds", f"{each.path}.options"),
+                    about=each.path,
                 )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import TYPE_CHECKING
 
 from experimentframework_core.config._problem import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from experimentframework_core.config._tree import Place
 
@@ -17,6 +18,7 @@ LATER = "is not available in this version"
 _ROOT = "experimentFramework."
 _LONGEST_SHOWN = 60
 _MOST_LISTED = 12
+_SHORTEST_WORD = 4
 
 
 class Report:
@@ -33,13 +35,34 @@ class Report:
         self.file = file
         self.problems: list[Problem] = []
         self.places: dict[str, Place | None] = {}
+        self._hidden: dict[str, tuple[str, str]] = {}
 
-    def add(self, path: str, place: Place | None, message: str) -> None:
-        """Note one problem; a path or message of several lines is put on one."""
+    def hide(self, path: str, value: str, written: str) -> None:
+        """Show ``written`` for ``value`` in problems at ``path`` or around it."""
+        self._hidden[path.removeprefix(_ROOT)] = value, written
+
+    def empty(self) -> Report:
+        """Return one without problems, of the same configuration."""
+        other = Report(self.file)
+        other._hidden = self._hidden
+        return other
+
+    def add(
+        self, path: str, place: Place | None, message: str, *, about: str | None = None
+    ) -> None:
+        """Note one problem; a path or message of several lines is put on one.
+
+        Args:
+            path: The setting to change.
+            place: Where it stands.
+            message: What is wrong.
+            about: What the message may quote values of; ``path`` if it is not given.
+        """
         line, column = place or (None, None)
+        about = path if about is None else about
         self.problems.append(
             Problem(
-                message=one_line(message),
+                message=one_line(self._without_values(message, about.removeprefix(_ROOT))),
                 path=one_line(path).removeprefix(_ROOT),
                 file=self.file,
                 line=line,
@@ -47,12 +70,25 @@ class Report:
             )
         )
 
-    def add_at_path(self, path: str, message: str) -> None:
+    def add_at_path(self, path: str, message: str, *, about: str | None = None) -> None:
         """Note one problem at the place of ``path``, or of the nearest path above that was seen."""
         known = path
         while known and known not in self.places:
             known = known[: max(known.rfind("."), known.rfind("["), 0)]
-        self.add(path, self.places.get(known), message)
+        self.add(path, self.places.get(known), message, about=about)
+
+    def _without_values(self, message: str, about: str) -> str:
+        written_for = {
+            form: shown_instead
+            for path, (value, written) in self._hidden.items()
+            if _holds(about, path)
+            for form, shown_instead in _forms(value, written)
+        }
+        if not written_for:
+            return message
+        longest_first = sorted(written_for, key=len, reverse=True)
+        values = rf"(?<!\w)({'|'.join(map(re.escape, longest_first))})(?!\w)"
+        return re.sub(values, lambda found: written_for[found[1]], message)
 
     def concerns(self, path: str) -> bool:
         """Tell whether ``path``, something in it or something around it has a problem."""
@@ -79,6 +115,15 @@ class Report:
 
 def _holds(outer: str, path: str) -> bool:
     return path == outer or path.startswith((f"{outer}.", f"{outer}["))
+
+
+def _forms(value: str, written: str) -> Iterator[tuple[str, str]]:
+    """Yield how a message may show ``value`` (as it is, escaped, cut), and what to show instead."""
+    for form in (value, one_line(value), shown(value)[1:-1], repr(value)[1:-1]):
+        if len(form) >= _SHORTEST_WORD:
+            yield form, written
+        else:
+            yield f"'{form}'", f"'{written}'"
 
 
 def one_line(text: str) -> str:

@@ -33,7 +33,7 @@ def check_rules(options: DataPlaneOptions, found: Sequence[Found], report: Repor
     ]
     known = [each for each in breaches if not any(map(report.concerns, (each.path, *each.reads)))]
     for breach in known:
-        report.add_at_path(breach.path, breach.message)
+        report.add_at_path(breach.path, breach.message, about=breach.about)
 
 
 def _plane_breaches(options: DataPlaneOptions) -> Iterator[Breach]:
@@ -84,12 +84,12 @@ def _durability_breaches(options: DataPlaneOptions, found: Sequence[Found]) -> I
     for each in found:
         has_channel = each.node.type != "composite" and "failover" not in each.inside
         if has_channel and not _is_on_disk(each.node.buffer or plane_buffer(options)):
-            name = each.node.name or each.node.type
             yield Breach(
                 f"{_PLANE}.ack",
-                f"durable needs a buffer on disk, backplane '{name}' has one in memory; expected"
-                " accepted or delivered, or buffer.type: disk",
+                f"durable needs a buffer on disk, backplane '{each.name}' has one in memory;"
+                " expected accepted or delivered, or buffer.type: disk",
                 (f"{_PLANE}.buffer", f"{each.path}.buffer"),
+                about=each.path,
             )
 
 

@@ -159,7 +159,7 @@ class Walk:
         return next((self.struct(node, kind, at) for kind in kinds if kind.tag == named), INVALID)
 
     def _trial(self, node: Node, kind: inspect.Type, at: At) -> tuple[object, Report]:
-        outer, self.report = self.report, Report(self.report.file)
+        outer, self.report = self.report, self.report.empty()
         try:
             return self.convert(node, kind, at), self.report
         finally:

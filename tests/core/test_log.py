@@ -1,0 +1,92 @@
+"""Log lines: constant names with keys, warnings that do not flood."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+
+from experimentframework_core._log import Repeated, encodable, logger, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture(autouse=True)
+def everything(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    with caplog.at_level(logging.DEBUG, logger="experimentframework"):
+        yield
+
+
+def test_a_line_has_a_name_and_keys(caplog: pytest.LogCaptureFixture) -> None:
+    logger.warning("experimentframework.event_lost", count=3, why="100 %s")
+
+    (record,) = caplog.records
+    assert record.getMessage() == "experimentframework.event_lost count=3 why='100 %s'"
+    assert record.structured == {"count": 3, "why": "100 %s"}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("level", ["debug", "warning", "error"])
+def test_levels_are_those_of_the_standard_library(
+    caplog: pytest.LogCaptureFixture, level: str
+) -> None:
+    getattr(logger, level)("experimentframework.said")
+
+    assert [record.levelname for record in caplog.records] == [level.upper()]
+
+
+def test_what_is_switched_off_is_not_written(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR, logger="experimentframework"):
+        logger.debug("experimentframework.said")
+        logger.warning("experimentframework.said")
+
+    assert caplog.records == []
+
+
+def test_a_warning_repeats_once_a_minute_with_a_count(caplog: pytest.LogCaptureFixture) -> None:
+    """Given a warning every 10 s, then each minute has one line that counts those left out."""
+    clock = Clock()
+    warnings = Repeated(clock)
+
+    for second in range(0, 130, 10):
+        clock.now = second
+        warnings.warning("experimentframework.trouble")
+
+    messages = [record.getMessage() for record in caplog.records]
+    assert messages == [
+        "experimentframework.trouble",
+        "experimentframework.trouble left_out=5",
+        "experimentframework.trouble left_out=5",
+    ]
+
+
+def test_each_warning_has_a_minute_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
+    warnings = Repeated(Clock())
+
+    for event in ("experimentframework.a", "experimentframework.b", "experimentframework.a"):
+        warnings.warning(event)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "experimentframework.a",
+        "experimentframework.b",
+    ]
+
+
+class Mute(Exception):  # noqa: N818 - not an error of ours
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+def test_an_error_says_something_however_badly_it_is_made() -> None:
+    assert text_of(ValueError("plain")) == "plain"
+    assert text_of(ValueError("\ud800")) == "\\ud800"
+    assert "__str__ failed" in text_of(Mute())
+    assert encodable("grün \udcff") == "grün \\udcff"
