@@ -19,7 +19,7 @@ layers = (
     ("testing",),
     ("plane",),
     ("exposure",),
-    ("_setup", "_threads"),
+    ("_offering", "_overview", "_setup", "_threads"),
     ("_acks", "_fork", "_routing", "_trace"),
     ("_gate",),
     ("_seal",),

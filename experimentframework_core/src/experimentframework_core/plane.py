@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from pathlib import Path
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, NoReturn, Self
@@ -12,17 +11,18 @@ import msgspec
 from uuid_utils import uuid7
 
 from experimentframework_core import _fork
-from experimentframework_core._acks import gather_acks
 from experimentframework_core._buffer import CROWDED, FULL
 from experimentframework_core._channel import Channel, close_all, flush_all
 from experimentframework_core._gate import Rules
 from experimentframework_core._log import logger
+from experimentframework_core._offering import Offering
+from experimentframework_core._overview import health_of, statistics_of, sum_of
 from experimentframework_core._routing import Route, Router
 from experimentframework_core._setup import dead_letter_stores, resolve
 from experimentframework_core._threads import Doorway, Tally
 from experimentframework_core._trace import traceparent_source
 from experimentframework_core.config import DataPlaneOptions, load_file
-from experimentframework_core.errors import BufferFullError, DataPlaneClosedError, PublishError
+from experimentframework_core.errors import DataPlaneClosedError, PublishError
 from experimentframework_core.plugins import find_plugin
 from experimentframework_core.status import (
     Ack,
@@ -35,7 +35,7 @@ from experimentframework_core.status import (
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from types import TracebackType
 
     from experimentframework_core.backplanes.composite import Destination
@@ -95,6 +95,12 @@ class DataPlane:
         self._short_ways: dict[type, Route] = {}
         self._doorway: Doorway | None = None
         self._tally = Tally()
+        node = self.options.backplane
+        self._offering = Offering(
+            self._tally,
+            need_all=node is None or node.require != "any",
+            ack_timeout=self.options.ack_timeout_ms / 1000,
+        )
         self._turn = self._turn_length = self.options.batch_size
 
     @classmethod
@@ -180,7 +186,7 @@ class DataPlane:
             timeout = self.options.shutdown_timeout_ms / 1000
             await close_all(self._channels, timeout)
         finally:
-            self.closing = _sum([each.closing for each in self._channels if each.closing])
+            self.closing = sum_of([each.closing for each in self._channels if each.closing])
             for store in self._stores:
                 await store.aclose()
             self._closed.set()
@@ -244,7 +250,7 @@ class DataPlane:
             return self._filter(SAMPLED)
         answer = route.offer(record)
         if answer is FULL:
-            return await self._make_room(route, record, route.full())
+            return await self._offering.make_room(route, record, route.full())
         route.accepted += 1
         self._turn -= 1
         if answer is CROWDED or self._turn <= 0:
@@ -292,15 +298,7 @@ class DataPlane:
         admitted = self._admit_here(event, correlation_id, metadata, "accepted")
         if isinstance(admitted, Receipt):
             return admitted
-        route, record = admitted
-        dropped: list[str] = []
-        blocked: list[tuple[Channel, BaseException]] = []
-        for channel in route.full() if route.offer(record) is FULL else ():
-            try:
-                dropped += filter(None, [channel.put_nowait(record)])
-            except BufferFullError as error:
-                blocked.append((channel, error))
-        return self._conclude(route, record, dropped, blocked)
+        return self._offering.put_nowait(*admitted)
 
     def publish_threadsafe(
         self,
@@ -379,62 +377,10 @@ class DataPlane:
         return receipt
 
     async def _enqueue(self, route: Route, record: Record, ack: Ack) -> Receipt:
-        """Queue the record, and wait for what ``ack`` asks for."""
         if self._loop is None:
             self._tally.rejected += 1
             raise DataPlaneClosedError(self._unusable)
-        event_id = record.event_id
-        acks = [channel.ack(event_id) for channel in route.channels if ack == "delivered"]
-        try:
-            full = route.full() if route.offer(record) is FULL else ()
-            receipt = await self._make_room(route, record, full)
-            if not acks:
-                return receipt
-            node = self.options.backplane
-            await gather_acks(
-                acks,
-                event_id=event_id,
-                need_all=node is None or node.require != "any",
-                timeout=self.options.ack_timeout_ms / 1000,
-            )
-        finally:
-            for future in acks:
-                future.cancel()
-        return Receipt(event_id, ack)
-
-    async def _make_room(self, route: Route, record: Record, full: Sequence[Channel]) -> Receipt:
-        """Apply the policies of the channels that had no room."""
-        dropped: list[str] = []
-        blocked: list[tuple[Channel, BaseException]] = []
-        for place, channel in enumerate(full):
-            try:
-                dropped += filter(None, [await channel.put(record)])
-            except PublishError as error:
-                blocked.append((channel, error))
-            except asyncio.CancelledError as error:
-                blocked += [(each, error) for each in full[place:]]
-                break
-        return self._conclude(route, record, dropped, blocked)
-
-    def _conclude(
-        self,
-        route: Route,
-        record: Record,
-        dropped: list[str],
-        blocked: list[tuple[Channel, BaseException]],
-    ) -> Receipt:
-        """Count an event that was offered everywhere, and say what became of it."""
-        if blocked and len(blocked) == len(route.channels):
-            self._tally.rejected += 1
-            raise blocked[-1][1]
-        route.accepted += 1
-        for channel, _ in blocked:
-            channel.refuse(record)
-        if blocked:
-            raise blocked[-1][1]
-        if len(dropped) == len(route.channels):
-            return Receipt(record.event_id, "dropped", dropped[0])
-        return Receipt(record.event_id, "accepted")
+        return await self._offering.put(route, record, ack)
 
     async def flush(self, timeout: float | None = None) -> FlushResult:
         """Deliver now what was accepted before this call.
@@ -449,36 +395,18 @@ class DataPlane:
         if running is None or running is not self._loop or self._doorway is None:
             self._refuse()
         self._doorway.drain()
-        return _sum(await flush_all(self._channels, timeout))
+        return sum_of(await flush_all(self._channels, timeout))
 
     async def health(self) -> Health:
         """Return how the plane and each backplane fare, from what they have seen."""
         if self._loop is None:
             return Health(HealthStatus.UNHEALTHY, self._unusable)
-        found = {channel.name: channel.health() for channel in self._channels}
-        worst = max(found.values(), key=lambda health: _severity[health.status])
-        troubled = {name: each for name, each in found.items() if each.status == worst.status}
-        description = "; ".join(f"{name}: {each.description}" for name, each in troubled.items())
-        return Health(worst.status, description, found)
+        return health_of(self._channels)
 
     def statistics(self) -> Statistics:
         """Return the fates of all events so far; also after the plane has closed."""
-        here = self._tally
         there = self._doorway.tally if self._doorway else Tally()
-        by_type: Counter[str] = Counter(there.accepted)
-        for route in self._router.routes:
-            by_type[route.event_type] += route.accepted
-        return Statistics(
-            published=here.published + there.published,
-            filtered=dict(here.filtered + there.filtered),
-            rejected=here.rejected + there.rejected,
-            accepted=by_type.total(),
-            accepted_by_type={name: count for name, count in by_type.items() if count},
-            backplanes={channel.name: channel.statistics() for channel in self._channels},
-        )
-
-
-_severity = {HealthStatus.HEALTHY: 0, HealthStatus.DEGRADED: 1, HealthStatus.UNHEALTHY: 2}
+        return statistics_of(self._tally, there, self._router.routes, self._channels)
 
 
 def _check_ack(ack: Ack) -> None:
@@ -494,11 +422,3 @@ def _longest_wait(destinations: list[Destination], options: DataPlaneOptions) ->
     """Return the seconds that a publish can take: blocked everywhere, then unacknowledged."""
     blocked = sum(destination.config.buffer.block_timeout_ms for destination in destinations)
     return (blocked + options.ack_timeout_ms) / 1000 + LOOP_GRACE
-
-
-def _sum(results: list[FlushResult]) -> FlushResult:
-    return FlushResult(
-        delivered=sum(result.delivered for result in results),
-        remaining=sum(result.remaining for result in results),
-        timed_out=any(result.timed_out for result in results),
-    )
