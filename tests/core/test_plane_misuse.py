@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +20,10 @@ from experimentframework_core import (
 )
 from experimentframework_core.backplanes.memory import InMemoryBackplane
 from experimentframework_core.testing import FaultyBackplane, make_exposure, slow
-from tests.core._planes import check_accounts
+from tests.core._planes import check_accounts, in_virtual_time, opened
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from experimentframework_core import OpenContext
 
@@ -155,3 +155,37 @@ def test_options_are_an_object() -> None:
 
     with pytest.raises(TypeError, match="DataPlaneOptions"):
         DataPlane(options)
+
+
+class Stubborn:
+    """Ignores the cancellation of its first call for a while, and notes how many run at once."""
+
+    def __init__(self) -> None:
+        self.running = self.most = 0
+        self.delivered: list[str] = []
+
+    async def deliver(self, batch: Sequence[Record]) -> None:
+        first = not self.most
+        self.running += 1
+        self.most = max(self.most, self.running)
+        until = asyncio.get_running_loop().time() + 5
+        while first and asyncio.get_running_loop().time() < until:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.5)
+        self.running -= 1
+        self.delivered += [record.event_id for record in batch]
+
+
+def test_a_backplane_object_is_never_called_twice_at_once() -> None:
+    """Given an object that ignores its cancellation, when the batch comes again, then it waits."""
+    stubborn = Stubborn()
+
+    async def run() -> None:
+        async with opened(stubborn, delivery_timeout_ms=100, flush_interval_ms=1) as plane:
+            await plane.publish(make_exposure())
+            await plane.flush()
+
+    in_virtual_time(run())
+
+    assert stubborn.most == 1
+    assert len(set(stubborn.delivered)) == 1

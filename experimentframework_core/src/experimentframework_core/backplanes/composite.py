@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -18,7 +18,14 @@ from experimentframework_core.config import (
     resolved_options,
 )
 from experimentframework_core.envelope import Record
-from experimentframework_core.plugin import Backplane, BackplanePlugin, ChannelSettings, OpenContext
+from experimentframework_core.errors import TransientError
+from experimentframework_core.plugin import (
+    Backplane,
+    BackplanePlugin,
+    ChannelSettings,
+    OpenContext,
+    Pingable,
+)
 
 FindPlugin = Callable[[str], BackplanePlugin[Any]]
 
@@ -114,12 +121,45 @@ def _key_of(plugin: BackplanePlugin[Any], options: ChannelSettings) -> Callable[
     return key
 
 
+class OneAtATime:
+    """An application's own backplane object, kept from being called twice at once.
+
+    A channel that has given a call up opens the backplane anew; this object is the same again.
+    """
+
+    def __init__(self, backplane: Backplane) -> None:
+        """Guard ``backplane``."""
+        self._backplane = backplane
+        self._busy = False
+
+    async def deliver(self, batch: Sequence[Record]) -> None:
+        """Deliver, unless a call that was given up is still at it.
+
+        Raises:
+            TransientError: One is.
+        """
+        if self._busy:
+            message = "an earlier call, which ignored its cancellation, is still running"
+            raise TransientError(message)
+        self._busy = True
+        try:
+            await self._backplane.deliver(batch)
+        finally:
+            self._busy = False
+
+    async def ping(self) -> None:
+        """Ping it, if it can be."""
+        if isinstance(self._backplane, Pingable):
+            await self._backplane.ping()
+
+
 def given(options: DataPlaneOptions, backplane: Backplane) -> Destination:
     """Return the destination for a backplane object that the application made and will close."""
+    guarded = OneAtATime(backplane)
 
     @asynccontextmanager
     async def opener(_context: OpenContext) -> AsyncIterator[Backplane]:
-        yield backplane
+        yield guarded
 
     node = options.backplane or BackplaneOptions(type=type(backplane).__name__)
     return Destination(config=effective(options, node), opener=opener, key=default_key)
