@@ -53,6 +53,11 @@ class Breaker:
         self.retry_at = now + self._duration
         return True
 
+    def probe_now(self) -> None:
+        """Admit a probe at once: there may be no later time for one."""
+        if self.state is BreakerState.OPEN:
+            self.retry_at = 0.0
+
     def succeeded(self) -> None:
         """The destination answered: close."""
         self.state = BreakerState.CLOSED

@@ -102,6 +102,7 @@ class Lane:
         """Have the lane deliver all that is queued and end, closing its backplane by then."""
         self._stopping = True
         self._schedule.hurry = True
+        self._schedule.try_now()
         self.close_by = close_by
         self.wake()
 

@@ -152,6 +152,11 @@ class Schedule:
         """Return whether the backplane may be opened now; if so call `opened` or `unreachable`."""
         return now >= self._not_before and self._breaker.admits(now)
 
+    def try_now(self) -> None:
+        """Do not wait for the next attempt, nor for the breaker's probe: the closing has begun."""
+        self._not_before = 0.0
+        self._breaker.probe_now()
+
     def opened(self) -> None:
         """The backplane is open: the destination answers."""
         self._breaker.succeeded()

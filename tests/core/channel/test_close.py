@@ -218,3 +218,16 @@ async def test_closing_while_the_backplane_opens_does_not_wait(open_channel: Wor
 
     assert not result.timed_out
     assert asyncio.get_running_loop().time() == began
+
+
+async def test_closing_tries_once_more(open_channel: Workshop) -> None:
+    """Given a broker that healed while the breaker is open, when closing, then all is delivered."""
+    faulty = FaultyBackplane([fail(TransientError("down"))])
+    slow_to_probe = {"failure_threshold": 1, "open_ms": 60_000, "max_open_ms": 60_000}
+    channel = open_channel(faulty, breaker=slow_to_probe, retry={"max_delay_ms": 60_000})
+    channel.offer(make("a"))
+    await asyncio.sleep(2)
+
+    result = await channel.close(1)
+
+    assert (result.delivered, result.remaining) == (1, 0)
