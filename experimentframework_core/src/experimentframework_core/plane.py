@@ -253,11 +253,13 @@ class DataPlane:
             return await self._offering.make_room(route, record, route.full())
         route.accepted += 1
         self._turn -= 1
-        if answer is CROWDED or self._turn <= 0:
-            # Without this a caller that never waits would starve the deliveries.
+        # Without yielding, a caller that never waits would starve the deliveries.
+        if self._turn <= 0:
             self._turn = self._turn_length
             for _ in range(TURNS):
                 await asyncio.sleep(0)
+        elif answer is CROWDED:
+            await asyncio.sleep(0)
         return Receipt(event_id, "accepted")
 
     async def _publish_carefully(
