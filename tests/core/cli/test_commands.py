@@ -159,6 +159,17 @@ def test_the_doctor_names_what_is_unhealthy(write: Write, tmp_path: Path) -> Non
     assert [line.split("  ")[0] for line in bad] == ["backplane sqlite", "dead letters"]
 
 
+def test_the_doctor_writes_to_the_place_of_dead_letters(write: Write) -> None:
+    """Given a folder in which not even root can write, when it is checked, then it is bad."""
+    path = write({"backplane": {"type": "inMemory"}})
+
+    ran = run("doctor", "--config", path, "--json", EXPERIMENTFRAMEWORK_STATE="/proc/nope")
+
+    checks = {each["name"]: each for each in ran.document()["checks"]}
+    assert ran.code == 1
+    assert "/proc cannot be written" in checks["dead letters"]["found"]
+
+
 @pytest.mark.parametrize(("version", "mode"), [((3, 40, 1), "rollback"), ((3, 51, 3), "write-ah")])
 def test_the_doctor_says_what_the_sqlite_version_means(
     version: tuple[int, int, int], mode: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,7 +101,12 @@ def _obstacle(path: Path) -> str | None:
         return "is no file"
     if existing != path and not existing.is_dir():
         return f"{existing} is no folder"
-    return None if os.access(existing, os.W_OK) else f"{existing} cannot be written"
+    folder = existing if existing.is_dir() else existing.parent
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return None
+    except OSError as error:
+        return f"{folder} cannot be written: {error.strerror or error}"
 
 
 def _reason(error: Exception) -> str:
