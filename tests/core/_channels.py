@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from experimentframework_core._batch import Item
 from experimentframework_core.config import (
     BackplaneOptions,
     BreakerOptions,
@@ -31,6 +32,11 @@ def make(name: object, key: str = "checkout", *, size: int = 60) -> Record:
 def make_many(names: Iterable[object], key: str = "checkout") -> list[Record]:
     """Return a record of each name."""
     return [make(name, key) for name in names]
+
+
+def items(records: Iterable[Record]) -> list[Item]:
+    """Return the records as items, numbered from 0."""
+    return [Item(record, number, 0.0) for number, record in enumerate(records)]
 
 
 def ids(records: Iterable[Record]) -> list[str]:

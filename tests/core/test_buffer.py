@@ -50,7 +50,7 @@ class TestOffer:
 
         taken = buffer.queues[0].take(4, 10_000)
         refused = buffer.offer(make("e"))
-        buffer.release(taken)
+        buffer.release(taken, range(4))
 
         assert (refused, buffer.offer(make("e"))) == (FULL, TAKEN)
         assert (buffer.events, buffer.bytes) == (1, 60 + RECORD_OVERHEAD)

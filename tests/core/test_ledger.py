@@ -9,7 +9,7 @@ import pytest
 from experimentframework_core._buffer import Buffer
 from experimentframework_core._ledger import Ledger
 from experimentframework_core.errors import DataPlaneClosedError, DeliveryError
-from tests.core._channels import ids, make, make_many
+from tests.core._channels import ids, items, make, make_many
 
 
 @pytest.fixture
@@ -28,9 +28,9 @@ def test_counts_by_type_and_gives_room_back(buffer: Buffer, ledger: Ledger) -> N
     for record in records:
         buffer.offer(record)
 
-    ledger.deliver(records[:1])
-    ledger.dead_letter(records[1:2])
-    ledger.expire(records[2:])
+    ledger.deliver(records[:1], [0])
+    ledger.dead_letter(items(records[1:2]))
+    ledger.expire(items(records[2:]))
 
     assert (ledger.delivered, ledger.dead_lettered, ledger.expired) == (
         {"exposure": 1},
@@ -46,7 +46,7 @@ def test_counts_drops_by_reason(buffer: Buffer, ledger: Ledger) -> None:
     for record in records:
         buffer.offer(record)
 
-    ledger.drop(records, "shutdown")
+    ledger.drop(items(records), "shutdown")
     ledger.refuse(make("c"), "buffer_full")
 
     assert ledger.dropped_by_reason() == {"shutdown": 2, "buffer_full": 1}
@@ -58,7 +58,7 @@ async def test_an_acknowledgement_ends_with_the_delivery(buffer: Buffer, ledger:
     buffer.offer(record)
     ack = ledger.ack("a")
 
-    ledger.deliver([record])
+    ledger.deliver([record], [0])
 
     assert await ack is None  # type: ignore[func-returns-value]
 
@@ -66,9 +66,12 @@ async def test_an_acknowledgement_ends_with_the_delivery(buffer: Buffer, ledger:
 @pytest.mark.parametrize(
     ("fate", "says"),
     [
-        (lambda ledger, records: ledger.dead_letter(records), "was dead-lettered"),
-        (lambda ledger, records: ledger.expire(records), "expired"),
-        (lambda ledger, records: ledger.drop(records, "shutdown"), r"was dropped \(shutdown\)"),
+        (lambda ledger, records: ledger.dead_letter(items(records)), "was dead-lettered"),
+        (lambda ledger, records: ledger.expire(items(records)), "expired"),
+        (
+            lambda ledger, records: ledger.drop(items(records), "shutdown"),
+            r"was dropped \(shutdown\)",
+        ),
     ],
     ids=["dead letter", "expired", "dropped"],
 )
@@ -94,7 +97,7 @@ async def test_an_acknowledgement_that_nobody_awaits_is_forgotten(
     ledger.ack("a").cancel()
     other = ledger.ack("a")
 
-    ledger.deliver([record])
+    ledger.deliver([record], [0])
     await other
     await asyncio.sleep(0)
 
@@ -110,9 +113,9 @@ class TestWaiting:
             buffer.offer(record)
         waiting = [ledger.room_for(record) for record in make_many("de")]
 
-        ledger.deliver(first[:1])
+        ledger.deliver(first[:1], [0])
         after_one = [future.done() for future in waiting]
-        ledger.deliver(first[1:])
+        ledger.deliver(first[1:], [1])
 
         assert after_one == [True, False]
         assert [future.done() for future in waiting] == [True, True]
@@ -136,7 +139,7 @@ class TestWaiting:
         gone, patient = ledger.room_for(make("d")), ledger.room_for(make("e"))
         gone.cancel()
 
-        ledger.deliver(first[:1])
+        ledger.deliver(first[:1], [0])
 
         assert patient.done()
         assert ids(buffer.queues[0].records) == list("abce")

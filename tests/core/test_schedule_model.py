@@ -211,7 +211,7 @@ class LaneMachine(RuleBasedStateMachine):
         self._release([refusal.item.record for refusal in settlement.refused], "refused")
 
     def _release(self, records: list[Record], fate: str) -> None:
-        self.buffer.release(records)
+        self.buffer.release(records, range(len(records)))
         self._settle(records, fate)
 
     def _settle(self, records: list[Record], fate: str) -> None:

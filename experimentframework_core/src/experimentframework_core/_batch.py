@@ -13,7 +13,7 @@ from experimentframework_core._buffer import NEVER, Queue
 from experimentframework_core.envelope import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 class Item(msgspec.Struct):
@@ -21,7 +21,7 @@ class Item(msgspec.Struct):
 
     Attributes:
         record: What is delivered.
-        sequence: Its place in its queue's order.
+        sequence: Its number in its queue, ascending.
         accepted_at: A time, on the channel's clock, by which it was accepted.
         offered: How often it was delivered without success.
         attempts: Refusals of this record while the destination answered.
@@ -57,7 +57,7 @@ class BatchRule(msgspec.Struct, frozen=True):
             return now
         if queue.bytes >= min(self.bytes, self.crowd_bytes):
             return now
-        return queue.accepted_by(queue.taken, now) + self.interval
+        return queue.oldest(now) + self.interval
 
     def watch(self, queue: Queue) -> None:
         """Have the queue call ``on_due`` once a batch is due by count or bytes, or has a first."""
@@ -70,10 +70,7 @@ class BatchRule(msgspec.Struct, frozen=True):
 
     def cut(self, queue: Queue, now: float) -> Worklist:
         """Take the next batch out of the queue; at least one record, however large."""
-        sequence = queue.taken
-        last = sequence + min(self.size, len(queue.records)) - 1
-        accepted_at = queue.accepted_by(last, now)
-        return Worklist(queue.take(self.size, self.bytes), sequence, accepted_at)
+        return Worklist(*queue.cut(self.size, self.bytes, now))
 
 
 class Worklist:
@@ -89,17 +86,20 @@ class Worklist:
     """
 
     def __init__(
-        self, records: list[Record] | None = None, sequence: int = 0, accepted_at: float = 0.0
+        self,
+        records: list[Record] | None = None,
+        numbers: Sequence[int] | None = None,
+        accepted_at: float = 0.0,
     ) -> None:
         """Begin with the whole batch as the first portion.
 
         Args:
             records: The batch, oldest first; None for nothing.
-            sequence: The place of its first record in the queue's order.
+            numbers: The records' sequence numbers; None for 0, 1, 2 and so on.
             accepted_at: A time by which all of it was accepted.
         """
         self._fresh = records or []
-        self._sequence = sequence
+        self._numbers = range(len(self._fresh)) if numbers is None else numbers
         self._accepted_at = accepted_at
         self._items: deque[Item] = deque()
         self._portion = len(self._fresh)
@@ -127,18 +127,22 @@ class Worklist:
     def first(self) -> tuple[int, float]:
         """The lowest sequence number that is not settled, and when that record was accepted."""
         if self._fresh:
-            return self._sequence, self._accepted_at
+            return self._numbers[0], self._accepted_at
         return self._items[0].sequence, self._items[0].accepted_at
 
     def _itemise(self) -> None:
         if self._fresh:
-            numbered = enumerate(self._fresh, self._sequence)
-            self._items.extend(Item(each, number, self._accepted_at) for number, each in numbered)
+            numbered = zip(self._fresh, self._numbers, strict=True)
+            self._items.extend(Item(each, number, self._accepted_at) for each, number in numbered)
             self._fresh = []
 
     def records(self) -> list[Record]:
         """Return what to deliver next: the same until it is `done` or `refused`."""
         return self._fresh or [item.record for item in self.portion()]
+
+    def numbers(self) -> Sequence[int]:
+        """Return the sequence numbers of the same."""
+        return self._numbers if self._fresh else [item.sequence for item in self.portion()]
 
     def portion(self) -> list[Item]:
         """Return the same as `records`, each with its story."""

@@ -6,7 +6,7 @@ import zlib
 from collections import deque
 from operator import attrgetter
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -33,6 +33,20 @@ def bytes_of(records: Iterable[Record]) -> int:
 def size_of(record: Record) -> int:
     """Return what a record counts against ``buffer.maxBytes``."""
     return len(record.body) + RECORD_OVERHEAD
+
+
+class Cut(NamedTuple):
+    """Records that left a queue together.
+
+    Attributes:
+        records: The records, oldest first.
+        numbers: Their sequence numbers, ascending.
+        accepted_at: A time by which all of them were accepted.
+    """
+
+    records: list[Record]
+    numbers: Sequence[int]
+    accepted_at: float
 
 
 class Queue:
@@ -76,9 +90,22 @@ class Queue:
         """Wake nobody until somebody watches again."""
         self.wake_events = self.wake_bytes = NEVER
 
-    def pop(self) -> Record:
-        """Take the oldest record out of the queue; it still counts in the buffer."""
-        return self.take(1, 0)[0]
+    def oldest(self, now: float) -> float:
+        """Return by when the oldest record was accepted."""
+        return self.accepted_by(self.taken, now)
+
+    def pop(self) -> tuple[Record, int]:
+        """Take the oldest record out, with its number; it still counts in the buffer."""
+        sequence = self.taken
+        return self.take(1, 0)[0], sequence
+
+    def cut(self, most: int, most_bytes: int, now: float) -> Cut:
+        """Take the oldest records out as `take` does, with their numbers and their age."""
+        sequence = self.taken
+        last = sequence + min(most, len(self.records)) - 1
+        accepted_at = self.accepted_by(last, now)
+        records = self.take(most, most_bytes)
+        return Cut(records, range(sequence, sequence + len(records)), accepted_at)
 
     def take(self, most: int, most_bytes: int) -> list[Record]:
         """Take the oldest records out of the queue, at least one; they still count in the buffer.
@@ -272,12 +299,12 @@ class Buffer:
         waiting = [queue for queue in self.queues if queue.records]
         if not waiting:
             return None
-        oldest = min(waiting, key=lambda queue: queue.accepted_by(queue.taken, float("inf")))
-        record = oldest.pop()
-        self.release((record,))
+        oldest = min(waiting, key=lambda queue: queue.oldest(float("inf")))
+        record, sequence = oldest.pop()
+        self.release((record,), (sequence,))
         return record
 
-    def release(self, records: Sequence[Record]) -> None:
-        """Give the room of settled records back."""
+    def release(self, records: Sequence[Record], numbers: Sequence[int]) -> None:  # noqa: ARG002
+        """Give the room of settled records back; ``numbers`` are those they have in their queue."""
         self.events -= len(records)
         self.bytes -= bytes_of(records) + len(records) * RECORD_OVERHEAD

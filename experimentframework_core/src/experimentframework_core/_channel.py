@@ -281,7 +281,7 @@ class Channel:
             logger.error("experimentframework.task_abandoned", task=task.get_name())
 
     def _write_off(self) -> int:
-        left = [item.record for lane in self._lanes for item in lane.leave()]
+        left = [item for lane in self._lanes for item in lane.leave()]
         if left:
             self._ledger.drop(left, SHUTDOWN)
             logger.error("experimentframework.events_lost", backplane=self.name, count=len(left))

@@ -53,7 +53,7 @@ class PendingDeadLetters:
         """Take over records that the backplane refuses for ever."""
         for refusal in refusals:
             if self._store is None:
-                self._ledger.drop([refusal.item.record], refusal.reason)
+                self._ledger.drop([refusal.item], refusal.reason)
                 self._warn(
                     "experimentframework.events_dropped", refusal.reason, text_of(refusal.error)
                 )
@@ -95,7 +95,7 @@ class PendingDeadLetters:
             return
         self.error = None
         del self._pending[lane][: len(waiting)]
-        self._ledger.dead_letter([item.record for item, _ in waiting])
+        self._ledger.dead_letter([item for item, _ in waiting])
         _, last = waiting[-1]
         self._warn("experimentframework.events_dead_lettered", last.reason, last.error)
 

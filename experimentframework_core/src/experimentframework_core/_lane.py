@@ -124,7 +124,7 @@ class Lane:
         now = asyncio.get_running_loop().time()
         left = self._schedule.leave()
         while self._queue.records:
-            left.append(Item(self._queue.pop(), self._queue.taken - 1, now))
+            left.append(Item(*self._queue.pop(), now))
         left += self._letters.leave(self._context.lane)
         self._release_fences()
         return left
@@ -165,7 +165,7 @@ class Lane:
     async def _step(self) -> None:
         now = asyncio.get_running_loop().time()
         if expired := self._schedule.expire(now):
-            self._ledger.expire([item.record for item in expired])
+            self._ledger.expire(expired)
         await self._letters.write(self._context.lane, now)
         self._release_fences()
         if self._finished():
@@ -250,7 +250,7 @@ class Lane:
 
     def _settle(self, settlement: Settlement) -> None:
         self._ledger.retried += settlement.retried
-        self._ledger.deliver(settlement.delivered)
+        self._ledger.deliver(settlement.delivered, settlement.numbers)
         now = asyncio.get_running_loop().time()
         if settlement.delivered:
             self.delivered_at = now

@@ -13,6 +13,7 @@ from experimentframework_core.errors import DeliveryError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from experimentframework_core._batch import Item
     from experimentframework_core._buffer import Buffer
     from experimentframework_core.envelope import Record
 
@@ -86,28 +87,34 @@ class Ledger:
         if self._acks:
             self._tell(record, f"was dropped ({reason})")
 
-    def deliver(self, records: Sequence[Record]) -> None:
-        """The backplane has confirmed these."""
+    def deliver(self, records: Sequence[Record], numbers: Sequence[int]) -> None:
+        """The backplane has confirmed these, whose sequence numbers are ``numbers``."""
         self.delivered.update(map(_event_type, records))
-        self._settle(records, None)
+        self._settle(records, numbers, None)
 
-    def dead_letter(self, records: Sequence[Record]) -> None:
+    def dead_letter(self, items: Sequence[Item]) -> None:
         """The dead-letter store holds these."""
-        self.dead_lettered.update(map(_event_type, records))
-        self._settle(records, "was dead-lettered")
+        self.dead_lettered.update(item.record.event_type for item in items)
+        self._settle_items(items, "was dead-lettered")
 
-    def expire(self, records: Sequence[Record]) -> None:
+    def expire(self, items: Sequence[Item]) -> None:
         """These are older than ``maxAgeMs``."""
-        self.expired.update(map(_event_type, records))
-        self._settle(records, "expired")
+        self.expired.update(item.record.event_type for item in items)
+        self._settle_items(items, "expired")
 
-    def drop(self, records: Sequence[Record], reason: str) -> None:
+    def drop(self, items: Sequence[Item], reason: str) -> None:
         """These are lost by policy."""
-        self.dropped.update((reason, record.event_type) for record in records)
-        self._settle(records, f"was dropped ({reason})")
+        self.dropped.update((reason, item.record.event_type) for item in items)
+        self._settle_items(items, f"was dropped ({reason})")
 
-    def _settle(self, records: Sequence[Record], failure: str | None) -> None:
-        self._buffer.release(records)
+    def _settle_items(self, items: Sequence[Item], failure: str) -> None:
+        records = [item.record for item in items]
+        self._settle(records, [item.sequence for item in items], failure)
+
+    def _settle(
+        self, records: Sequence[Record], numbers: Sequence[int], failure: str | None
+    ) -> None:
+        self._buffer.release(records, numbers)
         if self._acks:
             for record in records:
                 self._tell(record, failure)

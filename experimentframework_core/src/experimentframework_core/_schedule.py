@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,7 +19,7 @@ from experimentframework_core.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from experimentframework_core._buffer import Queue
     from experimentframework_core._retry import Backoff
@@ -43,9 +44,17 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 class Settlement(msgspec.Struct):
-    """What became of records of one delivery; what is in neither list is tried again."""
+    """What became of records of one delivery; what is in neither list is tried again.
+
+    Attributes:
+        delivered: What the destination has confirmed.
+        numbers: The sequence numbers of the same.
+        refused: What it will never take.
+        retried: How many are tried again.
+    """
 
     delivered: list[Record] = []
+    numbers: Sequence[int] = ()
     refused: list[Refusal] = []
     retried: int = 0
 
@@ -124,7 +133,7 @@ class Schedule:
         if self._work:
             times.append(self._work.first[1])
         if self._queue.records:
-            times.append(self._queue.accepted_by(self._queue.taken, now))
+            times.append(self._queue.oldest(now))
         return min(times, default=None)
 
     def next(self, now: float) -> Deliver | Wait:
@@ -194,19 +203,18 @@ class Schedule:
             self._work.discard(old)
             self._parking.discard(old)
         while self._queue.records:
-            sequence = self._queue.taken
-            accepted_at = self._queue.accepted_by(sequence, now)
+            accepted_at = self._queue.oldest(now)
             if accepted_at > horizon:
                 break
-            old.append(Item(self._queue.pop(), sequence, accepted_at))
+            old.append(Item(*self._queue.pop(), accepted_at))
         return old
 
     def succeeded(self) -> Settlement:
         """The last portion is delivered."""
-        records = self._work.records()
+        settlement = Settlement(self._work.records(), self._work.numbers())
         self._answered()
         self._work.done()
-        return Settlement(delivered=records)
+        return settlement
 
     def failed(self, error: BaseException, now: float) -> Settlement:
         """The last portion ended with ``error``; `next` says when it is tried again."""
@@ -237,11 +245,14 @@ class Schedule:
     def _partly_failed(self, items: list[Item], error: PartialBatchError, now: float) -> Settlement:
         self._answered()
         settlement = Settlement()
+        numbers: list[int] = []
+        settlement.numbers = numbers
         postponed: list[tuple[Item, TransientError]] = []
         for index, item in enumerate(items):
             failure = error.failures.get(index)
             if failure is None:
                 settlement.delivered.append(item.record)
+                numbers.append(item.sequence)
             elif isinstance(failure, PermanentError):
                 item.attempts += 1
                 settlement.refused.append(Refusal(item, "refused", failure))
