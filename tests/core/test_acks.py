@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from experimentframework_core._acks import gather_acks
+from experimentframework_core._acks import Deadlines, gather_acks
 from experimentframework_core.errors import AckTimeoutError, DeliveryError
 from tests.core._planes import in_virtual_time
 
@@ -28,7 +28,11 @@ def futures(*results: DeliveryError | bool | None) -> list[asyncio.Future[None]]
 
 
 async def wait(*results: DeliveryError | bool | None, need_all: bool) -> None:
-    await gather_acks(futures(*results), event_id="e-1", need_all=need_all, timeout=5)
+    acks = futures(*results)
+    deadlines = Deadlines("delivered", 5)
+    for ack in acks:
+        deadlines.watch(ack, "e-1")
+    await gather_acks(acks, need_all=need_all)
 
 
 async def test_all_are_reached() -> None:
@@ -48,7 +52,7 @@ async def test_any_is_reached_however_the_others_ended(turn: int) -> None:
 async def test_any_waits_for_those_that_may_still_come() -> None:
     """Given a failure first, when any will do, then a later success is enough."""
     acks = futures(DeliveryError("first"), None)
-    waiting = asyncio.ensure_future(gather_acks(acks, event_id="e-1", need_all=False, timeout=5))
+    waiting = asyncio.ensure_future(gather_acks(acks, need_all=False))
     await asyncio.sleep(0)
 
     acks[1].set_result(None)
@@ -80,3 +84,36 @@ def test_the_time_runs_out(need_all: bool) -> None:  # noqa: FBT001
 
 async def wait_for_nothing(*, need_all: bool) -> None:
     await wait(None, None, need_all=need_all)
+
+
+def test_each_has_its_own_deadline() -> None:
+    """Given acknowledgements one second apart, when none comes, then each ends in its turn."""
+    ended = in_virtual_time(ends_of(["a", "b", "c"], timeout=5))
+
+    assert ended == [("a", 5), ("b", 6), ("c", 7)]
+
+
+async def ends_of(names: list[str], *, timeout: float) -> list[tuple[str, float]]:
+    loop = asyncio.get_running_loop()
+    deadlines, ended, began = Deadlines("durable", timeout), [], loop.time()
+    acks = []
+    for name in names:
+        (ack,) = futures(None)
+        ack.add_done_callback(lambda _, name=name: ended.append((name, loop.time() - began)))
+        deadlines.watch(ack, name)
+        acks.append(ack)
+        await asyncio.sleep(1)
+    await asyncio.wait(acks)
+    assert all("not durable" in str(ack.exception()) for ack in acks)
+    return ended
+
+
+async def test_what_has_come_is_not_held() -> None:
+    """Given acknowledgements that came, when another is watched, then they are forgotten."""
+    deadlines = Deadlines("durable", 5)
+    for ack in futures(REACHED, REACHED):
+        deadlines.watch(ack, "e-1")
+
+    deadlines.watch(*futures(None), "e-2")
+
+    assert len(deadlines._watched) == 1

@@ -87,7 +87,7 @@ def test_each_way_in_is_refused_in_the_child(tmp_path: Path) -> None:
         """,
     )
 
-    assert said.pop("aclose") == "FlushResult(delivered=0, remaining=0, timed_out=False)"
+    assert said.pop("aclose") == "FlushResult(delivered=0, remaining=0, timed_out=False, kept=0)"
     assert list(said) == ["publish", "publish_nowait", "publish_threadsafe", "flush", "health"]
     assert all("open a new plane" in each for each in said.values())
 

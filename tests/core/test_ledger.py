@@ -94,7 +94,7 @@ async def test_an_acknowledgement_that_nobody_awaits_is_forgotten(
     """Given a caller that gave up, when its event is settled, then nothing is left behind."""
     record = make("a")
     buffer.offer(record)
-    ledger.ack("a").cancel()
+    ledger.forget(record, ledger.ack("a"))
     other = ledger.ack("a")
 
     ledger.deliver([record], [0])
@@ -102,6 +102,44 @@ async def test_an_acknowledgement_that_nobody_awaits_is_forgotten(
     await asyncio.sleep(0)
 
     assert ledger._acks == {}
+
+
+class TestWrites:
+    async def test_end_when_the_journal_holds_the_record(self, ledger: Ledger) -> None:
+        """Given two records of one id, when one is written, then only its own wait ends."""
+        first, second = make("a"), make("a")
+        waits = ledger.write_of(first), ledger.write_of(second)
+
+        ledger.written([first])
+
+        assert [wait.done() for wait in waits] == [True, False]
+
+    async def test_end_with_a_delivery(self, buffer: Buffer, ledger: Ledger) -> None:
+        """Given a record that is delivered before it is written, then the wait ends well."""
+        record = make("a")
+        buffer.offer(record)
+        wait = ledger.write_of(record)
+
+        ledger.deliver([record], [0])
+
+        assert wait.result() is None  # type: ignore[func-returns-value]
+
+    async def test_fail_with_any_other_fate(self, buffer: Buffer, ledger: Ledger) -> None:
+        """Given a record that is dropped before it is written, then the wait fails."""
+        record = make("a")
+        buffer.offer(record)
+        wait = ledger.write_of(record)
+
+        ledger.drop(items([record]), "buffer_full")
+
+        assert isinstance(wait.exception(), DeliveryError)
+
+    async def test_are_forgotten(self, ledger: Ledger) -> None:
+        record = make("a")
+
+        ledger.forget(record, ledger.write_of(record))
+
+        assert ledger._writes == {}
 
 
 class TestWaiting:

@@ -380,7 +380,7 @@ async def test_the_configured_acknowledgement_is_the_default() -> None:
         assert plane.publish_nowait(make_exposure()).status == "accepted"
 
 
-@pytest.mark.parametrize(("ack", "said"), [("durable", "disk buffer"), ("never", "expected")])
+@pytest.mark.parametrize(("ack", "said"), [("durable", "buffer on disk"), ("never", "expected")])
 async def test_an_acknowledgement_that_cannot_be_given_is_refused(ack: Any, said: str) -> None:
     """Given durable without a disk buffer, or nonsense, when published, it is a ValueError."""
     async with opened(FaultyBackplane()) as plane:

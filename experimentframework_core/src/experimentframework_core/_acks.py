@@ -3,35 +3,65 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections import deque
+from typing import TYPE_CHECKING, TypeAlias
 
 from experimentframework_core.errors import AckTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from experimentframework_core.status import Ack
 
-async def gather_acks(
-    acks: Sequence[asyncio.Future[None]], *, event_id: str, need_all: bool, timeout: float
-) -> None:
+Acknowledgement: TypeAlias = "asyncio.Future[None]"
+
+
+class Deadlines:
+    """Ends acknowledgements that do not come in time, with one timer for all of them."""
+
+    def __init__(self, level: Ack, timeout: float) -> None:
+        """End acknowledgements of ``level`` after ``timeout`` seconds."""
+        self._level = level
+        self._timeout = timeout
+        self._watched: deque[tuple[float, Acknowledgement, str]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def watch(self, ack: Acknowledgement, event_id: str) -> None:
+        """End ``ack`` with an `AckTimeoutError`, unless it ends before."""
+        watched = self._watched
+        while watched and watched[0][1].done():
+            watched.popleft()
+        loop = asyncio.get_running_loop()
+        watched.append((loop.time() + self._timeout, ack, event_id))
+        if self._timer is None:
+            self._timer = loop.call_later(self._timeout, self._look)
+
+    def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        watched = self._watched
+        while watched and (watched[0][0] <= loop.time() or watched[0][1].done()):
+            _, ack, event_id = watched.popleft()
+            if not ack.done():
+                ack.set_exception(self._late(event_id))
+        self._timer = loop.call_at(watched[0][0], self._look) if watched else None
+
+    def _late(self, event_id: str) -> AckTimeoutError:
+        message = f"event {event_id}: not {self._level} within {self._timeout:g} s; it stays queued"
+        return AckTimeoutError(message, event_id=event_id)
+
+
+async def gather_acks(acks: Sequence[Acknowledgement], *, need_all: bool) -> None:
     """Return once all (or any, without ``need_all``) of the acknowledgements are there.
 
     Raises:
         DeliveryError: One of them failed; or, when any would do, all of them.
-        AckTimeoutError: ``timeout`` seconds were not enough.
+        AckTimeoutError: They did not come in time.
     """
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + timeout
-    pending: set[asyncio.Future[None]] = set(acks)
+    pending = set(acks)
     wanted = len(acks) if need_all else 1
     reached = 0
     while reached < wanted:
-        done, pending = await asyncio.wait(
-            pending, timeout=deadline - loop.time(), return_when=asyncio.FIRST_COMPLETED
-        )
-        if not done:
-            message = f"event {event_id}: not delivered within {timeout:g} s; it stays queued"
-            raise AckTimeoutError(message, event_id=event_id)
+        done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
         failures = [failure for ack in done if (failure := ack.exception())]
         reached += len(done) - len(failures)
         if failures and (need_all or not (pending or reached)):

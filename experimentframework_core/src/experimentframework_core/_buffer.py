@@ -56,27 +56,41 @@ class Queue:
     ``taken``, the next one appended gets ``appended``.
     """
 
-    __slots__ = ("_marks", "bytes", "on_due", "records", "taken", "wake_bytes", "wake_events")
+    __slots__ = ("_marks", "_taken", "bytes", "on_due", "records", "wake_bytes", "wake_events")
 
     def __init__(self) -> None:
         """Begin empty, waking nobody."""
         self.records: deque[Record] = deque()
         self.bytes = 0
-        self.taken = 0
+        self._taken = 0
         self.wake_events = NEVER
         self.wake_bytes = NEVER
         self.on_due: Callable[[], None] = lambda: None
         self._marks: deque[tuple[int, float]] = deque()
 
     @property
+    def taken(self) -> int:
+        """The sequence number of the oldest record that waits, or of the next one."""
+        return self._taken
+
+    @property
     def appended(self) -> int:
         """How many records were ever appended."""
-        return self.taken + len(self.records)
+        return self._taken + len(self.records)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing waits."""
+        return not self.records
+
+    def waiting(self, below: int) -> int:
+        """Return how many records with a lower sequence number wait here."""
+        return max(0, below - self._taken)
 
     def mark(self, now: float) -> None:
         """Note that every record appended so far was accepted by ``now``."""
         appended = self.appended
-        if appended > (self._marks[-1][0] if self._marks else self.taken):
+        if appended > (self._marks[-1][0] if self._marks else self._taken):
             self._marks.append((appended, now))
 
     def accepted_by(self, sequence: int, now: float) -> float:
@@ -92,16 +106,16 @@ class Queue:
 
     def oldest(self, now: float) -> float:
         """Return by when the oldest record was accepted."""
-        return self.accepted_by(self.taken, now)
+        return self.accepted_by(self._taken, now)
 
     def pop(self) -> tuple[Record, int]:
         """Take the oldest record out, with its number; it still counts in the buffer."""
-        sequence = self.taken
+        sequence = self._taken
         return self.take(1, 0)[0], sequence
 
     def cut(self, most: int, most_bytes: int, now: float) -> Cut:
         """Take the oldest records out as `take` does, with their numbers and their age."""
-        sequence = self.taken
+        sequence = self._taken
         last = sequence + min(most, len(self.records)) - 1
         accepted_at = self.accepted_by(last, now)
         records = self.take(most, most_bytes)
@@ -121,8 +135,8 @@ class Queue:
             self.bytes = 0
         else:
             taken = self._take_some(most, most_bytes)
-        self.taken += len(taken)
-        while self._marks and self._marks[0][0] <= self.taken:
+        self._taken += len(taken)
+        while self._marks and self._marks[0][0] <= self._taken:
             self._marks.popleft()
         return taken
 
@@ -181,9 +195,19 @@ class Buffer:
         self._lock = Lock()
 
     @property
+    def enqueued(self) -> int:
+        """How many records were ever taken."""
+        return sum(queue.appended for queue in self.queues)
+
+    @property
     def crowded(self) -> bool:
         """Whether the buffer is more than half full."""
         return self.events > self.half_events or self.bytes > self.half_bytes
+
+    @property
+    def congested(self) -> bool:
+        """Whether there is room, but not at once: here never."""
+        return False
 
     def offer(self, record: Record) -> int:
         """Append the record if there is room.
@@ -207,15 +231,18 @@ class Buffer:
         return TAKEN
 
     def _offer_carefully(self, record: Record, events: int, total: int) -> int:
-        if (
-            events + self.reserved_events > self._newcomers
-            or total + self.reserved_bytes > self.max_bytes
-        ):
+        if not self._has_room(events, total):
             self.events -= 1
             self.bytes -= size_of(record)
             return FULL
         self._append(record)
-        return CROWDED if events > self.half_events or total > self.half_bytes else TAKEN
+        return CROWDED if self.crowded else TAKEN
+
+    def _has_room(self, events: int, total: int) -> bool:
+        return (
+            events + self.reserved_events <= self._newcomers
+            and total + self.reserved_bytes <= self.max_bytes
+        )
 
     def _append(self, record: Record) -> None:
         queue = self._only or self._queue_of(record)
@@ -237,10 +264,7 @@ class Buffer:
             self._calm_events = -1
             self.reserved_events += 1
             self.reserved_bytes += size
-            if (
-                self.events + self.reserved_events <= self._newcomers
-                and self.bytes + self.reserved_bytes <= self.max_bytes
-            ):
+            if self._has_room(self.events, self.bytes):
                 return True
             self._unreserve(size)
             return False

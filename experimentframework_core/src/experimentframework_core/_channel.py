@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from experimentframework_core._batch import BatchRule
 from experimentframework_core._breaker import Breaker, BreakerState
-from experimentframework_core._buffer import Buffer
+from experimentframework_core._buffer import NEVER, Buffer
 from experimentframework_core._deadletters import PendingDeadLetters
+from experimentframework_core._disk import WINDOW_BATCHES, disk_buffer, is_on_disk, root_of
+from experimentframework_core._keeper import Keeper
 from experimentframework_core._lane import Lane, Opener
 from experimentframework_core._ledger import Ledger
 from experimentframework_core._log import Repeated, logger, text_of
@@ -32,12 +35,23 @@ from experimentframework_core.status import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from experimentframework_core._batch import Item
+    from experimentframework_core._spool import DiskBuffer
     from experimentframework_core.config import ChannelConfig
     from experimentframework_core.deadletter import DeadLetterStore
     from experimentframework_core.envelope import Record
 
 BUFFER_FULL = "buffer_full"
 SHUTDOWN = "shutdown"
+
+BLOCKING = ("block", "overflow")
+"""Policies by which a publisher waits for room."""
+
+KEEP_GRACE = 2.0
+"""Seconds that the disk has at the closing to take what is not written yet."""
+
+PROBE_PATIENCE = 0.5
+"""Seconds that the closing waits for a destination that is down, where events are kept."""
 
 STOP_GRACE = 0.15
 """Seconds that lanes have to end after the closing's deadline cancelled them."""
@@ -72,18 +86,20 @@ class Channel:
             draw: Gives the random numbers, 0 to 1, for jitter.
         """
         self.name = config.name
-        self.buffer = Buffer(
+        self.max_event_bytes = config.max_event_bytes
+        self._config = config
+        self._clock = asyncio.get_running_loop().time
+        self._warnings = Repeated()
+        self._disk = disk_buffer(config, key=key, clock=self._clock) if is_on_disk(config) else None
+        self.buffer = self._disk or Buffer(
             max_events=config.buffer.max_events,
             max_bytes=config.buffer.max_bytes,
             lanes=config.concurrency,
             key=key,
         )
         self.offer = self.buffer.offer
-        self.max_event_bytes = config.max_event_bytes
-        self._config = config
-        self._clock = asyncio.get_running_loop().time
         self._ledger = Ledger(config.name, self.buffer)
-        self._warnings = Repeated()
+        self._keeper = None if self._disk is None else self._make_keeper(self._disk)
         self._dead_letters = dead_letters
         self._letters = PendingDeadLetters(
             config.name,
@@ -102,6 +118,18 @@ class Channel:
         self._tasks: list[asyncio.Task[None]] = []
         self.closing: FlushResult | None = None
         self._closing = False
+        self._handed_over = 0
+
+    def _make_keeper(self, buffer: DiskBuffer) -> Keeper:
+        return Keeper(
+            self.name,
+            root_of(self._config),
+            buffer,
+            ledger=self._ledger,
+            interval=self._config.buffer.commit_interval_ms / 1000,
+            warnings=self._warnings,
+            held=lambda: chain.from_iterable(lane.numbers() for lane in self._lanes),
+        )
 
     def _lane(
         self,
@@ -130,6 +158,7 @@ class Channel:
             key=key,
             max_attempts=retry.max_attempts,
             max_age=None if retry.max_age_ms is None else retry.max_age_ms / 1000,
+            most_parked=NEVER if self._disk is None else WINDOW_BATCHES * config.batch_size,
         )
         context = OpenContext(
             name=config.name,
@@ -146,10 +175,27 @@ class Channel:
             ledger=self._ledger,
             letters=self._letters,
             warnings=self._warnings,
+            confirm=None if self._keeper is None else self._keeper.confirm,
         )
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether what is taken can be on disk before it is delivered."""
+        return self._keeper is not None
+
+    async def open(self) -> None:
+        """Open the journal, if there is one, and take over what it holds.
+
+        Raises:
+            JournalError: It cannot be used.
+        """
+        if self._keeper is not None:
+            await self._keeper.open()
 
     def start(self) -> None:
         """Start the lanes; they open their backplanes in the background."""
+        if self._keeper is not None:
+            self._keeper.start()
         self._tasks = [spawn(lane.run(), name=lane.name) for lane in self._lanes]
 
     def takes(self, event_type: str) -> bool:
@@ -166,7 +212,7 @@ class Channel:
             BufferFullError: The policy is ``block``.
         """
         policy = self._config.buffer.when_full
-        if policy == "block":
+        if policy in BLOCKING:
             raise self._full("the policy is to block, which publish_nowait cannot do")
         if policy == "dropOldest" and self.buffer.can_make_room(record):
             while (oldest := self.buffer.evict()) is not None:
@@ -189,7 +235,7 @@ class Channel:
             BufferFullError: No room came within ``blockTimeoutMs``.
             DataPlaneClosedError: The channel closed meanwhile.
         """
-        if self._config.buffer.when_full != "block":
+        if self._config.buffer.when_full not in BLOCKING and not self._commits_soon:
             return self.put_nowait(record)
         if not self.buffer.fits(record):
             raise self._full(f"an event of {len(record.body)} bytes never fits")
@@ -213,6 +259,11 @@ class Channel:
             raise self._full(f"no room came within {timeout:g} s")
         return admitted.result()
 
+    @property
+    def _commits_soon(self) -> bool:
+        """Whether room comes with the next commit: not what the policy is for."""
+        return self.buffer.congested and self._keeper is not None and self._keeper.error is None
+
     def _full(self, why: str) -> BufferFullError:
         limits = f"{self.buffer.max_events} events, {self.buffer.max_bytes} bytes"
         message = f"the buffer of backplane {self.name!r} is full ({limits}): {why}"
@@ -230,18 +281,36 @@ class Channel:
         """Return a future that ends when that event is delivered, or with its DeliveryError."""
         return self._ledger.ack(event_id)
 
+    def write_of(self, record: Record) -> asyncio.Future[None]:
+        """Return a future that ends when that record is on disk, see `Ledger.write_of`."""
+        return self._ledger.write_of(record)
+
+    def forget(self, record: Record, future: asyncio.Future[None]) -> None:
+        """Nobody waits for what `ack` or `write_of` returned any longer."""
+        self._ledger.forget(record, future)
+
+    def want_written(self) -> None:
+        """Have what was taken so far written to disk soon: somebody waits for it."""
+        if self._disk is not None:
+            self._disk.want_written()
+
     async def flush(self, timeout: float | None) -> FlushResult:
         """Deliver what was accepted before the call; wait at most ``timeout`` seconds."""
         delivered = self._ledger.delivered.total()
+        last = 0 if self._disk is None else self._disk.last
         fences = [lane.fence() for lane in self._lanes]
         try:
             _, late = await asyncio.wait([future for _, future in fences], timeout=timeout)
-            fenced = zip(self._lanes, fences, strict=True)
-            remaining = sum(lane.unsettled(below) for lane, (below, _) in fenced) if late else 0
+            remaining = self._unsettled(last, [below for below, _ in fences]) if late else 0
         finally:
             for _, future in fences:
                 future.cancel()
         return FlushResult(self._ledger.delivered.total() - delivered, remaining, bool(late))
+
+    def _unsettled(self, last: int, below: Sequence[int]) -> int:
+        if self._disk is not None:
+            return self._disk.unsettled(last)
+        return sum(map(Lane.unsettled, self._lanes, below))
 
     async def ping(self) -> None:
         """Return if the destination answers on every lane; else raise DeliveryError."""
@@ -249,9 +318,11 @@ class Channel:
             await lane.ping()
 
     async def close(self, timeout: float) -> FlushResult:
-        """Drain for at most ``timeout`` seconds, end the lanes, and count what is left as lost.
+        """Drain for at most ``timeout`` seconds, end the lanes, and say what became of the rest.
 
-        When it is cancelled, the draining ends there; `closing` says what was achieved.
+        A buffer in memory loses what is left; one on disk keeps it for the next process, and does
+        not wait for a destination that is down. When this is cancelled, the draining ends there;
+        `closing` says what was achieved.
         """
         delivered = self._ledger.delivered.total()
         deadline = self._clock() + timeout
@@ -259,15 +330,24 @@ class Channel:
         self._ledger.turn_away(self._closed())
         for lane in self._lanes:
             lane.stop(deadline)
+        if self._keeper is not None and self._breaker.state is not BreakerState.CLOSED:
+            timeout = min(timeout, PROBE_PATIENCE)
         try:
             if self._tasks:
                 await asyncio.wait(self._tasks, timeout=timeout)
         finally:
             timed_out = not all(task.done() for task in self._tasks)
             await self._cancel()
-            lost = self._write_off()
+            left = [item for lane in self._lanes for item in lane.leave()]
+            kept = 0
+            if self._keeper is not None and self._disk is not None:
+                await self._keeper.close(KEEP_GRACE)
+                left = self._disk.leave_unwritten()
+            self._write_off(left)
+            if self._disk is not None:
+                kept = self._keep(self._disk)
             settled = self._ledger.delivered.total() - delivered
-            self.closing = FlushResult(settled, lost, timed_out)
+            self.closing = FlushResult(settled, len(left) + kept, timed_out, kept)
         return self.closing
 
     async def _cancel(self) -> None:
@@ -280,19 +360,28 @@ class Channel:
         for task in stuck:
             logger.error("experimentframework.task_abandoned", task=task.get_name())
 
-    def _write_off(self) -> int:
-        left = [item for lane in self._lanes for item in lane.leave()]
+    def _write_off(self, left: Sequence[Item]) -> None:
         if left:
             self._ledger.drop(left, SHUTDOWN)
             logger.error("experimentframework.events_lost", backplane=self.name, count=len(left))
-        return len(left)
+
+    def _keep(self, disk: DiskBuffer) -> int:
+        kept = disk.hand_over()
+        self._handed_over += kept
+        self._ledger.hand_over(
+            f"the plane closed; what backplane {self.name!r} did not take is kept on disk"
+        )
+        if kept:
+            logger.debug("experimentframework.events_kept", backplane=self.name, count=kept)
+        return kept
 
     def statistics(self) -> ChannelStatistics:
         """Return the fates of this channel's events so far."""
         ledger, buffer = self._ledger, self.buffer
-        appended = sum(queue.appended for queue in buffer.queues)
         return ChannelStatistics(
-            enqueued=appended + ledger.refused,
+            enqueued=buffer.enqueued + ledger.refused,
+            recovered=0 if self._disk is None else self._disk.recovered,
+            handed_over=self._handed_over,
             delivered=ledger.delivered.total(),
             dead_lettered=ledger.dead_lettered.total(),
             dropped=ledger.dropped_by_reason(),
@@ -322,6 +411,9 @@ class Channel:
             return HealthStatus.UNHEALTHY, why
         if errors:
             return HealthStatus.DEGRADED, f"deliveries fail: {_first(errors)}"
+        if self._keeper is not None and self._keeper.error is not None:
+            why = text_of(self._keeper.error)
+            return HealthStatus.DEGRADED, f"the journal cannot be written: {why}"
         if self._tasks and not all(lane.is_open for lane in self._lanes):
             return HealthStatus.DEGRADED, "not open yet"
         if self.buffer.crowded:
@@ -350,6 +442,7 @@ class Channel:
             "last_error": _first(errors),
             "seconds_since_delivery": now - max(delivered_at) if delivered_at else None,
             "abandoned_calls": sum(lane.abandoned for lane in self._lanes),
+            "journal": None if self._keeper is None else self._keeper.diagnostics(),
         }
 
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from experimentframework_core._log import Repeated
     from experimentframework_core._schedule import Refusal
 
+MOST_PENDING = 10_000
+"""How many unwritten dead letters of a lane are held; it delivers nothing more until they are."""
+
 RETRY_AFTER = 1.0
 """Seconds after which a dead-letter store that failed is tried again."""
 
@@ -64,6 +67,10 @@ class PendingDeadLetters:
     def pending(self, lane: int) -> bool:
         """Return whether dead letters of that lane are not written yet."""
         return bool(self._pending.get(lane))
+
+    def crowded(self, lane: int) -> bool:
+        """Return whether so many of that lane are not written that no more should come."""
+        return len(self._pending.get(lane, ())) >= MOST_PENDING
 
     def sequences(self, lane: int) -> Iterator[int]:
         """Yield the sequence numbers of what is not written yet."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -62,8 +62,22 @@ class Lane:
         ledger: Ledger,
         letters: PendingDeadLetters,
         warnings: Repeated,
+        confirm: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """Hold the parts; `run` is the lane's task."""
+        """Hold the parts; `run` is the lane's task.
+
+        Args:
+            context: What the backplane is told when it opens.
+            opener: Opens the backplane.
+            open_timeout: Seconds that it has for that.
+            queue: What waits for this lane.
+            schedule: The lane's rules.
+            ledger: Told of every event's fate.
+            letters: Takes what is refused.
+            warnings: Where failures are said.
+            confirm: Returns once what is settled is known on disk; None for a buffer in memory,
+                which loses what is left when the lane ends.
+        """
         self.error: BaseException | None = None
         self.delivered_at: float | None = None
         self.abandoned = 0
@@ -76,6 +90,7 @@ class Lane:
         self._ledger = ledger
         self._letters = letters
         self._warnings = warnings
+        self._confirm = confirm
         self._held: Held[Backplane] | None = None
         self._backplane: Backplane | None = None
         self._stopping = False
@@ -102,7 +117,8 @@ class Lane:
         """Have the lane deliver all that is queued and end, closing its backplane by then."""
         self._stopping = True
         self._schedule.hurry = True
-        self._schedule.try_now()
+        if self._confirm is None:
+            self._schedule.try_now()
         self.close_by = close_by
         self.wake()
 
@@ -129,12 +145,15 @@ class Lane:
         self._release_fences()
         return left
 
+    def numbers(self) -> Iterator[int]:
+        """Yield the sequence numbers of what left the queue and is not settled."""
+        yield from (item.sequence for item in self._schedule.held)
+        yield from self._letters.sequences(self._context.lane)
+
     def unsettled(self, below: int) -> int:
         """Return how many records with a lower sequence number are not settled."""
-        held = [item.sequence for item in self._schedule.held]
-        held += self._letters.sequences(self._context.lane)
-        queued = max(0, below - self._queue.taken)
-        return queued + sum(sequence < below for sequence in held)
+        queued = self._queue.waiting(below)
+        return queued + sum(sequence < below for sequence in self.numbers())
 
     async def run(self) -> None:
         """Work until `stop` and all is settled, or until cancelled."""
@@ -148,7 +167,10 @@ class Lane:
             await self._close()
 
     def _finished(self) -> bool:
-        return self._stopping and self._all_settled
+        if not self._stopping:
+            return False
+        kept = self._confirm is not None and self._schedule.destination_down
+        return kept or self._all_settled
 
     @property
     def _all_settled(self) -> bool:
@@ -174,7 +196,11 @@ class Lane:
             await self._open()
             return  # What happened meanwhile, a stop perhaps, is looked at first.
         action = self._schedule.next(now)
-        if self._backplane is not None and isinstance(action, Deliver):
+        if self._letters.crowded(self._context.lane):
+            await self._sleep(None, now)
+        elif self._backplane is not None and isinstance(action, Deliver):
+            if self._confirm is not None:
+                await self._confirm()
             await self._deliver(self._backplane, action.records)
         else:
             await self._sleep(getattr(action, "until", None), now)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from experimentframework_core.errors import DeliveryError
+from experimentframework_core.errors import AckTimeoutError, DeliveryError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +44,7 @@ class Ledger:
         self._name = name
         self._buffer = buffer
         self._acks: dict[str, list[asyncio.Future[None]]] = {}
+        self._writes: dict[int, asyncio.Future[None]] = {}
         self._waiting: deque[tuple[asyncio.Future[None], Record]] = deque()
 
     @property
@@ -64,17 +64,30 @@ class Ledger:
         """Return a future that ends when the event is delivered, or with its DeliveryError."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._acks.setdefault(event_id, []).append(future)
-        future.add_done_callback(partial(self._forget, event_id))
         return future
 
-    def _forget(self, event_id: str, future: asyncio.Future[None]) -> None:
-        futures = self._acks.get(event_id, [])
+    def write_of(self, record: Record) -> asyncio.Future[None]:
+        """Return a future that ends when the record is on disk or delivered.
+
+        With a DeliveryError where it met another fate before. Hold on to the record: it is told
+        from others of the same id.
+        """
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._writes[id(record)] = future
+        return future
+
+    def forget(self, record: Record, future: asyncio.Future[None]) -> None:
+        """Nobody waits for what `ack` or `write_of` returned any longer."""
+        if future.done() and not future.cancelled():
+            future.exception()
+            return
+        future.cancel()
+        self._writes.pop(id(record), None)
+        futures = self._acks.get(record.event_id, [])
         if future in futures:
             futures.remove(future)
-        if not futures:
-            self._acks.pop(event_id, None)
-        if not future.cancelled():
-            future.exception()
+            if not futures:
+                del self._acks[record.event_id]
 
     def refuse(self, record: Record, reason: str) -> None:
         """Count an event that found no room."""
@@ -84,8 +97,7 @@ class Ledger:
     def evicted(self, record: Record, reason: str) -> None:
         """Count an event that left the buffer for a newer one; its room is taken already."""
         self.dropped[reason, record.event_type] += 1
-        if self._acks:
-            self._tell(record, f"was dropped ({reason})")
+        self._tell((record,), f"was dropped ({reason})")
 
     def deliver(self, records: Sequence[Record], numbers: Sequence[int]) -> None:
         """The backplane has confirmed these, whose sequence numbers are ``numbers``."""
@@ -109,26 +121,48 @@ class Ledger:
 
     def _settle_items(self, items: Sequence[Item], failure: str) -> None:
         records = [item.record for item in items]
-        self._settle(records, [item.sequence for item in items], failure)
+        self._settle(records, sorted(item.sequence for item in items), failure)
 
     def _settle(
         self, records: Sequence[Record], numbers: Sequence[int], failure: str | None
     ) -> None:
         self._buffer.release(records, numbers)
-        if self._acks:
-            for record in records:
-                self._tell(record, failure)
+        self._tell(records, failure)
         self.admit()
 
-    def _tell(self, record: Record, failure: str | None) -> None:
-        for future in self._acks.get(record.event_id, ()):
-            if future.done():
-                continue
-            if failure is None:
-                future.set_result(None)
-            else:
-                message = f"event {record.event_id} {failure} at backplane {self._name!r}"
-                future.set_exception(DeliveryError(message))
+    def written(self, records: Sequence[Record]) -> None:
+        """The journal holds these."""
+        if self._writes:
+            self._tell_writes(records, None)
+
+    def hand_over(self, message: str) -> None:
+        """Nobody can wait any longer for what the journal keeps for the next process."""
+        for event_id, futures in self._acks.items():
+            for future in futures:
+                if not future.done():
+                    future.set_exception(AckTimeoutError(message, event_id=event_id))
+
+    def _tell(self, records: Sequence[Record], failure: str | None) -> None:
+        if self._acks:
+            for record in records:
+                for future in self._acks.pop(record.event_id, ()):
+                    self._end(future, record, failure)
+        if self._writes:
+            self._tell_writes(records, failure)
+
+    def _tell_writes(self, records: Sequence[Record], failure: str | None) -> None:
+        for record in records:
+            if (future := self._writes.pop(id(record), None)) is not None:
+                self._end(future, record, failure)
+
+    def _end(self, future: asyncio.Future[None], record: Record, failure: str | None) -> None:
+        if future.done():
+            return
+        if failure is None:
+            future.set_result(None)
+        else:
+            message = f"event {record.event_id} {failure} at backplane {self._name!r}"
+            future.set_exception(DeliveryError(message))
 
     def room_for(self, record: Record) -> asyncio.Future[None]:
         """Return a future that ends when the record is in the buffer; callers keep their order."""

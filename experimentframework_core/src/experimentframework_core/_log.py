@@ -39,6 +39,11 @@ class _Logger:
         if _stdlib.isEnabledFor(logging.DEBUG):
             _structlog().debug(event, **keys)
 
+    def info(self, event: str, **keys: Any) -> None:  # noqa: ANN401 - any facts
+        """Log what an operator may want to know although all is well."""
+        if _stdlib.isEnabledFor(logging.INFO):
+            _structlog().info(event, **keys)
+
     def warning(self, event: str, **keys: Any) -> None:  # noqa: ANN401 - any facts
         """Log what may need somebody's attention."""
         if _stdlib.isEnabledFor(logging.WARNING):

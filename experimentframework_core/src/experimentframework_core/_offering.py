@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from experimentframework_core._acks import gather_acks
+from experimentframework_core._acks import Deadlines, gather_acks
 from experimentframework_core._buffer import FULL
 from experimentframework_core.errors import BufferFullError, PublishError
 from experimentframework_core.status import Ack, Receipt
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from experimentframework_core._routing import Route
     from experimentframework_core._threads import Tally
     from experimentframework_core.envelope import Record
+
+LEVELS: tuple[Ack, ...] = ("durable", "delivered")
+"""The acknowledgements that have to be waited for."""
 
 
 class Offering:
@@ -32,24 +35,40 @@ class Offering:
         """
         self._tally = tally
         self._need_all = need_all
-        self._ack_timeout = ack_timeout
+        self._deadlines: dict[Ack, Deadlines] = {
+            level: Deadlines(level, ack_timeout) for level in LEVELS
+        }
 
     async def put(self, route: Route, record: Record, ack: Ack) -> Receipt:
         """Queue the record, and wait for what ``ack`` asks for."""
+        if ack == "accepted":
+            return await self._offer(route, record)
         event_id = record.event_id
-        acks = [channel.ack(event_id) for channel in route.channels if ack == "delivered"]
+        durable = ack == "durable"
+        acks = [
+            channel.write_of(record) if durable else channel.ack(event_id)
+            for channel in route.channels
+        ]
         try:
-            full = route.full() if route.offer(record) is FULL else ()
-            receipt = await self.make_room(route, record, full)
-            if not acks:
-                return receipt
-            await gather_acks(
-                acks, event_id=event_id, need_all=self._need_all, timeout=self._ack_timeout
-            )
+            await self._offer(route, record)
+            for channel, future in zip(route.channels, acks, strict=True):
+                if durable:
+                    channel.want_written()
+                self._deadlines[ack].watch(future, event_id)
+            if len(acks) == 1:
+                await acks[0]
+            else:
+                await gather_acks(acks, need_all=self._need_all)
         finally:
-            for future in acks:
-                future.cancel()
+            for channel, future in zip(route.channels, acks, strict=True):
+                channel.forget(record, future)
         return Receipt(event_id, ack)
+
+    async def _offer(self, route: Route, record: Record) -> Receipt:
+        if route.offer(record) is FULL:
+            return await self.make_room(route, record, route.full())
+        route.accepted += 1
+        return Receipt(record.event_id, "accepted")
 
     def put_nowait(self, route: Route, record: Record) -> Receipt:
         """Queue the record now, or apply the policies of the channels that have no room."""

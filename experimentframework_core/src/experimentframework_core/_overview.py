@@ -56,4 +56,5 @@ def sum_of(results: Sequence[FlushResult]) -> FlushResult:
         delivered=sum(result.delivered for result in results),
         remaining=sum(result.remaining for result in results),
         timed_out=any(result.timed_out for result in results),
+        kept=sum(result.kept for result in results),
     )

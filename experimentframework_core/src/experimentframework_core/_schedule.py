@@ -10,6 +10,7 @@ import msgspec
 
 from experimentframework_core._batch import BatchRule, Item, Parking, Worklist
 from experimentframework_core._breaker import Breaker, BreakerState
+from experimentframework_core._buffer import NEVER
 from experimentframework_core.envelope import Record
 from experimentframework_core.errors import (
     PartialBatchError,
@@ -88,8 +89,12 @@ class Schedule:
         key: Callable[[Record], str],
         max_attempts: int | None = None,
         max_age: float | None = None,
+        most_parked: int = NEVER,
     ) -> None:
-        """Work on ``queue``; the breaker is shared with the channel's other lanes."""
+        """Work on ``queue``; the breaker is shared with the channel's other lanes.
+
+        With ``most_parked`` records waiting for another attempt, no others are taken.
+        """
         self.hurry = False
         self._queue = queue
         self._rule = rule
@@ -98,6 +103,7 @@ class Schedule:
         self._key = key
         self._max_attempts = max_attempts
         self._max_age = max_age
+        self._most_parked = most_parked
         self._work = Worklist()
         self._parking = Parking()
         self._not_before = 0.0
@@ -106,7 +112,12 @@ class Schedule:
     @property
     def idle(self) -> bool:
         """Whether nothing is queued, in work or waiting for another attempt."""
-        return not (self._queue.records or self._work or self._parking)
+        return self._queue.empty and not (self._work or self._parking)
+
+    @property
+    def destination_down(self) -> bool:
+        """Whether the breaker keeps deliveries back."""
+        return self._breaker.state is not BreakerState.CLOSED
 
     @property
     def held(self) -> list[Item]:
@@ -171,7 +182,8 @@ class Schedule:
         self._breaker.succeeded()
 
     def _due(self, now: float) -> float | None:
-        due = self._rule.due(self._queue, now)
+        full = len(self._parking) >= self._most_parked
+        due = None if full else self._rule.due(self._queue, now)
         if due is not None and self.hurry:
             due = now
         parked = self._parking.until

@@ -117,6 +117,7 @@ class DataPlane:
 
         Raises:
             DataPlaneClosedError: It was opened before; make a new plane.
+            JournalError: A disk buffer cannot be used: no rights, no space, a network file system.
         """
         if self._channels:
             message = "a DataPlane opens once; make a new one"
@@ -132,6 +133,7 @@ class DataPlane:
             )
             for destination, store in zip(self._destinations, stores, strict=True)
         )
+        await self._open_journals()
         self._router = Router(
             Rules(self.options),
             self._channels,
@@ -153,6 +155,14 @@ class DataPlane:
             channel.start()
         _fork.watch(self)
         return self
+
+    async def _open_journals(self) -> None:
+        try:
+            for channel in self._channels:
+                await channel.open()
+        except BaseException:
+            await close_all(self._channels, 0)
+            raise
 
     async def __aexit__(
         self,
@@ -221,7 +231,7 @@ class DataPlane:
 
         Args:
             event: A payload of a registered type, or an `Envelope`, whose id and time are kept.
-            ack: ``accepted`` or ``delivered``; None for the configured one.
+            ack: ``accepted``, ``durable`` or ``delivered``; None for the configured one.
             correlation_id: Ties events of one request together; an `Envelope` has its own.
             metadata: Facts beside the payload; an `Envelope` has its own.
 
@@ -275,7 +285,8 @@ class DataPlane:
         if isinstance(admitted, Receipt):
             return admitted
         receipt = await self._enqueue(*admitted, ack)
-        await asyncio.sleep(0)
+        if ack == "accepted":
+            await asyncio.sleep(0)
         return receipt
 
     def publish_nowait(
@@ -352,8 +363,8 @@ class DataPlane:
         ack: Ack,
     ) -> tuple[Route, Record] | Receipt:
         """Take an event through its gate: its route and record, or why it is filtered."""
-        _check_ack(ack)
         route = self._router.route_of(event)
+        _check_ack(ack, route)
         if route.filtered is not None:
             return route.filtered
         record = route.seal(event, str(uuid7()), correlation_id, metadata)
@@ -411,12 +422,15 @@ class DataPlane:
         return statistics_of(self._tally, there, self._router.routes, self._channels)
 
 
-def _check_ack(ack: Ack) -> None:
-    if ack == "durable":
-        message = "ack='durable' needs a disk buffer, which is not available in this version"
-        raise ValueError(message)
-    if ack not in ("accepted", "delivered"):
+def _check_ack(ack: Ack, route: Route) -> None:
+    if ack not in ("accepted", "durable", "delivered"):
         message = f"ack={ack!r}; expected 'accepted', 'durable' or 'delivered'"
+        raise ValueError(message)
+    if ack == "durable" and (names := [c.name for c in route.channels if not c.is_durable]):
+        message = (
+            f"ack='durable' needs a buffer on disk, and backplane {names[0]!r} has one in memory:"
+            " set buffer.type to disk, or use 'accepted' or 'delivered'"
+        )
         raise ValueError(message)
 
 

@@ -33,11 +33,14 @@ class FlushResult(msgspec.Struct, frozen=True):
         delivered: Events that were confirmed while it ran.
         remaining: Events accepted before the call that are not settled yet.
         timed_out: Whether the time ran out before they were.
+        kept: How many of ``remaining`` a disk buffer keeps for the next process, when a plane
+            closes; the others are lost.
     """
 
     delivered: int
     remaining: int
     timed_out: bool
+    kept: int = 0
 
 
 class ChannelStatistics(msgspec.Struct, frozen=True, kw_only=True):

@@ -104,10 +104,10 @@ def test_a_backplane_may_be_given_elsewhere() -> None:
             ),
         ),
         (
-            DataPlaneOptions(ack="durable"),
+            DataPlaneOptions(exposure_semantics="explicit"),
             (
-                "dataPlane.ack: 'durable' is not available in this"
-                " version; expected accepted or delivered"
+                "dataPlane.exposureSemantics: 'explicit' is not available in this"
+                " version; expected onDecision"
             ),
         ),
     ],
