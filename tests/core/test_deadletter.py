@@ -8,43 +8,23 @@ import sqlite3
 import sys
 import textwrap
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import pytest
 
 from experimentframework_core import _sqlite
 from experimentframework_core.deadletter import (
-    DeadLetter,
     DeadLetterStore,
     SqliteDeadLetterStore,
     default_path,
 )
 from experimentframework_core.errors import TransientError, UnavailableError
+from tests.core._letters import NOON, make_letter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
-
-NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
-
-
-def make_letter(event_id: str = "e-1", **fields: Any) -> DeadLetter:
-    letter = DeadLetter(
-        event_id=event_id,
-        event_type="exposure",
-        experiment="checkout",
-        body=b'{"eventId":"e-1"}',
-        backplane="kafka",
-        reason="refused",
-        error="message too large",
-        error_class="PermanentError",
-        attempts=1,
-        first_at=NOON,
-        last_at=NOON,
-    )
-    return msgspec.structs.replace(letter, **fields)
 
 
 def query(path: Path, sql: str) -> list[tuple[Any, ...]]:

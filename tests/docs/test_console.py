@@ -73,6 +73,8 @@ def faults_of_ours(arguments: list[str]) -> list[str]:
     """Return which parts of a call of `experimentframework` are not there."""
     assert isinstance(commands, TyperGroup)
     command = commands.commands.get(arguments[0])
+    if isinstance(command, TyperGroup):
+        command = command.commands.get(arguments[1])
     if command is None:
         return [f"no command experimentframework {arguments[0]}"]
     known = {option for parameter in command.params for option in parameter.opts}

@@ -22,12 +22,20 @@ from experimentframework_core.config import (
     check,
 )
 from experimentframework_core.deadletter import (
+    BackplaneDeadLetters,
     DeadLetterStore,
+    FileDeadLetterStore,
     SqliteDeadLetterStore,
     default_path,
+    file_names,
 )
 from experimentframework_core.errors import ConfigurationError
-from experimentframework_core.plugin import Backplane, BackplanePlugin
+from experimentframework_core.plugin import (
+    Backplane,
+    BackplanePlugin,
+    ChannelSettings,
+    OpenContext,
+)
 from experimentframework_core.plugins import find_plugin
 
 if TYPE_CHECKING:
@@ -97,20 +105,58 @@ def _one_backplane(*, given: bool) -> Problem:
     return Problem(path="dataPlane.backplane", message=message)
 
 
-def dead_letter_stores(destinations: Sequence[Destination]) -> list[DeadLetterStore | None]:
-    """Return each destination's dead-letter store, one object for each file; None drops."""
-    stores: dict[Path, DeadLetterStore] = {}
-    found: list[DeadLetterStore | None] = []
-    for destination in destinations:
-        config = destination.config
-        if config.on_failure == "drop":
-            found.append(None)
-            continue
-        path = _path_of(config).absolute()
-        found.append(stores.setdefault(path, SqliteDeadLetterStore(path)))
-    return found
+def dead_letter_stores(
+    destinations: Sequence[Destination],
+    backplane: Backplane | BackplanePlugin[Any] | None = None,
+) -> list[DeadLetterStore | None]:
+    """Return each destination's dead-letter store, one object for each file; None drops.
+
+    Args:
+        destinations: As `resolve` gave them.
+        backplane: What `resolve` was given; a plugin may take dead letters, too.
+
+    Raises:
+        PluginError: The plugin of a dead-letter backplane cannot be loaded.
+    """
+    find: FindPlugin = find_plugin
+    if isinstance(backplane, BackplanePlugin):
+        find = partial(_find, backplane)
+    files: dict[Path, DeadLetterStore] = {}
+    return [_store_of(each.config, files, find) for each in destinations]
 
 
-def _path_of(config: ChannelConfig) -> Path:
-    named = config.dead_letter.options.path
-    return Path(named) if named else default_path(config.buffer.path)
+def letter_file(config: ChannelConfig) -> Path | None:
+    """Return the file of a destination's dead letters; None where they go to a backplane."""
+    letters = config.dead_letter
+    if letters.type not in file_names:
+        return None
+    named = getattr(letters.options, "path", None)
+    path = Path(named) if named else default_path(config.buffer.path, type=letters.type)
+    return path.expanduser().absolute()
+
+
+def _store_of(
+    config: ChannelConfig, files: dict[Path, DeadLetterStore], find: FindPlugin
+) -> DeadLetterStore | None:
+    if config.on_failure == "drop":
+        return None
+    path = letter_file(config)
+    if path is None:
+        return _backplane_store(config, find(config.dead_letter.type))
+    if path not in files:
+        kinds = {"sqlite": SqliteDeadLetterStore, "file": FileDeadLetterStore}
+        files[path] = kinds[config.dead_letter.type](path)
+    return files[path]
+
+
+def _backplane_store(config: ChannelConfig, plugin: BackplanePlugin[Any]) -> DeadLetterStore:
+    said = config.dead_letter.options
+    context = OpenContext(
+        name=f"{config.name}.deadLetter", delivery_timeout=config.delivery_timeout_ms / 1000
+    )
+    return BackplaneDeadLetters(
+        plugin,
+        said if isinstance(said, ChannelSettings) else plugin.options(),
+        context,
+        open_timeout=config.open_timeout_ms / 1000,
+    )

@@ -82,6 +82,7 @@ class DataPlane:
             TypeError: What was given is neither options nor a backplane.
         """
         self.options, self._destinations = resolve(options or DataPlaneOptions(), backplane)
+        self._given = backplane
         self.closing: FlushResult | None = None
         self._closed: asyncio.Event | None = None
         self._default_ack: Ack = self.options.ack
@@ -122,7 +123,7 @@ class DataPlane:
         if self._channels:
             message = "a DataPlane opens once; make a new one"
             raise DataPlaneClosedError(message)
-        stores = dead_letter_stores(self._destinations)
+        stores = dead_letter_stores(self._destinations, self._given)
         self._stores = tuple({id(store): store for store in stores if store}.values())
         self._channels = tuple(
             Channel(

@@ -226,7 +226,7 @@ def test_no_rule_shows_a_value_from_outside(monkeypatch: pytest.MonkeyPatch) -> 
     said = [problem.message for problem in caught.value.problems]
     assert not any("hunter2" in message for message in said)
     assert [message.split(";")[0] for message in said] == [
-        "'${KEY}' is not available in this version",
+        "no type '${KEY}'",
         "'${FIELD:-subjectId}' has a setting of its own",
         "no type '${KEY}'",
         "the name '${KEY}' is taken by dataPlane.backplane.backplanes[0]",

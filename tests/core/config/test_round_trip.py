@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 REQUIRED: dict[type[msgspec.Struct], dict[str, Any]] = {
     BackplaneOptions: {"type": "courier", "options": CourierOptions(addresses="a")},
+    DeadLetterOptions: {"type": "courier", "options": CourierOptions(addresses="a")},
     CourierOptions: {"addresses": "a"},
     Login: {"user_name": "u"},
 }

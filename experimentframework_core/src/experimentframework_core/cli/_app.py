@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from experimentframework_core.backplanes.logging import LoggingOptions
+from experimentframework_core.cli._dead_letter import group as dead_letter
 from experimentframework_core.cli._demo import demo
 from experimentframework_core.cli._doctor import doctor
 from experimentframework_core.cli._output import FAILED, USAGE, expected_errors, print_json, say
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 for _command in (demo, validate, plugins, publish, report, doctor):
     app.command()(expected_errors(_command))
+app.add_typer(dead_letter)
 
 
 def _show_version(asked: bool) -> None:  # noqa: FBT001 - a callback of an option

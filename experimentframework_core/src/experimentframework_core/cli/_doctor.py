@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from experimentframework_core.cli._configuration import load
+from experimentframework_core.cli._doctor_buffers import buffer_checks
 from experimentframework_core.cli._health import Check, backplane_checks, dead_letter_checks
 from experimentframework_core.cli._output import (
     FAILED,
@@ -30,7 +31,7 @@ _NO_EARLIER_THAN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def doctor(config: ConfigOption, *, as_json: JsonOption = False) -> int:
-    """Open and ping every backplane, look at the dead-letter places, the clock, the versions."""
+    """Open and ping each backplane; look at disk buffers, dead letters, the clock, versions."""
     checks = asyncio.run(_checks(load(config)))
     healthy = all(check.ok for check in checks)
     if as_json:
@@ -47,6 +48,7 @@ async def _checks(options: DataPlaneOptions) -> list[Check]:
         sqlite_check(sqlite3.sqlite_version_info),
         clock_check(datetime.now(UTC)),
         *[check async for check in backplane_checks(options)],
+        *buffer_checks(options),
         *[check async for check in dead_letter_checks(options)],
     ]
 

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from experimentframework_core._setup import letter_file
 from experimentframework_core._tasks import TaskAbandonedError, run_bounded
 from experimentframework_core.cli._configuration import channels, destinations
-from experimentframework_core.config import effective, resolved_options
-from experimentframework_core.deadletter import SqliteDeadLetterStore, default_path
-from experimentframework_core.plugin import OpenContext, Pingable
+from experimentframework_core.config import BackplaneOptions, effective, resolved_options
+from experimentframework_core.deadletter import FileDeadLetterStore, SqliteDeadLetterStore
+from experimentframework_core.plugin import ChannelSettings, OpenContext, Pingable
 from experimentframework_core.plugins import find_plugin
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
-    from experimentframework_core.config import (
-        BackplaneOptions,
-        ChannelConfig,
-        DataPlaneOptions,
-    )
+    from experimentframework_core.config import ChannelConfig, DataPlaneOptions
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -73,22 +70,31 @@ async def _open_and_ping(node: BackplaneOptions, settings: ChannelConfig) -> str
 async def dead_letter_checks(options: DataPlaneOptions) -> AsyncIterator[Check]:
     """Yield whether each place for dead letters can be written, and what is in it."""
     settings = [effective(options, node, plugin) for node, plugin in channels(options)]
-    used = (_dead_letters(each) for each in settings if each.on_failure == "deadLetter")
-    for path in dict.fromkeys(used):
-        yield await _dead_letter_check(path)
+    keeping = [each for each in settings if each.on_failure == "deadLetter"]
+    files = {path: each for each in keeping if (path := letter_file(each)) is not None}
+    for path, each in files.items():
+        yield await _dead_letter_check(path, each.dead_letter.type)
+    for each in keeping:
+        if letter_file(each) is None:
+            yield await _letter_backplane_check(each)
 
 
-def _dead_letters(settings: ChannelConfig) -> Path:
-    path = settings.dead_letter.options.path
-    return Path(path).expanduser() if path else default_path(settings.buffer.path)
+async def _letter_backplane_check(settings: ChannelConfig) -> Check:
+    letters = settings.dead_letter
+    said = letters.options if isinstance(letters.options, ChannelSettings) else None
+    node = BackplaneOptions(
+        type=letters.type, options=said, name=f"of the dead letters of {settings.name}"
+    )
+    return await _backplane_check(node, settings)
 
 
-async def _dead_letter_check(path: Path) -> Check:
+async def _dead_letter_check(path: Path, kind: str) -> Check:
     obstacle = _obstacle(path)
     if obstacle:
         return Check("dead letters", ok=False, found=f"{path}: {obstacle}")
     try:
-        async with SqliteDeadLetterStore(path) as store:
+        opening = FileDeadLetterStore(path) if kind == "file" else SqliteDeadLetterStore(path)
+        async with opening as store:
             kept = await store.count()
     except Exception as error:  # noqa: BLE001 - the finding
         return Check("dead letters", ok=False, found=_reason(error))

@@ -158,5 +158,8 @@ def _undelivered(name: str, channel: ChannelStatistics) -> Iterator[str]:
         yield f"{name}: {count(channel.dead_lettered, 'event')} refused and kept as dead letters."
     if channel.expired:
         yield f"{name}: {count(channel.expired, 'event')} expired (retry.maxAgeMs)."
-    if remaining := channel.buffered + channel.handed_over:
-        yield f"{name}: {count(remaining, 'event')} not delivered within shutdownTimeoutMs."
+    if channel.buffered:
+        yield f"{name}: {count(channel.buffered, 'event')} not delivered within shutdownTimeoutMs."
+    if channel.handed_over:
+        events = count(channel.handed_over, "event")
+        yield f"{name}: {events} not delivered, but kept on disk: the next run delivers them."

@@ -9,9 +9,9 @@ import msgspec
 from experimentframework_core.config._backplanes import GROUPS
 from experimentframework_core.config._breach import Breach
 from experimentframework_core.config._model import BackplaneOptions
+from experimentframework_core.config._plugin_rules import channel_settings_in, plugin_breaches
 from experimentframework_core.config._report import unknown
 from experimentframework_core.events import event_type_named, event_types
-from experimentframework_core.plugin import ChannelSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,7 +50,7 @@ def _useless_settings(found: Found) -> Iterator[Breach]:
         if reason := _why_useless(name, kind, in_failover="failover" in found.inside):
             yield Breach(f"{found.path}.{_KEYS[name]}", reason)
     if "failover" in found.inside and found.options is not None:
-        for key in _channel_settings_in(found.options):
+        for key in channel_settings_in(found.options):
             yield Breach(f"{found.path}.options.{key}", _IN_FAILOVER)
 
 
@@ -73,13 +73,6 @@ def _said(node: BackplaneOptions) -> list[str]:
     return [name for name in _KEYS if name != "type" and getattr(node, name) is not None]
 
 
-def _channel_settings_in(options: ChannelSettings) -> Iterator[str]:
-    for field in msgspec.structs.fields(options):
-        said = getattr(options, field.name) != field.default
-        if said and field.name in ChannelSettings.__struct_fields__:
-            yield field.encode_name
-
-
 def _events(found: Found) -> Iterator[Breach]:
     if found.node.events == ():
         message = "empty; expected at least 1 event type, or leave it out to take all"
@@ -91,19 +84,8 @@ def _events(found: Found) -> Iterator[Breach]:
 
 
 def _by_the_plugin(found: Found) -> Iterator[Breach]:
-    plugin, options = found.plugin, found.options
-    if plugin is None or plugin.check is None or options is None:
-        return
-    try:
-        said = list(plugin.check(options))
-    except Exception as error:  # noqa: BLE001 - a plugin's bug must not hide the other problems
-        message = f"the plugin failed in its check: {type(error).__name__}: {error}"
-        yield Breach(f"{found.path}.type", message, about=found.path)
-        return
-    options_path = f"{found.path}.options"
-    for key, message in said:
-        path = f"{options_path}.{key}" if key else options_path
-        yield Breach(path, message, about=options_path)
+    if found.plugin is not None and found.options is not None:
+        yield from plugin_breaches(found.plugin, found.options, found.path)
 
 
 def _names(found: Sequence[Found]) -> Iterator[Breach]:

@@ -9,10 +9,11 @@ from msgspec import inspect
 
 from experimentframework_core.config._model import (
     BackplaneOptions,
-    BufferOptions,
     DataPlaneOptions,
     DeadLetterOptions,
+    DeadLetterStoreOptions,
 )
+from experimentframework_core.config._plugin_rules import dead_letter_breaches
 from experimentframework_core.config._report import LATER, Report, listed, shown
 from experimentframework_core.config._scalars import meaning
 from experimentframework_core.config._tree import Mapping, Scalar
@@ -30,13 +31,12 @@ FindPlugin: TypeAlias = Callable[[str], BackplanePlugin[Any]]
 GROUPS = ("composite", "failover")
 """The types that are made of other backplanes and have no plugin."""
 
+LETTER_FILES = ("sqlite", "file")
+"""The types of ``deadLetter`` that are no backplanes."""
+
 _LATER_TYPES = ("openTelemetry",)
 _AVAILABLE: dict[tuple[type, str], tuple[str, ...]] = {
-    (BufferOptions, "type"): ("memory",),
-    (BufferOptions, "when_full"): ("dropNewest", "dropOldest", "block"),
-    (DataPlaneOptions, "ack"): ("accepted", "delivered"),
     (DataPlaneOptions, "exposure_semantics"): ("onDecision",),
-    (DeadLetterOptions, "type"): ("sqlite",),
 }
 
 
@@ -80,6 +80,8 @@ class PlaneWalk(Walk):
 
     def struct(self, node: Mapping, kind: inspect.StructType, at: At) -> object:
         """Return the object; a backplane is gathered with its plugin."""
+        if kind.cls is DeadLetterOptions:
+            return self._dead_letter(node, kind, at)
         if kind.cls is not BackplaneOptions:
             return super().struct(node, kind, at)
         named = _text(node.get("type"))
@@ -90,10 +92,27 @@ class PlaneWalk(Walk):
             plugin = self._plugin(built.type)
             options: object = built.options
             if plugin and _is_absent(node.get("options")):
-                unsaid = Mapping((), origin=plugin.options)
-                options = self.convert(unsaid, _options_type(plugin), at.below("options", at.place))
+                options = self._unsaid(plugin, at)
             known = options if isinstance(options, ChannelSettings) else None
             self.found.append(Found(at.path, built, plugin, known, around))
+        return built
+
+    def _unsaid(self, plugin: BackplanePlugin[Any], at: At) -> object:
+        """Return a plugin's options where none are said; what is required is missing then."""
+        unsaid = Mapping((), origin=plugin.options)
+        return self.convert(unsaid, _options_type(plugin), at.below("options", at.place))
+
+    def _dead_letter(self, node: Mapping, kind: inspect.StructType, at: At) -> object:
+        built = super().struct(node, kind, at)
+        if not isinstance(built, DeadLetterOptions) or built.type in LETTER_FILES:
+            return built
+        plugin = self._plugin(built.type)
+        if plugin is not None:
+            absent = _is_absent(node.get("options"))
+            options = self._unsaid(plugin, at) if absent else built.options
+            if isinstance(options, ChannelSettings):
+                for breach in dead_letter_breaches(plugin, options, at.path):
+                    self.report.add_at_path(breach.path, breach.message, about=breach.about)
         return built
 
     def field_type(
@@ -103,9 +122,9 @@ class PlaneWalk(Walk):
         named = _text(node.get("type"))
         if field.name != "options" or kind.cls not in (BackplaneOptions, DeadLetterOptions):
             return field.type
-        if kind.cls is DeadLetterOptions:
-            return field.type if named in (None, "sqlite") else None
-        if named in GROUPS and not _is_absent(node.get("options")):
+        if kind.cls is DeadLetterOptions and named in (None, *LETTER_FILES):
+            return inspect.UnionType((type_of(DeadLetterStoreOptions), inspect.NoneType()))
+        if kind.cls is BackplaneOptions and named in GROUPS and not _is_absent(node.get("options")):
             self.report.add(*at, f"a {named} has no options; say them on each of its backplanes")
         plugin = self._plugin(named)
         return inspect.UnionType((_options_type(plugin), inspect.NoneType())) if plugin else None
@@ -120,6 +139,15 @@ class PlaneWalk(Walk):
             self.report.add(*at, message)
         if (kind.cls, field.name) == (BackplaneOptions, "type"):
             self._check_type(str(value), at)
+        if (kind.cls, field.name) == (DeadLetterOptions, "type") and value not in LETTER_FILES:
+            self._check_letters(str(value), at)
+
+    def _check_letters(self, named: str, at: At) -> None:
+        if named in GROUPS:
+            message = f"a {named} cannot take dead letters; expected sqlite, file or one backplane"
+            self.report.add(*at, message)
+        else:
+            self._check_type(named, at)
 
     def _check_type(self, named: str, at: At) -> None:
         if named in _LATER_TYPES:

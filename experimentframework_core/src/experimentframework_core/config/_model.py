@@ -108,11 +108,11 @@ class BreakerOptions(Options, frozen=True, kw_only=True):
 
 
 class DeadLetterStoreOptions(Options, frozen=True, kw_only=True):
-    """Options of the SQLite dead-letter store.
+    """Options of the dead-letter types ``sqlite`` and ``file``.
 
     Attributes:
-        path: The database file. None: in ``buffer.path``, or in the user's state folder where
-            the buffer is in memory.
+        path: The file. None: ``deadletters.db`` or ``deadletters.ndjson`` in ``buffer.path``, or
+            in the user's state folder where the buffer is in memory.
     """
 
     path: Text | None = None
@@ -122,12 +122,14 @@ class DeadLetterOptions(Options, frozen=True, kw_only=True):
     """Where events go that are refused for ever or out of attempts.
 
     Attributes:
-        type: The store's type; ``sqlite`` is the only one in this version.
-        options: The store's options.
+        type: ``sqlite`` (a file for dead letters, no event store), ``file`` (lines of JSON, only
+            ever appended to), or the type of another backplane.
+        options: The type's options: those below for ``sqlite`` and ``file``, else the plugin's.
+            None: all its defaults.
     """
 
     type: Text = "sqlite"
-    options: DeadLetterStoreOptions = DeadLetterStoreOptions()
+    options: msgspec.Struct | None = None
 
 
 class BackplaneOptions(Options, frozen=True, kw_only=True):

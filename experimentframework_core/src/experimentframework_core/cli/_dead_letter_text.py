@@ -1,0 +1,93 @@
+"""Dead letters as a person, or a program, reads them."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from experimentframework_core._letter_json import story_of
+from experimentframework_core.cli._output import printable, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from rich.table import Table
+
+    from experimentframework_core.deadletter import ReadableLetters, StoredLetter
+
+_LONGEST_ERROR = 60
+
+
+def as_json_line(store: ReadableLetters, found: StoredLetter) -> bytes:
+    """Return one JSON document on one line, with the event as it stands."""
+    place = msgspec.json.encode(
+        {"store": store.location, "position": found.position, "storedAt": found.stored_at}
+    )
+    return place[:-1] + b"," + msgspec.json.encode(story_of(found.letter))[1:]
+
+
+def print_line(line: bytes) -> None:
+    """Write a line of JSON to stdout; in ASCII where that is all it can take."""
+    text = line.decode()
+    if codecs.lookup(sys.stdout.encoding).name != "utf-8":
+        text = json.dumps(json.loads(text))
+    sys.stdout.write(f"{text}\n")
+
+
+def row_of(found: StoredLetter) -> tuple[str, ...]:
+    """Return a letter's row in the table."""
+    letter = found.letter
+    return (
+        letter.event_id,
+        letter.backplane,
+        letter.event_type,
+        letter.experiment or "-",
+        letter.reason,
+        f"{letter.attempts:,}",
+        f"{letter.last_at:%Y-%m-%d %H:%M:%S}",
+        _short(letter.error),
+    )
+
+
+def as_table(rows: Iterable[tuple[str, ...]]) -> Table:
+    """Return the table of these rows."""
+    columns = ("Event", "Backplane", "Type", "Experiment", "Reason", "#Attempts", "Last", "Error")
+    return table(*columns, rows=rows)
+
+
+def in_full(store: ReadableLetters, found: StoredLetter) -> Iterator[str]:
+    """Yield the lines that tell everything about one letter."""
+    letter = found.letter
+    yield from (
+        f"event       {letter.event_id}",
+        f"type        {letter.event_type}",
+        f"experiment  {letter.experiment or '-'}",
+        f"backplane   {letter.backplane}",
+        f"reason      {letter.reason}",
+        f"error       {letter.error_class}: {letter.error}",
+        f"attempts    {letter.attempts:,}",
+        f"first       {letter.first_at.isoformat()}",
+        f"last        {letter.last_at.isoformat()}",
+        f"stored      {found.stored_at.isoformat()}",
+        f"store       {store.location}, position {found.position}",
+        "",
+    )
+    yield from _pretty(letter.body)
+    if letter.traceback:
+        yield from ("", *letter.traceback.rstrip().split("\n"))
+
+
+def _pretty(body: bytes) -> list[str]:
+    try:
+        return msgspec.json.format(body, indent=2).decode().split("\n")
+    except (msgspec.MsgspecError, ValueError):
+        return [f"{len(body):,} bytes that are no JSON:", repr(body)]
+
+
+def _short(text: str) -> str:
+    text = printable(text)
+    return text if len(text) <= _LONGEST_ERROR else f"{text[: _LONGEST_ERROR - 1]}…"

@@ -1,0 +1,105 @@
+"""Looks at the folders of disk buffers from outside: no journal is opened."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from experimentframework_core._folders import check_folder, explained, flock, folder_of
+from experimentframework_core._owner import JOURNAL, JOURNAL_FILES, LOCK, folders
+from experimentframework_core.cli._configuration import channels
+from experimentframework_core.cli._health import Check
+from experimentframework_core.cli._output import count
+from experimentframework_core.config import effective
+from experimentframework_core.errors import JournalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from experimentframework_core.config import ChannelConfig, DataPlaneOptions
+
+
+class Sighting(NamedTuple):
+    """A journal folder, seen from outside.
+
+    Attributes:
+        folder: The sub-folder.
+        in_use: Whether a process owns it; if none does, a dead one left its journal there.
+        bytes: The size of the journal's files.
+    """
+
+    folder: Path
+    in_use: bool
+    bytes: int
+
+
+def buffer_checks(options: DataPlaneOptions) -> Iterator[Check]:
+    """Yield whether each disk buffer can be used, and what processes left in it."""
+    for node, plugin in channels(options):
+        settings = effective(options, node, plugin)
+        if settings.buffer.type == "disk" or settings.buffer.when_full == "overflow":
+            yield buffer_check(settings)
+
+
+def buffer_check(settings: ChannelConfig) -> Check:
+    """Say where the journals of a channel are, how many are in use, how many were left."""
+    name = f"buffer {settings.name}"
+    if not settings.buffer.path:
+        return Check(name, ok=False, found="a disk buffer needs a folder: set buffer.path")
+    try:
+        folder = folder_of(settings.buffer.path, settings.name)
+        check_folder(folder)
+        sightings = survey(folder)
+    except JournalError as error:
+        return Check(name, ok=False, found=str(error))
+    return Check(name, ok=True, found=f"{folder}: {_summary(sightings)}")
+
+
+def survey(root: Path) -> list[Sighting]:
+    """Return the sub-folders of ``root`` that are in use or hold a journal.
+
+    Each lock is tried for a moment. A process that starts just then takes another folder.
+
+    Raises:
+        JournalError: A folder cannot be looked at.
+    """
+    seen = []
+    for folder in folders(root):
+        with explained("look into the journal folder", folder):
+            in_use = _is_in_use(folder)
+            if in_use or (folder / JOURNAL).exists():
+                seen.append(Sighting(folder, in_use, sum(_sizes(folder))))
+    return seen
+
+
+def _is_in_use(folder: Path) -> bool:
+    try:
+        descriptor = os.open(folder / LOCK, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    try:
+        return not flock(descriptor, "LOCK_SH")
+    finally:
+        os.close(descriptor)
+
+
+def _sizes(folder: Path) -> Iterator[int]:
+    for name in JOURNAL_FILES:
+        with suppress(FileNotFoundError):
+            yield (folder / name).stat().st_size
+
+
+def _summary(sightings: Sequence[Sighting]) -> str:
+    used = [each for each in sightings if each.in_use]
+    left = [each for each in sightings if not each.in_use]
+    said = f"{_amount(used)} in use, {_amount(left)} left by dead processes"
+    if not left:
+        return said
+    names = ", ".join(f"{each.folder.name}: {each.bytes:,} bytes" for each in left)
+    return f"{said} ({names}), to be delivered by the next that starts"
+
+
+def _amount(sightings: Sequence[Sighting]) -> str:
+    return f"{count(len(sightings), 'journal')} ({sum(each.bytes for each in sightings):,} bytes)"

@@ -1,0 +1,53 @@
+"""Rules of a plugin's options: what the plugin itself says, and settings without effect."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from experimentframework_core.config._breach import Breach
+from experimentframework_core.plugin import ChannelSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from experimentframework_core.plugin import BackplanePlugin
+
+_NO_CHANNEL = ("flushIntervalMs", "concurrency")
+
+
+def plugin_breaches(
+    plugin: BackplanePlugin[Any], options: ChannelSettings, path: str
+) -> Iterator[Breach]:
+    """Yield what the plugin finds wrong with the options of the node at ``path``."""
+    if plugin.check is None:
+        return
+    try:
+        said = list(plugin.check(options))
+    except Exception as error:  # noqa: BLE001 - a plugin's bug must not hide the other problems
+        message = f"the plugin failed in its check: {type(error).__name__}: {error}"
+        yield Breach(f"{path}.type", message, about=path)
+        return
+    options_path = f"{path}.options"
+    for key, message in said:
+        yield Breach(f"{options_path}.{key}" if key else options_path, message, about=options_path)
+
+
+def dead_letter_breaches(
+    plugin: BackplanePlugin[Any], options: ChannelSettings, path: str
+) -> Iterator[Breach]:
+    """Yield what is wrong with the options of a backplane that takes dead letters."""
+    yield from plugin_breaches(plugin, options, path)
+    for key in channel_settings_in(options):
+        if key in _NO_CHANNEL:
+            message = "has no effect on dead letters, which are written at once; leave it out"
+            yield Breach(f"{path}.options.{key}", message)
+
+
+def channel_settings_in(options: ChannelSettings) -> Iterator[str]:
+    """Yield the keys of the channel's settings that ``options`` say."""
+    for field in msgspec.structs.fields(options):
+        said = getattr(options, field.name) != field.default
+        if said and field.name in ChannelSettings.__struct_fields__:
+            yield field.encode_name
