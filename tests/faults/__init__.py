@@ -1,0 +1,1 @@
+"""Real processes, killed and starved: what the disk buffer keeps. Runnable alone."""
