@@ -176,7 +176,7 @@ class Adoption:
         settled.changes_saved()
 
     async def _room(self) -> None:
-        while self._buffer.crowded:
+        while self._buffer.crowded:  # noqa: ASYNC110 - room comes in many ways; it is not urgent
             await asyncio.sleep(ROOM_EVERY)
 
 

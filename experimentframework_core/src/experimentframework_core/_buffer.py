@@ -9,7 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from experimentframework_core.envelope import Record
 
@@ -54,9 +54,19 @@ class Queue:
 
     A record's sequence number is its place in the order of appending, from 0: the head has
     ``taken``, the next one appended gets ``appended``.
+
+    Attributes:
+        records: What waits.
+        bytes: How long the bodies of it are together.
+        wake_events: From so many records on ``on_due`` is called.
+        wake_bytes: The same in bytes.
+        on_due: Wakes the lane.
+        confirm: Returns once what is settled is known on disk; None where nothing is kept there.
     """
 
-    __slots__ = ("_marks", "_taken", "bytes", "on_due", "records", "wake_bytes", "wake_events")
+    __slots__ = (
+        "_marks", "_taken", "bytes", "confirm", "on_due", "records", "wake_bytes", "wake_events",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         """Begin empty, waking nobody."""
@@ -66,6 +76,7 @@ class Queue:
         self.wake_events = NEVER
         self.wake_bytes = NEVER
         self.on_due: Callable[[], None] = lambda: None
+        self.confirm: Callable[[], Awaitable[None]] | None = None
         self._marks: deque[tuple[int, float]] = deque()
 
     @property

@@ -175,7 +175,6 @@ class Channel:
             ledger=self._ledger,
             letters=self._letters,
             warnings=self._warnings,
-            confirm=None if self._keeper is None else self._keeper.confirm,
         )
 
     @property

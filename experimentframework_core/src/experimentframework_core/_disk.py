@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experimentframework_core._folders import folder_of
@@ -11,6 +10,7 @@ from experimentframework_core._spool import Bounds, DiskBuffer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from experimentframework_core.config import ChannelConfig
     from experimentframework_core.envelope import Record

@@ -93,6 +93,8 @@ class Keeper:
         self._last_commit = self._last_trim = self._not_before = float("-inf")
         self._failures = 0
         self._report: dict[str, Any] = {}
+        for queue in buffer.disk_queues:
+            queue.confirm = self.confirm
 
     async def open(self) -> None:
         """Claim a folder, open its journal, and take over what is in it.

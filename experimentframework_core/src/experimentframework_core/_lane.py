@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from experimentframework_core._batch import Item
+from experimentframework_core._batch import Item, Worklist
+from experimentframework_core._buffer import NEVER
 from experimentframework_core._log import Repeated, logger, text_of
 from experimentframework_core._schedule import Deliver, Schedule, Settlement
 from experimentframework_core._tasks import (
@@ -62,22 +63,8 @@ class Lane:
         ledger: Ledger,
         letters: PendingDeadLetters,
         warnings: Repeated,
-        confirm: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """Hold the parts; `run` is the lane's task.
-
-        Args:
-            context: What the backplane is told when it opens.
-            opener: Opens the backplane.
-            open_timeout: Seconds that it has for that.
-            queue: What waits for this lane.
-            schedule: The lane's rules.
-            ledger: Told of every event's fate.
-            letters: Takes what is refused.
-            warnings: Where failures are said.
-            confirm: Returns once what is settled is known on disk; None for a buffer in memory,
-                which loses what is left when the lane ends.
-        """
+        """Hold the parts; `run` is the lane's task."""
         self.error: BaseException | None = None
         self.delivered_at: float | None = None
         self.abandoned = 0
@@ -90,7 +77,6 @@ class Lane:
         self._ledger = ledger
         self._letters = letters
         self._warnings = warnings
-        self._confirm = confirm
         self._held: Held[Backplane] | None = None
         self._backplane: Backplane | None = None
         self._stopping = False
@@ -117,7 +103,7 @@ class Lane:
         """Have the lane deliver all that is queued and end, closing its backplane by then."""
         self._stopping = True
         self._schedule.hurry = True
-        if self._confirm is None:
+        if self._queue.confirm is None:
             self._schedule.try_now()
         self.close_by = close_by
         self.wake()
@@ -139,8 +125,8 @@ class Lane:
         """Give up what is unsettled when the lane has ended, and return it."""
         now = asyncio.get_running_loop().time()
         left = self._schedule.leave()
-        while self._queue.records:
-            left.append(Item(*self._queue.pop(), now))
+        if self._queue.records:
+            left += Worklist(*self._queue.cut(NEVER, NEVER, now))
         left += self._letters.leave(self._context.lane)
         self._release_fences()
         return left
@@ -169,7 +155,7 @@ class Lane:
     def _finished(self) -> bool:
         if not self._stopping:
             return False
-        kept = self._confirm is not None and self._schedule.destination_down
+        kept = self._queue.confirm is not None and self._schedule.destination_down
         return kept or self._all_settled
 
     @property
@@ -199,8 +185,8 @@ class Lane:
         if self._letters.crowded(self._context.lane):
             await self._sleep(None, now)
         elif self._backplane is not None and isinstance(action, Deliver):
-            if self._confirm is not None:
-                await self._confirm()
+            if self._queue.confirm is not None:
+                await self._queue.confirm()
             await self._deliver(self._backplane, action.records)
         else:
             await self._sleep(getattr(action, "until", None), now)
