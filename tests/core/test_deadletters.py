@@ -42,7 +42,11 @@ async def test_what_is_written_is_settled() -> None:
     store = LettersInMemory()
     desk = Desk(store)
     desk.refuse("a", "b")
-    before = (desk.letters.pending(0), list(desk.letters.sequences(0)), desk.buffer.events)
+    before = (
+        desk.letters.pending(0),
+        [item.sequence for item in desk.letters.items(0)],
+        desk.buffer.events,
+    )
 
     await desk.letters.write(0, 100.0)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from experimentframework_core._failpoints import reach
 from experimentframework_core._journal import Commit, Want
-from experimentframework_core._log import logger, text_of
+from experimentframework_core._log import brief, logger
 from experimentframework_core._owner import claim_abandoned
 from experimentframework_core._settled import Settled
 from experimentframework_core._spool import record_of
@@ -75,6 +75,11 @@ class Adoption:
         self._claims: list[Claim] = []
         self._closed = False
 
+    @property
+    def folder(self) -> str | None:
+        """The journal that is being moved, or could not be; None when there is none."""
+        return str(self._claims[-1].folder) if self._claims else None
+
     def start(self) -> None:
         """Look now, and from time to time."""
         self._task = spawn(self._run(), name=f"experimentframework.{self._name}.adoption")
@@ -99,7 +104,7 @@ class Adoption:
                 logger.warning(
                     "experimentframework.adoption_failed",
                     backplane=self._name,
-                    error=text_of(error),
+                    error=brief(error),
                 )
             await asyncio.sleep(LOOK_EVERY)
 

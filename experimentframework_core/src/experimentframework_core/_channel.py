@@ -15,7 +15,7 @@ from experimentframework_core._disk import WINDOW_BATCHES, disk_buffer, is_on_di
 from experimentframework_core._keeper import Keeper
 from experimentframework_core._lane import Lane, Opener
 from experimentframework_core._ledger import Ledger
-from experimentframework_core._log import Repeated, logger, text_of
+from experimentframework_core._log import Repeated, brief, logger, text_of
 from experimentframework_core._retry import Backoff
 from experimentframework_core._schedule import Schedule
 from experimentframework_core._tasks import spawn
@@ -128,7 +128,7 @@ class Channel:
             ledger=self._ledger,
             interval=self._config.buffer.commit_interval_ms / 1000,
             warnings=self._warnings,
-            held=lambda: chain.from_iterable(lane.numbers() for lane in self._lanes),
+            held=lambda: chain.from_iterable(lane.held() for lane in self._lanes),
         )
 
     def _lane(
@@ -411,7 +411,7 @@ class Channel:
         if errors:
             return HealthStatus.DEGRADED, f"deliveries fail: {_first(errors)}"
         if self._keeper is not None and self._keeper.error is not None:
-            why = text_of(self._keeper.error)
+            why = brief(self._keeper.error)
             return HealthStatus.DEGRADED, f"the journal cannot be written: {why}"
         if self._tasks and not all(lane.is_open for lane in self._lanes):
             return HealthStatus.DEGRADED, "not open yet"

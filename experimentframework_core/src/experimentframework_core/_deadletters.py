@@ -72,9 +72,9 @@ class PendingDeadLetters:
         """Return whether so many of that lane are not written that no more should come."""
         return len(self._pending.get(lane, ())) >= MOST_PENDING
 
-    def sequences(self, lane: int) -> Iterator[int]:
-        """Yield the sequence numbers of what is not written yet."""
-        return (item.sequence for item, _ in self._pending.get(lane, ()))
+    def items(self, lane: int) -> Iterator[Item]:
+        """Yield what is not written yet."""
+        return (item for item, _ in self._pending.get(lane, ()))
 
     def leave(self, lane: int) -> list[Item]:
         """Return what could not be written when the lane has ended."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from experimentframework_core._adoption import Adoption
 from experimentframework_core._failpoints import reach
 from experimentframework_core._journal import Journal
-from experimentframework_core._log import logger, text_of
+from experimentframework_core._log import brief, logger
 from experimentframework_core._owner import check_folder, claim
 from experimentframework_core._spool import record_of
 from experimentframework_core._tasks import spawn
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
+    from experimentframework_core._batch import Item
     from experimentframework_core._journal import Commit, Lost, Opened, Turn, Want
     from experimentframework_core._ledger import Ledger
     from experimentframework_core._log import Repeated
@@ -57,7 +58,7 @@ class Keeper:
         ledger: Ledger,
         interval: float,
         warnings: Repeated,
-        held: Callable[[], Iterable[int]],
+        held: Callable[[], Iterable[Item]],
         make_journal: Callable[[Path], Journal] = Journal,
     ) -> None:
         """Hold the parts; `open` claims a folder.
@@ -69,7 +70,7 @@ class Keeper:
             ledger: Told of what is written and what is lost.
             interval: Seconds between two commits, unless somebody waits for one.
             warnings: Where failures are said.
-            held: Gives the numbers that lanes have in work.
+            held: Gives what lanes have in work.
             make_journal: Makes the journal of a folder.
         """
         self.error: Exception | None = None
@@ -125,7 +126,7 @@ class Keeper:
             self._root,
             self._buffer,
             written=self.written,
-            lose=self._lose_adopted,
+            lose=self._lose_unread,
             make_journal=self._make_journal,
         )
         self._adoption.start()
@@ -133,7 +134,8 @@ class Keeper:
     def _tell(self, opened: Opened) -> None:
         self._report = {"recovered": opened.recovered, "ends_at": opened.ends_at}
         if opened.lost is not None:
-            self._lose(opened.lost)
+            # The new file calls them settled; here they were neither recovered nor lost before.
+            self._lose_unread(opened.lost, _count(opened.lost))
         if opened.cut:
             self._report["cut"] = True
             logger.error(
@@ -294,16 +296,18 @@ class Keeper:
         pause = min(LONGEST_PAUSE, 0.05 * 2**self._failures)
         self._not_before = asyncio.get_running_loop().time() + pause
         self._warnings.warning(
-            "experimentframework.journal_failed", backplane=self._name, error=text_of(error)
+            "experimentframework.journal_failed", backplane=self._name, error=brief(error)
         )
 
     def _lose(self, lost: Lost) -> None:
-        count = self._buffer.lose(lost.ranges, self._held())
+        held = list(self._held())
+        count = self._buffer.lose(lost.ranges, [item.sequence for item in held])
+        self._buffer.write_again(held)
         self._ledger.dropped[DAMAGED, UNKNOWN_TYPE] += count
         self._damaged(lost, count)
 
-    def _lose_adopted(self, lost: Lost, count: int) -> None:
-        """Take damage of another process's journal into the books of this one."""
+    def _lose_unread(self, lost: Lost, count: int) -> None:
+        """Take damage into the books that is met before its events were counted."""
         self._buffer.recovered += count
         self._ledger.dropped[DAMAGED, UNKNOWN_TYPE] += count
         self._damaged(lost, count)
@@ -348,6 +352,11 @@ class Keeper:
         return {
             "folder": str(self.folder),
             "unwritten": self._buffer.unwritten,
-            "error": None if self.error is None else text_of(self.error),
+            "adopting": None if self._adoption is None else self._adoption.folder,
+            "error": None if self.error is None else brief(self.error),
             **self._report,
         }
+
+
+def _count(lost: Lost) -> int:
+    return sum(last - first + 1 for first, last in lost.ranges)

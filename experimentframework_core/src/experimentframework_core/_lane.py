@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from experimentframework_core._batch import Item, Worklist
 from experimentframework_core._buffer import NEVER
-from experimentframework_core._log import Repeated, logger, text_of
+from experimentframework_core._log import Repeated, brief, logger
 from experimentframework_core._schedule import Deliver, Schedule, Settlement
 from experimentframework_core._tasks import (
     LAST_GRACE,
@@ -131,15 +131,15 @@ class Lane:
         self._release_fences()
         return left
 
-    def numbers(self) -> Iterator[int]:
-        """Yield the sequence numbers of what left the queue and is not settled."""
-        yield from (item.sequence for item in self._schedule.held)
-        yield from self._letters.sequences(self._context.lane)
+    def held(self) -> Iterator[Item]:
+        """Yield what left the queue and is not settled."""
+        yield from self._schedule.held
+        yield from self._letters.items(self._context.lane)
 
     def unsettled(self, below: int) -> int:
         """Return how many records with a lower sequence number are not settled."""
         queued = self._queue.waiting(below)
-        return queued + sum(sequence < below for sequence in self.numbers())
+        return queued + sum(item.sequence < below for item in self.held())
 
     async def run(self) -> None:
         """Work until `stop` and all is settled, or until cancelled."""
@@ -165,10 +165,10 @@ class Lane:
     def _stumble(self, error: Exception) -> None:
         self.error = error
         self._warnings.warning(
-            "experimentframework.lane_failed", backplane=self._context.name, error=_brief(error)
+            "experimentframework.lane_failed", backplane=self._context.name, error=brief(error)
         )
         now = asyncio.get_running_loop().time()
-        self._schedule.unreachable(TransientError(_brief(error)), now)
+        self._schedule.unreachable(TransientError(brief(error)), now)
 
     async def _step(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -224,7 +224,7 @@ class Lane:
     def _unreachable(self, error: TransientError, now: float, event: str) -> None:
         self.error = error
         self._schedule.unreachable(error, now)
-        self._warnings.warning(event, backplane=self._context.name, error=_brief(error))
+        self._warnings.warning(event, backplane=self._context.name, error=brief(error))
 
     async def _deliver(self, backplane: Backplane, records: Sequence[Record]) -> None:
         loop = asyncio.get_running_loop()
@@ -254,7 +254,7 @@ class Lane:
         self._warnings.warning(
             "experimentframework.delivery_failed",
             backplane=self._context.name,
-            error=_brief(error),
+            error=brief(error),
         )
         settlement = self._schedule.failed(error, now)
         self.error = telling if settlement.retried else None
@@ -274,7 +274,8 @@ class Lane:
         if not self._fences:
             return
         below = self._schedule.settled_below
-        below = min([below, *self._letters.sequences(self._context.lane)])
+        letters = self._letters.items(self._context.lane)
+        below = min([below, *(item.sequence for item in letters)])
         waiting = []
         for sequence, future in self._fences:
             if sequence > below:
@@ -313,7 +314,7 @@ class Lane:
             self._warnings.warning(
                 "experimentframework.close_failed",
                 backplane=self._context.name,
-                error=_brief(error),
+                error=brief(error),
             )
 
 
@@ -329,7 +330,7 @@ def _not_a_backplane(value: object) -> str:
 def _as_transient(error: BaseException) -> TransientError:
     if isinstance(error, TransientError):
         return error
-    failure = TransientError(_brief(error))
+    failure = TransientError(brief(error))
     failure.__cause__ = error
     return failure
 
@@ -342,10 +343,3 @@ def _telling(error: Exception) -> Exception:
             if isinstance(failure, kind):
                 return failure
     return error
-
-
-def _brief(error: BaseException) -> str:
-    kind = type(error).__name__
-    if isinstance(error, DeliveryError):
-        return text_of(error) or kind
-    return f"{kind}: {text_of(error)}"

@@ -7,6 +7,8 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from experimentframework_core.errors import ExperimentFrameworkError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -26,6 +28,14 @@ def text_of(error: BaseException) -> str:
         return encodable(str(error))
     except Exception:  # noqa: BLE001 - a foreign class can do anything in __str__
         return "says nothing: its __str__ failed"
+
+
+def brief(error: BaseException) -> str:
+    """Return an error in one line: with the name of its class, unless it is one of ours."""
+    text = text_of(error)
+    if text and isinstance(error, ExperimentFrameworkError):
+        return text
+    return f"{type(error).__name__}: {text}"
 
 
 _stdlib = logging.getLogger("experimentframework")

@@ -122,6 +122,12 @@ class Settled:
                 yield first, first + length - 1
                 free &= ~((1 << bit + length) - 1)
 
+    def rewrite(self, through: int) -> None:
+        """Have `changes` give every block up to ``through``: the file has been made anew."""
+        blocks = range(self.below // block_size, through // block_size + 1)
+        self._changed.update(blocks)
+        self._in_file.update(blocks)
+
     def _bits_above(self, number: int) -> bytes:
         """Return the block's bits, or nothing where ``below`` says it all."""
         bits = self._blocks.get(number, 0)

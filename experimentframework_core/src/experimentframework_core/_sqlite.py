@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
 
 from experimentframework_core._sqlite_errors import translate, translate_os_error
 from experimentframework_core.errors import UnavailableError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 busy_timeout = 2.0
 close_timeout = 5.0
@@ -81,11 +82,14 @@ class Database:
             UnavailableError: The file cannot be opened, written or understood.
             PermanentError: SQLite refuses the content.
         """
-        if self._closed:
-            raise UnavailableError(f"cannot {doing} {self.path}: the connection is closed")
-        self._used = True
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, self._attempt, work, doing)
+        return await self._submit(self._attempt, work, doing)
+
+    async def run_closed(self, work: Callable[[], T], *, doing: str) -> T:
+        """Close the file, then call ``work`` in its thread; the next `run` opens the file again.
+
+        So ``work`` may read or replace the file, which would drop the locks of an open one.
+        """
+        return await self._submit(self._attempt_closed, work, doing)
 
     async def aclose(self) -> None:
         """Wait for running work, close the file, end the thread. Never waits without end.
@@ -126,14 +130,27 @@ class Database:
     ) -> None:
         await self.aclose()
 
+    async def _submit(
+        self, attempt: Callable[[Callable[P, T], str], T], work: Callable[P, T], doing: str
+    ) -> T:
+        if self._closed:
+            raise UnavailableError(f"cannot {doing} {self.path}: the connection is closed")
+        self._used = True
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, attempt, work, doing)
+
     def _attempt(self, work: Callable[[sqlite3.Connection], T], doing: str) -> T:
+        return self._translating(lambda: work(self._ready()), doing)
+
+    def _attempt_closed(self, work: Callable[[], T], doing: str) -> T:
+        self._disconnect()
+        return self._translating(work, doing)
+
+    def _translating(self, work: Callable[[], T], doing: str) -> T:
         import sqlite3
 
         try:
-            connection = self._connection or self._connect()
-            if connection.in_transaction:
-                connection.rollback()
-            return work(connection)
+            return work()
         except sqlite3.Error as error:
             code = getattr(error, "sqlite_errorcode", 1) & 0xFF
             if code not in _keeps_connection:
@@ -141,6 +158,12 @@ class Database:
             raise translate(error, doing, self.path) from error
         except OSError as error:
             raise translate_os_error(error, doing, self.path) from error
+
+    def _ready(self) -> sqlite3.Connection:
+        connection = self._connection or self._connect()
+        if connection.in_transaction:
+            connection.rollback()
+        return connection
 
     def _connect(self) -> sqlite3.Connection:
         import sqlite3
