@@ -1,4 +1,4 @@
-"""The command: ``python -m tests.benchmarks publish|memory|drain|sqlite|tail|peers|all``."""
+"""The command ``python -m tests.benchmarks``: runs one of the benchmarks, or all."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 from tests.benchmarks import _report
 from tests.benchmarks._run import SideFailedError
 
-_names = ("publish", "memory", "drain", "sqlite", "tail", "peers")
+_names = ("publish", "memory", "drain", "durable", "disk", "sqlite", "tail", "peers")
 
 
 def main() -> int:

@@ -48,6 +48,17 @@ class Gated(NoOp):
         await super().deliver(batch)
 
 
+def on_disk(folder: str) -> BufferOptions:
+    """Return a buffer on disk with room for all; publishers wait where the disk is slower."""
+    return BufferOptions(
+        type="disk",
+        path=folder,
+        max_events=4_000_000,
+        max_bytes=16 * 2**30,
+        block_timeout_ms=60_000,
+    )
+
+
 variants: dict[str, dict[str, Any]] = {
     "plain": {},
     "gates": {

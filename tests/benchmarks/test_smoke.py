@@ -16,6 +16,8 @@ _rows = {
     "publish": ("p50 of a call", "p99 at 5,000/s", "p50, sampling + 1 field + span"),
     "memory": ("RSS per queued event", "slowest publish, wall clock"),
     "drain": ("events/s with 1,000 queued", "cost of an event with 10,000 queued"),
+    "durable": ("durable ack p50 at 500/s", "loop lag p99 added at 20,000/s"),
+    "disk": ("events/s with 1,000 on disk", "p50 of a call, accepted"),
     "sqlite": ("from publish to the disk, 2,000", "average over 50,000"),
     "tail": ("p50 of a call", "loop lag p99"),
     "peers": ("p50 of a call, held", "mean of a call, live"),

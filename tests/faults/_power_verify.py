@@ -67,8 +67,9 @@ async def judge(
     journal = Journal(folder)
     try:
         opened = await journal.open()
-    except JournalError as error:
-        verdict.faults.append(f"does not open: {error}")
+    except Exception as error:  # noqa: BLE001 - what breaks the contract is a fault to be told
+        await journal.aclose()
+        verdict.faults.append(f"does not open: {error!r}")
         verdict.lost = verdict.checked
         return verdict
     try:

@@ -10,9 +10,8 @@ import argparse
 import asyncio
 import multiprocessing
 import random
+import resource
 import shutil
-import subprocess
-import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -22,19 +21,20 @@ from typing import TYPE_CHECKING, NamedTuple
 from tests.faults import _system_calls as system_calls
 from tests.faults import _table, _trace
 from tests.faults._lossy_disk import LossyDisk
-from tests.faults._power_plan import Life, State, plan_life, write_commits
+from tests.faults._power_plan import Life, State, plan_life
+from tests.faults._power_record import lay_out, record
 from tests.faults._power_verify import Verdict, judge
-from tests.faults._processes import root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-commits = 60
+commits = 45
 _states_a_history, _states_a_life = 250, 60
 _alarms = 50
 """In how many states a torn commit may be taken once for damage: that loses nothing."""
 
-_time_to_write = 60.0
+_most_memory = 6 << 30
+"""Bytes of address space of a process here: a file that is misread must not take all there is."""
 
 
 class Moment(NamedTuple):
@@ -49,42 +49,6 @@ class Moment(NamedTuple):
     at: int
     files: Mapping[str, bytes]
     acknowledged: int
-
-
-def record(life: Life, files: Mapping[str, bytes]) -> list[_trace.Change]:
-    """Have a process write the life into a folder with these files; return what it did.
-
-    Raises:
-        TraceError: The process failed, or what it did does not lead to the files it left.
-    """
-    with tempfile.TemporaryDirectory(prefix="power-") as name:
-        folder = Path(name, "journal")
-        _lay_out(folder, files)
-        trace, given = Path(name, "trace"), Path(name, "commits")
-        given.write_bytes(write_commits(life))
-        child = [sys.executable, "-m", "tests.faults._power_child"]
-        done = subprocess.run(
-            [*_trace.command(str(trace)), *child, folder, given, life.ends],
-            cwd=root, capture_output=True, timeout=_time_to_write, check=False,
-        )  # fmt: skip
-        if done.returncode != (-9 if life.ends == "kill" else 0):
-            raise _trace.TraceError(f"the process ended with {done.returncode}: {done.stderr!r}")
-        with trace.open(encoding="ascii") as lines:
-            calls = _trace.read_calls(lines)
-            changes = list(_trace.Reader(str(folder)).read(calls))
-        left = {path.name: path.read_bytes() for path in folder.iterdir()}
-    disk = LossyDisk(files)
-    for change in changes:
-        disk.make(change)
-    if disk.files() != left:
-        raise _trace.TraceError("the calls that were traced do not lead to the files of the end")
-    return changes
-
-
-def _lay_out(folder: Path, files: Mapping[str, bytes]) -> None:
-    folder.mkdir()
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
 
 
 def moments(
@@ -142,18 +106,19 @@ class History:
         life = plan_life(self._state, chance, commits=commits, ends=ends)
         changes = record(life, self._disk.files())
         points = choose_points(changes, states, chance)
-        left: list[tuple[Mapping[str, bytes], State]] = []
+        left: tuple[Mapping[str, bytes], State] | None = None
+        last = chance.choice(points[len(points) // 2 :])
         for moment in moments(self._disk, changes, points, chance):
             possible = life.states[moment.acknowledged :][:2]
             verdict = self._judge(moment, possible, life)
-            if not verdict.faults and verdict.state is not None:
-                left.append((moment.files, possible[verdict.state]))
-        self._go_on(life, changes[points[-1] :] if points else changes, left)
+            if moment.at <= last and not verdict.faults and verdict.state is not None:
+                left = moment.files, possible[verdict.state]
+        self._go_on(life, changes[points[-1] :], left)
 
     def _judge(self, moment: Moment, possible: Sequence[State], life: Life) -> Verdict:
         with tempfile.TemporaryDirectory(prefix="power-") as name:
             folder = Path(name, "journal")
-            _lay_out(folder, moment.files)
+            lay_out(folder, moment.files)
             again = None if len(self.verdicts) % 4 else Path(name, "again")
             verdict = asyncio.run(judge(folder, possible, life.rows, again=again))
         place = f"seed {self._seed}, state {len(self.verdicts)}"
@@ -170,11 +135,11 @@ class History:
         self,
         life: Life,
         rest: Sequence[_trace.Change],
-        left: Sequence[tuple[Mapping[str, bytes], State]],
+        left: tuple[Mapping[str, bytes], State] | None,
     ) -> None:
         """Have the next process begin with the end of this one, or with a loss of power."""
-        if left and self._chance.random() < 0.6:
-            files, self._state = self._chance.choice(left[len(left) // 2 :])
+        if left is not None and self._chance.random() < 0.6:
+            files, self._state = left
             self._disk = LossyDisk(files)
             return
         for change in rest:
@@ -185,7 +150,7 @@ class History:
 def _lay_out_anew(folder: Path, files: Mapping[str, bytes]) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    _lay_out(folder, files)
+    lay_out(folder, files)
 
 
 def shares(count: int, parts: int) -> list[int]:
@@ -199,7 +164,8 @@ def run_all(states: int, *, seed: int, keep: Path | None = None, parallel: int =
     parts = shares(states, max(parallel, -(-states // _states_a_history)))
     seeds = [seed * 1000 + number for number in range(len(parts))]
     verdicts: list[Verdict] = []
-    with ProcessPoolExecutor(parallel, multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(parallel, context, initializer=_bound_memory) as pool:
         for one, some in zip(seeds, pool.map(partial(_run, keep), seeds, parts), strict=True):
             table.row(f"seed {one}", *_sums(some))
             verdicts += some
@@ -208,6 +174,10 @@ def run_all(states: int, *, seed: int, keep: Path | None = None, parallel: int =
     if sum(verdict.alarm for verdict in verdicts) * _alarms > len(verdicts):
         faults.append(f"more than one torn commit in {_alarms} was taken for damage")
     return faults
+
+
+def _bound_memory() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (_most_memory, _most_memory))
 
 
 def _run(keep: Path | None, seed: int, states: int) -> list[Verdict]:

@@ -13,6 +13,7 @@ from tests.faults import _system_calls as system_calls
 from tests.faults import power
 from tests.faults._lossy_disk import LossyDisk
 from tests.faults._power_plan import Life, State, plan_life
+from tests.faults._power_record import lay_out, record
 from tests.faults._power_verify import Verdict, judge
 from tests.faults._trace import Change, Opening, Removal, Saying, Sync, Write
 
@@ -35,16 +36,13 @@ def life() -> Life:
 
 @pytest.fixture(scope="module")
 def changes(life: Life) -> list[Change]:
-    return power.record(life, {})
+    return record(life, {})
 
 
 def verdict_at_the_end(life: Life, changes: Sequence[Change], folder: Path) -> Verdict:
     """Lose power after the last change, and judge."""
-    end = power.moments(LossyDisk({}), changes, [len(changes)], Random(2))
-    (moment,) = end
-    folder.mkdir()
-    for name, content in moment.files.items():
-        (folder / name).write_bytes(content)
+    (moment,) = power.moments(LossyDisk({}), changes, [len(changes)], Random(2))
+    lay_out(folder, moment.files)
     return asyncio.run(judge(folder, life.states[moment.acknowledged :][:2], life.rows))
 
 
