@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from experimentframework_core.config import ChannelConfig
     from experimentframework_core.envelope import Record
 
+WINDOW_EVENTS = 10_000
+WINDOW_BYTES = 16 * 1024 * 1024
+"""How much of a channel waits in memory, if that is enough for some batches of each lane."""
+
 WINDOW_BATCHES = 4
-"""How many batches of a lane wait in memory."""
+"""How many batches of a lane wait in memory at least."""
 
 OVERFLOW_EVENTS = 1_000_000
 OVERFLOW_BYTES = 1 << 30
@@ -63,9 +67,13 @@ def disk_buffer(
 
 def _window(config: ChannelConfig) -> Bounds:
     return Bounds(
-        window_events=WINDOW_BATCHES * config.batch_size,
+        window_events=max(WINDOW_BATCHES * config.batch_size, WINDOW_EVENTS // config.concurrency),
         # Half of it takes the largest event: a lane that has half of its window left can go on.
-        window_bytes=max(WINDOW_BATCHES * config.batch_bytes, 2 * config.max_event_bytes),
+        window_bytes=max(
+            WINDOW_BATCHES * config.batch_bytes,
+            WINDOW_BYTES // config.concurrency,
+            2 * config.max_event_bytes,
+        ),
     )
 
 

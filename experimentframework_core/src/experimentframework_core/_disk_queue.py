@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from experimentframework_core._buffer import Cut, Queue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from experimentframework_core.envelope import Record
 
@@ -81,6 +81,10 @@ class DiskQueue(Queue):
     def numbers(self) -> Sequence[int]:
         """The numbers of the records that wait in memory."""
         return self._numbers
+
+    def window(self) -> Iterator[tuple[int, float, Record]]:
+        """Yield the number, the time of acceptance and the record of each that is in memory."""
+        return zip(self._numbers, self._times, self.records, strict=True)
 
     @property
     def room(self) -> tuple[int, int]:

@@ -82,7 +82,7 @@ class Settled:
         """Yield the ranges (first, last) of numbers up to ``through`` that are not settled."""
         start = end = 0
         for first, last in self._missing_in_blocks(through):
-            if first > end + 1:
+            if first > end + 1 or not end:
                 if end:
                     yield start, end
                 start = first

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import zlib
+from bisect import bisect_left, bisect_right
 from collections import deque
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,9 +21,12 @@ from experimentframework_core.envelope import Record
 from experimentframework_core.errors import InvalidEventError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from experimentframework_core._journal import Opened
+
+PAGE_EVENTS = 2000
+"""How many rows are read at once."""
 
 TRIM_EVENTS = 4096
 """How many settled rows are deleted together."""
@@ -56,7 +61,7 @@ class DiskBuffer(Buffer):
         committed: The highest number that the journal knows.
         recovered: Records found in a journal, this one's or another's, when it was opened.
         marks_due: Whether rows in the journal are settled that it does not know to be.
-        on_work: Called when there may be something to write or to read.
+        on_write: Called when there may be something to write.
     """
 
     def __init__(
@@ -88,12 +93,10 @@ class DiskBuffer(Buffer):
             DiskQueue(bounds.window_events, bounds.window_bytes) for _ in range(lanes)
         )
         self.queues = self.disk_queues
-        for queue in self.disk_queues:
-            queue.on_starving = self._call
         self.lazy = lazy
         self.last = self.committed = self.recovered = 0
         self.marks_due = False
-        self.on_work: Callable[[], None] = lambda: None
+        self.on_write: Callable[[], None] = lambda: None
         self._bounds = bounds
         self._clock = clock
         self._epoch = epoch
@@ -117,7 +120,12 @@ class DiskBuffer(Buffer):
         """Do nothing: every offer is looked at."""
 
     def _has_room(self, events: int, total: int) -> bool:
-        return super()._has_room(events, total) and not self.congested
+        return (
+            events + self.reserved_events <= self._newcomers
+            and total + self.reserved_bytes <= self.max_bytes
+            and len(self._pending) < self._bounds.pending_events
+            and self._pending_bytes < self._bounds.pending_bytes
+        )
 
     @property
     def pressed(self) -> bool:
@@ -183,17 +191,16 @@ class DiskBuffer(Buffer):
         self._take(record, self._clock())
 
     def _take(self, record: Record, accepted_at: float) -> None:
-        slot = zlib.crc32(self._key(record).encode("utf-8", "surrogatepass"))
         self.last += 1
-        entry = Entry(self.last, accepted_at, slot, record)
+        entry = Entry(self.last, accepted_at, self._slot_of(record), record)
         self._pending.append(entry)
         self._pending_bytes += len(record.body)
-        self.disk_queues[slot % len(self.disk_queues)].accept(entry)
+        self.disk_queues[entry.slot % len(self.disk_queues)].accept(entry)
         if not self.lazy or self.pressed:
-            self.on_work()
+            self.on_write()
 
-    def _call(self) -> None:
-        self.on_work()
+    def _slot_of(self, record: Record) -> int:
+        return zlib.crc32(self._key(record).encode("utf-8", "surrogatepass"))
 
     # What goes to the journal.
 
@@ -204,7 +211,7 @@ class DiskBuffer(Buffer):
     def want_written(self) -> None:
         """Have everything taken so far written, also where that is put off."""
         self._wanted_through = self.last
-        self.on_work()
+        self.on_write()
 
     @property
     def commit_due(self) -> bool:
@@ -295,7 +302,7 @@ class DiskBuffer(Buffer):
             if self._untrimmed and self._untrimmed[-1][1] == first - 1 and not self._writing:
                 first = self._untrimmed.pop()[0]
             self._untrimmed.append((first, in_file))
-            self.on_work()
+            self.on_write()
         return new
 
     def _prune(self) -> None:
@@ -303,23 +310,44 @@ class DiskBuffer(Buffer):
         while self._pending and self._pending[0].sequence < self._settled.below:
             self._pending_bytes -= len(self._pending.popleft().record.body)
 
-    def lose(self, ranges: Iterable[tuple[int, int]], held: Iterable[int]) -> int:
+    def lose(self, ranges: Iterable[tuple[int, int]], held: Iterable[Item]) -> int:
         """Settle what the journal can no longer read; return how many records that were.
+
+        What memory holds of it is not lost: it is written again.
 
         Args:
             ranges: The numbers, first and last, that cannot be read.
-            held: The numbers that lanes have in memory; these are not lost.
+            held: What lanes have in work.
         """
-        in_memory = sorted({*held, *(n for queue in self.disk_queues for n in queue.numbers)})
+        in_memory = {each.sequence: each for each in self._in_memory(held)}
+        numbers = sorted(in_memory)
         lost = 0
+        again: list[Entry] = []
         for first, last in ranges:
-            for start, end in gaps(first, min(last, self.committed), in_memory):
-                lost += self._settle(start, end)
+            end = min(last, self.committed)
+            lost += sum(self._settle(*gap) for gap in gaps(first, end, numbers))
+            kept = numbers[bisect_left(numbers, first) : bisect_right(numbers, end)]
+            again += [in_memory[number] for number in kept]
+        self._write_again(again)
+        self._settled.rewrite(self.last)
+        self.marks_due = True
         bytes_each = self.bytes // self.events if self.events else 0
         self.events -= lost
         self.bytes -= lost * bytes_each
         self._even_out()
         return lost
+
+    def _in_memory(self, held: Iterable[Item]) -> Iterator[Entry]:
+        for queue in self.disk_queues:
+            for number, time, record in queue.window():
+                yield Entry(number, time, self._slot_of(record), record)
+        for item in held:
+            slot = self._slot_of(item.record)
+            yield Entry(item.sequence, item.accepted_at, slot, item.record)
+
+    def _write_again(self, entries: Iterable[Entry]) -> None:
+        self._pending = deque(sorted((*entries, *self._pending), key=itemgetter(0)))
+        self._pending_bytes = sum(len(each.record.body) for each in self._pending)
 
     def _even_out(self) -> None:
         """Keep the bytes within reason: of lost records only the average is known."""
@@ -337,8 +365,9 @@ class DiskBuffer(Buffer):
             if queue.cursor >= self.committed:
                 self._catch_up(lane, queue)
                 continue
-            most, most_bytes = queue.room
-            wants.append(Want(queue.cursor, lane, len(self.disk_queues), most, max(1, most_bytes)))
+            events, free = queue.room
+            most = min(events, PAGE_EVENTS)
+            wants.append(Want(queue.cursor, lane, len(self.disk_queues), most, max(1, free)))
         return wants
 
     @property
