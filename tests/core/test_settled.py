@@ -29,7 +29,7 @@ class File:
 
 
 def _settle(settled: Settled, chosen: list[tuple[int, int]]) -> set[int]:
-    added = set()
+    added: set[int] = set()
     for first, more in chosen:
         settled.add_range(first, first + more)
         added.update(range(first, first + more + 1))

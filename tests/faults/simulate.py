@@ -15,6 +15,8 @@ from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from experimentframework_core import DataPlane
 from tests.core._channels import is_balanced
 from tests.core._disks import SimulatedDisk, Weather, name_of

@@ -31,7 +31,7 @@ long = os.environ.get("EXPERIMENTFRAMEWORK_FAULTS") == "long"
 
 @pytest.fixture(scope="module")
 def life() -> Life:
-    return plan_life(State(), Random(1), commits=8, ends="kill")
+    return plan_life(State(), Random(4), commits=8, ends="kill")
 
 
 @pytest.fixture(scope="module")
