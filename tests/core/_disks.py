@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from experimentframework_core._journal import Lost, Opened, Page, Turn
-from experimentframework_core._settled import Settled
+from experimentframework_core._disk.journal import Lost, Opened, Page, Turn
+from experimentframework_core._disk.settled import Settled
 from experimentframework_core.errors import TransientError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from random import Random
 
-    from experimentframework_core._journal import Commit, Row, Want
+    from experimentframework_core._disk.journal import Commit, Row, Want
 
 SPAN = 12
 """How many numbers a simulated journal searches at most for the rows of one lane."""

@@ -20,7 +20,7 @@ from experimentframework_core.deadletter import (
     default_path,
 )
 from experimentframework_core.errors import TransientError, UnavailableError
-from tests.core._letters import NOON, make_letter
+from tests.core.letters._letters import NOON, make_letter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

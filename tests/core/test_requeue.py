@@ -14,8 +14,8 @@ from experimentframework_core._requeue_way import Fates
 from experimentframework_core._setup import resolve
 from experimentframework_core.deadletter import LetterFilter, SqliteDeadLetterStore
 from experimentframework_core.testing import FaultyBackplane, Hang, deliver, fail, refuse
-from tests.core._letters import NOON, ids_in, make_letter
 from tests.core._planes import Backplanes, options, sunk
+from tests.core.letters._letters import NOON, ids_in, make_letter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -21,8 +21,8 @@ from experimentframework_core.backplanes.sqlite import SqliteOptions
 from experimentframework_core.config import DeadLetterStoreOptions, effective
 from experimentframework_core.deadletter import FileDeadLetterStore, letter_of
 from experimentframework_core.testing import FaultyBackplane, fail, make_exposure
-from tests.core._letters import make_letter
 from tests.core._planes import Backplanes, options, sunk
+from tests.core.letters._letters import make_letter
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from experimentframework_core import BackplaneOptions, DataPlane, DataPlaneOptions, _disk
+from experimentframework_core import BackplaneOptions, DataPlane, DataPlaneOptions
+from experimentframework_core._disk import settings
 from experimentframework_core.deadletter import state_variable
 from tests.faults import _backplane
 from tests.faults._backplane import LineOptions, line
@@ -77,7 +78,7 @@ def set_clock(wrong_by: float) -> None:
     def wall() -> float:
         return time() + wrong_by
 
-    defaults = _disk.disk_buffer.__kwdefaults__ or {}
+    defaults = settings.disk_buffer.__kwdefaults__ or {}
     assert defaults["wall"] is time
     defaults["wall"] = wall
 

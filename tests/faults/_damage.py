@@ -7,9 +7,9 @@ from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from experimentframework_core import _journal_file as file
-from experimentframework_core._journal import Commit, Row
-from experimentframework_core._settled import Settled
+from experimentframework_core._disk import journal_file as file
+from experimentframework_core._disk.journal import Commit, Row
+from experimentframework_core._disk.settled import Settled
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experimentframework_core._journal import Journal
+from experimentframework_core._disk.journal import Journal
 from tests.faults._power_plan import read_commits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from experimentframework_core._journal import Commit
+    from experimentframework_core._disk.journal import Commit
 
 
 async def write(folder: Path, commits: Sequence[Commit], ends: str) -> None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from experimentframework_core._journal import Commit, Row
-from experimentframework_core._settled import Settled
+from experimentframework_core._disk.journal import Commit, Row
+from experimentframework_core._disk.settled import Settled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from experimentframework_core._journal import Commit, Journal, Row, Want
-from experimentframework_core._settled import Settled
+from experimentframework_core._disk.journal import Commit, Journal, Row, Want
+from experimentframework_core._disk.settled import Settled
 from experimentframework_core.errors import JournalError
 from tests.faults._power_plan import unsettled_of
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from experimentframework_core._journal import Opened
+    from experimentframework_core._disk.journal import Opened
     from tests.faults._power_plan import State
 
 _page = 2000

@@ -72,7 +72,6 @@ class Life:
         self.newest: dict[tuple[str | int, ...], int] = {}
         self.arrived: set[str] = set()
 
-
     @property
     def channel(self) -> Channel:
         """Its only channel."""
@@ -80,11 +79,11 @@ class Life:
 
     @property
     def keeper_ended_well(self) -> bool:
-        """Whether the journal's task came to its end, and its disk let it do its work."""
+        """Whether the journal's writer came to its end, and its disk let it do its work."""
         keeper = self.channel._keeper
         assert keeper is not None
-        task = keeper._task
-        return keeper.error is None and task is not None and task.done() and not task.cancelled()
+        writer = keeper._tasks[0]
+        return keeper.error is None and writer.done() and not writer.cancelled()
 
     @property
     def opened(self) -> DataPlane:

@@ -16,14 +16,11 @@ from experimentframework_core import (
     DataPlaneOptions,
     Envelope,
     Exposure,
-    _adoption,
     _channel,
-    _disk,
-    _keeper,
-    _settled,
-    _spool,
     plane,
 )
+from experimentframework_core._disk import adoption, keeper, reader, settings, settled
+from experimentframework_core._disk import buffer as disk_buffer
 from experimentframework_core.config import BreakerOptions, BufferOptions, RetryOptions
 from experimentframework_core.errors import (
     AckTimeoutError,
@@ -38,6 +35,8 @@ from tests.faults._simulated import Life, SimulatedLetters, World, current
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from random import Random
+
+    from experimentframework_core.config._model import WhenFull
 
 ROOT = Path("/simulated")
 
@@ -59,7 +58,9 @@ class Settings(msgspec.Struct, frozen=True):
 def options_of(random: Random) -> Settings:
     """Draw the settings of a run."""
     batch = random.randint(2, 5)
-    when_full = random.choice(("block", "block", "block", "overflow", "dropOldest", "dropNewest"))
+    when_full: WhenFull = random.choice(
+        ("block", "block", "block", "overflow", "dropOldest", "dropNewest")
+    )
     shutdown = random.choice((0.5, 3.0))
     common = {
         "batch_size": batch,
@@ -103,30 +104,32 @@ def simulated_parts(world: World, random: Random) -> Iterator[None]:
         life.folder = claim.folder
         return claim
 
-    def buffer(config: Any, **settings: Any) -> Any:
+    def buffer(config: Any, **parts: Any) -> Any:
         # The wall clock is set, forwards and backwards, between two processes.
         skew[0] += random.choice((0.0, 0.0, 100.0, -100.0))
         now = asyncio.get_running_loop().time
-        made = _disk.disk_buffer(config, wall=lambda: 1.7e9 + now() + skew[0], **settings)
+        made = settings.disk_buffer(config, wall=lambda: 1.7e9 + now() + skew[0], **parts)
         made._bounds = msgspec.structs.replace(made._bounds, pending_events=most_pending)
         return made
 
-    parts: list[tuple[Any, str, Any]] = [
-        (_keeper, "claim", own),
-        (_keeper, "check_folder", lambda root: None),
-        (_keeper, "CHUNK", 3),
-        (_adoption, "claim_abandoned", lambda root: claim_abandoned_on(disk, root, current.get())),
-        (_adoption, "CHUNK", 5),
-        (_channel, "Keeper", partial(_keeper.Keeper, make_journal=journal)),
+    replaced: list[tuple[Any, str, Any]] = [
+        (keeper, "claim", own),
+        (keeper, "check_folder", lambda root: None),
+        (reader, "CHUNK", 3),
+        (adoption, "claim_abandoned", lambda root: claim_abandoned_on(disk, root, current.get())),
+        (adoption, "CHUNK", 5),
+        (_channel, "Keeper", partial(keeper.Keeper, make_journal=journal)),
         (_channel, "disk_buffer", buffer),
-        (_spool, "TRIM_EVENTS", 16),
-        (_settled, "block_size", 16),
-        (_settled, "_block_bytes", 2),
-        (_settled, "_full", 0xFFFF),
+        (settings, "WINDOW_EVENTS", 0),
+        (settings, "WINDOW_BYTES", 0),
+        (disk_buffer, "TRIM_EVENTS", 16),
+        (settled, "block_size", 16),
+        (settled, "_block_bytes", 2),
+        (settled, "_full", 0xFFFF),
         (plane, "dead_letter_stores", lambda destinations, *_: [SimulatedLetters(world)]),
     ]
     with ExitStack() as stack:
-        for module, name, replacement in parts:
+        for module, name, replacement in replaced:
             stack.enter_context(patch.object(module, name, replacement))
         yield
 

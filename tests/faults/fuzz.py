@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from experimentframework_core._journal import Journal, Lost, Opened, Row, Want
-from experimentframework_core._journal_file import checksum
+from experimentframework_core._disk.journal import Journal, Lost, Opened, Row, Want
+from experimentframework_core._disk.journal_file import checksum
 from experimentframework_core.errors import JournalError
 from tests.faults import _damage
 

@@ -8,11 +8,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import random
 import sys
 import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from contextvars import copy_context
 from functools import partial
+from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -260,7 +264,9 @@ class Simulation:
             world.wrong.append(f"lost: {sorted(missing)[:5]} and so on, {len(missing)} of {lost}")
         for life in world.lives:
             if len(life.again) > life.lanes * life.batch and not life.trouble:
-                world.wrong.append(f"{len(life.again)} that life {life.number} had confirmed came again")
+                world.wrong.append(
+                    f"{len(life.again)} that life {life.number} had confirmed came again"
+                )
 
 
 def simulate(seed: int) -> World:

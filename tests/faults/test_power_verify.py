@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from experimentframework_core._journal import Journal
+from experimentframework_core._disk.journal import Journal
 from tests.faults._power_plan import Life, State, plan_life, read_commits, write_commits
 from tests.faults._power_verify import judge
 

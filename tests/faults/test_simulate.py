@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from experimentframework_core._disk_queue import DiskQueue
-from experimentframework_core._keeper import Keeper
-from experimentframework_core._spool import DiskBuffer
+from experimentframework_core._disk.buffer import DiskBuffer
+from experimentframework_core._disk.window import DiskQueue
+from experimentframework_core._disk.writer import Writer
 from tests.faults.simulate import main, report, simulate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from experimentframework_core._buffer import Cut
-    from experimentframework_core._journal import Commit, Row
+    from experimentframework_core._disk.journal import Commit, Row
     from experimentframework_core.envelope import Record
 
 SEEDS_TO_FAIL = 50
@@ -77,10 +77,10 @@ def skipping_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
 def not_waiting_for_marks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Send a lane's next batch without waiting for the last one's marks."""
 
-    async def at_once(keeper: Keeper) -> None:
+    async def at_once(writer: Writer) -> None:
         pass
 
-    monkeypatch.setattr(Keeper, "confirm", at_once)
+    monkeypatch.setattr(Writer, "confirm", at_once)
 
 
 def losing_marks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,9 +123,7 @@ def believing_failed_commits(monkeypatch: pytest.MonkeyPatch) -> None:
         believing_failed_commits,
     ],
 )
-def test_it_finds_what_is_broken(
-    breaking: object, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_finds_what_is_broken(breaking: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """Given a deliberate mistake in the real code, then one of the first 50 seeds shows it."""
     assert callable(breaking)
     breaking(monkeypatch)

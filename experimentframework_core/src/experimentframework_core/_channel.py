@@ -11,8 +11,8 @@ from experimentframework_core._batch import BatchRule
 from experimentframework_core._breaker import Breaker, BreakerState
 from experimentframework_core._buffer import NEVER, Buffer
 from experimentframework_core._deadletters import PendingDeadLetters
-from experimentframework_core._disk import WINDOW_BATCHES, disk_buffer, is_on_disk, root_of
-from experimentframework_core._keeper import Keeper
+from experimentframework_core._disk.keeper import Keeper
+from experimentframework_core._disk.settings import WINDOW_BATCHES, disk_buffer, is_on_disk, root_of
 from experimentframework_core._lane import Lane, Opener
 from experimentframework_core._ledger import Ledger
 from experimentframework_core._log import Repeated, brief, logger, text_of
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from experimentframework_core._batch import Item
-    from experimentframework_core._spool import DiskBuffer
+    from experimentframework_core._disk.buffer import DiskBuffer
     from experimentframework_core.config import ChannelConfig
     from experimentframework_core.deadletter import DeadLetterStore
     from experimentframework_core.envelope import Record

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from experimentframework_core._deadletter_backplane import BackplaneDeadLetters, letter_of
-from experimentframework_core._deadletter_file import FileDeadLetterStore
-from experimentframework_core._deadletter_sqlite import SqliteDeadLetterStore
-from experimentframework_core._letters import (
+from experimentframework_core._letters.backplane import BackplaneDeadLetters, letter_of
+from experimentframework_core._letters.file_store import FileDeadLetterStore
+from experimentframework_core._letters.letters import (
     DeadLetter,
     DeadLetterStore,
     LetterFilter,
     ReadableLetters,
     StoredLetter,
 )
+from experimentframework_core._letters.sqlite_store import SqliteDeadLetterStore
 from experimentframework_core.errors import UnavailableError
 
 __all__ = [

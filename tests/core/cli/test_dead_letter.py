@@ -16,8 +16,8 @@ from typer.core import TyperGroup
 from experimentframework_core.cli import _dead_letter
 from experimentframework_core.cli._app import app
 from experimentframework_core.deadletter import DeadLetter, open_letters
-from tests.core._letters import NOON, ids_in, keep, make_letter
 from tests.core.cli.command import run, run_here
+from tests.core.letters._letters import NOON, ids_in, keep, make_letter
 
 Keep = Callable[..., Path]
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.core._letters import keep, left_in, make_letter
 from tests.core.cli.command import COMMAND, environment_with, run
+from tests.core.letters._letters import keep, left_in, make_letter
 
 if TYPE_CHECKING:
     from experimentframework_core.deadletter import DeadLetter
@@ -199,7 +199,7 @@ def test_another_process_may_write_meanwhile(
     keep(kind, tmp_path / "letters", letters(500))
     program = textwrap.dedent("""
         import asyncio, sys
-        from tests.core._letters import STORES, make_letter
+        from tests.core.letters._letters import STORES, make_letter
 
         async def main():
             async with STORES[sys.argv[1]](sys.argv[2]) as store:

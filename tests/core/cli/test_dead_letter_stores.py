@@ -12,8 +12,8 @@ import pytest
 
 from experimentframework_core.cli._dead_letter_options import chosen_by, time_of
 from experimentframework_core.cli._output import CommandError
-from tests.core._letters import NOON, keep, make_letter
 from tests.core.cli.command import run_here
+from tests.core.letters._letters import NOON, keep, make_letter
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from experimentframework_core import _folders
-from experimentframework_core._owner import claim
+from experimentframework_core._disk import folders
+from experimentframework_core._disk.owner import claim
 from experimentframework_core.cli import _doctor_buffers
 from experimentframework_core.cli._doctor_buffers import Sighting, buffer_check, survey
 from experimentframework_core.config import BackplaneOptions, BufferOptions, DataPlaneOptions
@@ -94,7 +94,7 @@ def test_a_folder_on_a_network_file_system_is_bad(
 ) -> None:
     """Given a mount from another machine, When checked, Then the buffer is bad and says why."""
     table = "36 35 0:50 / / rw - nfs4 server:/export rw\n"
-    monkeypatch.setattr(_folders, "mount_table", lambda: table)
+    monkeypatch.setattr(folders, "mount_table", lambda: table)
 
     check = buffer_check(configure(buffer={"type": "disk", "path": str(tmp_path)}))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from experimentframework_core._letter_json import story_of
+from experimentframework_core._letters.letter_json import story_of
 from experimentframework_core.cli._output import printable, table
 
 if TYPE_CHECKING:

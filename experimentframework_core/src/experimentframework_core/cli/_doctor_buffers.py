@@ -6,8 +6,8 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from experimentframework_core._folders import check_folder, explained, flock, folder_of
-from experimentframework_core._owner import JOURNAL, JOURNAL_FILES, LOCK, folders
+from experimentframework_core._disk.folders import check_folder, explained, flock, folder_of
+from experimentframework_core._disk.owner import JOURNAL, JOURNAL_FILES, LOCK, folders
 from experimentframework_core.cli._configuration import channels
 from experimentframework_core.cli._health import Check
 from experimentframework_core.cli._output import count

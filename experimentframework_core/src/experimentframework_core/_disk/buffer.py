@@ -1,0 +1,418 @@
+"""A disk buffer's books: what is to be written, what waits in memory, what is on disk only."""
+
+from __future__ import annotations
+
+import zlib
+from bisect import bisect_left, bisect_right
+from collections import deque
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from experimentframework_core._batch import Item
+from experimentframework_core._buffer import NEVER, RECORD_OVERHEAD, Buffer, size_of
+from experimentframework_core._disk.journal import Commit, Row, Want
+from experimentframework_core._disk.ranges import between, gaps, merged, runs
+from experimentframework_core._disk.settled import Settled
+from experimentframework_core._disk.window import DiskQueue, Entry
+from experimentframework_core.codec import decode_record
+from experimentframework_core.envelope import Record
+from experimentframework_core.errors import InvalidEventError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from experimentframework_core._disk.journal import Opened
+
+PAGE_EVENTS = 2000
+"""How many rows are read at once."""
+
+TRIM_EVENTS = 4096
+"""How many settled rows are deleted together."""
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """How much of a disk buffer may be in memory.
+
+    Attributes:
+        window_events: Records of one lane that wait for delivery in memory.
+        window_bytes: The same in bytes of bodies.
+        pending_events: Records that wait for their commit.
+        pending_bytes: The same in bytes of bodies.
+    """
+
+    window_events: int
+    window_bytes: int
+    pending_events: int = 10_000
+    pending_bytes: int = 16 * 1024 * 1024
+
+
+class DiskBuffer(Buffer):
+    """Bounds a journal, and says what is to be written to it and read from it.
+
+    A record is on its way to the journal from the moment it is taken, and at the same time in
+    its lane's window if that has room; so it may be delivered before it is written, and is then
+    not written any more.
+
+    Attributes:
+        lazy: Write only what has no room in memory, and what somebody waits for.
+        last: The highest number given to a record.
+        committed: The highest number that the journal knows.
+        recovered: Records found in a journal, this one's or another's, when it was opened.
+        marks_due: Whether rows in the journal are settled that it does not know to be.
+        on_write: Called when there may be something to write.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_events: int,
+        max_bytes: int,
+        lanes: int,
+        key: Callable[[Record], str],
+        bounds: Bounds,
+        clock: Callable[[], float],
+        epoch: float,
+        lazy: bool = False,
+    ) -> None:
+        """Begin with an empty journal; `recover` says what is in it.
+
+        Args:
+            max_events: Most records in memory and on disk together.
+            max_bytes: The same in bytes: body + 400 each.
+            lanes: How many lanes share it.
+            key: Says which records stay in one lane.
+            bounds: How much may be in memory.
+            clock: The channel's clock, in seconds.
+            epoch: Seconds to add to it for the time since 1970.
+            lazy: Write only what has no room in memory.
+        """
+        super().__init__(max_events=max_events, max_bytes=max_bytes, lanes=lanes, key=key)
+        self.disk_queues = tuple(
+            DiskQueue(bounds.window_events, bounds.window_bytes) for _ in range(lanes)
+        )
+        self.queues = self.disk_queues
+        self.lazy = lazy
+        self.last = self.committed = self.recovered = 0
+        self.marks_due = False
+        self.on_write: Callable[[], None] = lambda: None
+        self._bounds = bounds
+        self._clock = clock
+        self._epoch = epoch
+        self._settled = Settled()
+        self._pending: deque[Entry] = deque()
+        self._pending_bytes = 0
+        self._enqueued = 0
+        self._written = 0
+        self._writing = 0
+        self._wanted_through = 0
+        self._untrimmed: list[tuple[int, int]] = []
+        self._untrimmed_events = 0
+        self._calm_events = -1
+
+    @property
+    def enqueued(self) -> int:
+        """How many records were taken, without those that were recovered."""
+        return self._enqueued
+
+    def _calm_down(self) -> None:
+        """Do nothing: every offer is looked at."""
+
+    def _has_room(self, events: int, total: int) -> bool:
+        return (
+            events + self.reserved_events <= self._newcomers
+            and total + self.reserved_bytes <= self.max_bytes
+            and len(self._pending) < self._bounds.pending_events
+            and self._pending_bytes < self._bounds.pending_bytes
+        )
+
+    @property
+    def pressed(self) -> bool:
+        """Whether what waits for its commit fills half of the memory that it may take."""
+        return (
+            len(self._pending) * 2 > self._bounds.pending_events
+            or self._pending_bytes * 2 > self._bounds.pending_bytes
+        )
+
+    @property
+    def crowded(self) -> bool:
+        """Whether the buffer, or the memory it may take, is more than half full."""
+        return super().crowded or (self.pressed and not self.lazy)
+
+    @property
+    def congested(self) -> bool:
+        """Whether there is room, but not before some of what was taken is written."""
+        full = len(self._pending) >= self._bounds.pending_events
+        return full or self._pending_bytes >= self._bounds.pending_bytes
+
+    def can_make_room(self, record: Record) -> bool:
+        """Return whether dropping what waits in memory would make room."""
+        return not self.congested and super().can_make_room(record)
+
+    def share(self) -> tuple[int, int]:
+        """Return bounds that no queue reaches: a window holds several batches."""
+        return NEVER, NEVER
+
+    def unsettled(self, through: int) -> int:
+        """Return how many records up to that number are not settled."""
+        return self._settled.unsettled(through)
+
+    def hand_over(self) -> int:
+        """Let go of everything: the journal keeps it. Return how many records that is."""
+        kept, self.events, self.bytes = self.events, 0, 0
+        return kept
+
+    # What comes in.
+
+    def recover(self, opened: Opened) -> None:
+        """Begin with what the journal holds."""
+        self.last = self.committed = self._written = opened.last
+        self._settled = Settled(opened.below, opened.blocks)
+        self.events = self.recovered = opened.recovered
+        self.bytes = opened.bytes + opened.recovered * RECORD_OVERHEAD
+        for queue in self.disk_queues:
+            queue.newest = opened.last
+            queue.cursor = self._settled.below - 1 if opened.recovered else opened.last
+        # What was settled in an earlier run may still be there; that alone is no hurry.
+        self._untrimmed = list(between(self._settled.missing(opened.last), opened.last))
+        self._untrimmed_events = min(len(self._untrimmed), 1)
+
+    def adopt(self, rows: Iterable[tuple[Row, Record]]) -> None:
+        """Take records of another process's journal, which are not bounded again."""
+        for row, record in rows:
+            self.events += 1
+            self.bytes += size_of(record)
+            self.recovered += 1
+            self._take(record, self._channel_time(row.accepted_at))
+
+    def _append(self, record: Record) -> None:
+        self._enqueued += 1
+        self._take(record, self._clock())
+
+    def _take(self, record: Record, accepted_at: float) -> None:
+        self.last += 1
+        entry = Entry(self.last, accepted_at, self._slot_of(record), record)
+        self._pending.append(entry)
+        self._pending_bytes += len(record.body)
+        self.disk_queues[entry.slot % len(self.disk_queues)].accept(entry)
+        if not self.lazy or self.pressed:
+            self.on_write()
+
+    def _slot_of(self, record: Record) -> int:
+        return zlib.crc32(self._key(record).encode("utf-8", "surrogatepass"))
+
+    # What goes to the journal.
+
+    def is_written(self, through: int) -> bool:
+        """Return whether no record up to that number waits for its commit."""
+        return not self._pending or self._pending[0].sequence > through
+
+    def want_written(self) -> None:
+        """Have everything taken so far written, also where that is put off."""
+        self._wanted_through = self.last
+        self.on_write()
+
+    @property
+    def commit_due(self) -> bool:
+        """Whether there is something to write."""
+        wanted = not self.lazy or self.pressed or self._wanted_through > self.committed
+        return bool((self._pending and wanted) or self.marks_due or self.trim_worthwhile)
+
+    @property
+    def trim_due(self) -> bool:
+        """Whether settled rows are still in the journal."""
+        return self._untrimmed_events > 0
+
+    @property
+    def trim_worthwhile(self) -> bool:
+        """Whether there are enough settled rows to be deleted together."""
+        return self._untrimmed_events >= TRIM_EVENTS
+
+    @property
+    def unwritten(self) -> int:
+        """How many records that wait for their fate are not in the journal."""
+        return sum(entry.sequence not in self._settled for entry in self._pending)
+
+    def leave_unwritten(self) -> list[Item]:
+        """Give up what could not be written when the journal was closed, and return it."""
+        left = [each for each in self._pending if each.sequence not in self._settled]
+        return [Item(each.record, each.sequence, each.accepted_at) for each in left]
+
+    def begin(self, *, trim: bool) -> Commit:
+        """Return what the journal is to be told now; then call `committed_records` or `failed`."""
+        self.marks_due = False
+        self._writing = self.last
+        if trim:
+            # Lanes settle side by side: their stretches make few where they are put together.
+            self._untrimmed = merged(self._untrimmed)
+        settled = self._settled
+        rows = [
+            Row(entry.sequence, self._file_time(entry.accepted_at), entry.slot, entry.record.body)
+            for entry in self._pending
+            if entry.sequence not in settled
+        ]
+        return Commit(
+            rows=rows,
+            last=self.last,
+            bytes=self.bytes - self.events * RECORD_OVERHEAD,
+            below=settled.below,
+            blocks=settled.changes(),
+            trim=tuple(self._untrimmed) if trim else (),
+        )
+
+    def committed_records(self, commit: Commit) -> list[Record]:
+        """The journal holds what ``commit`` says: return the records that it holds now."""
+        records = []
+        while self._pending and self._pending[0].sequence <= commit.last:
+            entry = self._pending.popleft()
+            self._pending_bytes -= len(entry.record.body)
+            records.append(entry.record)
+        self._settled.changes_saved()
+        self.committed = commit.last
+        if commit.rows:
+            self._written = max(self._written, commit.rows[-1].sequence)
+        self._writing = 0
+        del self._untrimmed[: len(commit.trim)]
+        self._untrimmed_events = sum(last - first + 1 for first, last in self._untrimmed)
+        return records
+
+    def failed(self) -> None:
+        """The journal could not be written, or does not say: all of it is still to be done."""
+        self.marks_due = True
+        self._written = max(self._written, self._writing)
+        self._writing = 0
+
+    # What meets its fate.
+
+    def release(self, records: Sequence[Record], numbers: Sequence[int]) -> None:
+        """Give the room of settled records back, and take note for the journal."""
+        super().release(records, numbers)
+        self._even_out()
+        for first, last in runs(numbers):
+            self._settle(first, last)
+        self._prune()
+
+    def _settle(self, first: int, last: int) -> int:
+        new = self._settled.add_range(first, last)
+        in_file = min(last, max(self._written, self._writing))
+        if in_file >= first:
+            self.marks_due = True
+            self._untrimmed_events += in_file - first + 1
+            if self._untrimmed and self._untrimmed[-1][1] == first - 1 and not self._writing:
+                first = self._untrimmed.pop()[0]
+            self._untrimmed.append((first, in_file))
+            self.on_write()
+        return new
+
+    def _prune(self) -> None:
+        """Forget what was delivered before it was written."""
+        while self._pending and self._pending[0].sequence < self._settled.below:
+            self._pending_bytes -= len(self._pending.popleft().record.body)
+
+    def lose(self, ranges: Iterable[tuple[int, int]], held: Iterable[Item]) -> int:
+        """Settle what the journal can no longer read; return how many records that were.
+
+        What memory holds of it is not lost: it is written again.
+
+        Args:
+            ranges: The numbers, first and last, that cannot be read.
+            held: What lanes have in work.
+        """
+        in_memory = {each.sequence: each for each in self._in_memory(held)}
+        numbers = sorted(in_memory)
+        lost = 0
+        again: list[Entry] = []
+        for first, last in ranges:
+            end = min(last, self.committed)
+            lost += sum(self._settle(*gap) for gap in gaps(first, end, numbers))
+            kept = numbers[bisect_left(numbers, first) : bisect_right(numbers, end)]
+            again += [in_memory[number] for number in kept]
+        self._write_again(again)
+        self._settled.rewrite(self.last)
+        self.marks_due = True
+        bytes_each = self.bytes // self.events if self.events else 0
+        self.events -= lost
+        self.bytes -= lost * bytes_each
+        self._even_out()
+        return lost
+
+    def _in_memory(self, held: Iterable[Item]) -> Iterator[Entry]:
+        for queue in self.disk_queues:
+            for number, time, record in queue.window():
+                yield Entry(number, time, self._slot_of(record), record)
+        for item in held:
+            slot = self._slot_of(item.record)
+            yield Entry(item.sequence, item.accepted_at, slot, item.record)
+
+    def _write_again(self, entries: Iterable[Entry]) -> None:
+        self._pending = deque(sorted((*entries, *self._pending), key=itemgetter(0)))
+        self._pending_bytes = sum(len(each.record.body) for each in self._pending)
+
+    def _even_out(self) -> None:
+        """Keep the bytes within reason: of lost records only the average is known."""
+        least = self.events * RECORD_OVERHEAD
+        self.bytes = max(self.bytes, least) if self.events else 0
+
+    # What comes back from disk.
+
+    def wants(self) -> list[Want]:
+        """Return what is to be read for lanes that are behind and have little left."""
+        wants = []
+        for lane, queue in enumerate(self.disk_queues):
+            if not queue.starving:
+                continue
+            if queue.cursor >= self.committed:
+                self._catch_up(lane, queue)
+                continue
+            events, free = queue.room
+            most = min(events, PAGE_EVENTS)
+            wants.append(Want(queue.cursor, lane, len(self.disk_queues), most, max(1, free)))
+        return wants
+
+    @property
+    def starving(self) -> bool:
+        """Whether a lane should have records read for it now."""
+        return any(queue.starving for queue in self.disk_queues)
+
+    def enter(self, lane: int, row: Row, record: Record) -> None:
+        """Put a record that was read into its lane's window, unless it is settled."""
+        queue = self.disk_queues[lane]
+        if row.sequence in self._settled or row.sequence <= queue.cursor:
+            return
+        queue.enter(Entry(row.sequence, self._channel_time(row.accepted_at), row.slot, record))
+
+    def read_through(self, lane: int, through: int) -> None:
+        """All of the lane's records up to that number are in its window, or were."""
+        queue = self.disk_queues[lane]
+        queue.cursor = max(queue.cursor, through)
+        if queue.behind and queue.cursor >= self.committed:
+            self._catch_up(lane, queue)
+
+    def _catch_up(self, lane: int, queue: DiskQueue) -> None:
+        """Give the lane what is not written yet, as far as there is room."""
+        lanes = len(self.disk_queues)
+        for entry in self._pending:
+            if entry.sequence <= queue.cursor or entry.slot % lanes != lane:
+                continue
+            if entry.sequence in self._settled:
+                continue
+            if not queue.has_room(entry.record):
+                return
+            queue.enter(entry)
+        queue.cursor = max(queue.cursor, queue.newest)
+
+    def _file_time(self, accepted_at: float) -> int:
+        return round((accepted_at + self._epoch) * 1000)
+
+    def _channel_time(self, accepted_at: int) -> float:
+        """Return the time on the channel's clock; never one that is still to come."""
+        return min(accepted_at / 1000 - self._epoch, self._clock())
+
+
+def record_of(body: bytes) -> Record:
+    """Return the record of a body that a journal gave; one that cannot be read is kept as it is."""
+    try:
+        return decode_record(body)
+    except InvalidEventError:
+        return Record(body, "(unreadable)", "0.0.0")

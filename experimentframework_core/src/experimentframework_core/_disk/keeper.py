@@ -1,0 +1,205 @@
+"""Keeps a disk buffer's journal: opens, has it written, read and emptied, counts damage, closes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from experimentframework_core._disk.access import Access
+from experimentframework_core._disk.adoption import Adoption
+from experimentframework_core._disk.journal import Journal
+from experimentframework_core._disk.owner import check_folder, claim
+from experimentframework_core._disk.reader import Reader
+from experimentframework_core._disk.writer import Writer
+from experimentframework_core._log import brief, logger
+from experimentframework_core._tasks import spawn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from experimentframework_core._batch import Item
+    from experimentframework_core._disk.buffer import DiskBuffer
+    from experimentframework_core._disk.journal import Lost, Opened
+    from experimentframework_core._disk.owner import Claim
+    from experimentframework_core._ledger import Ledger
+    from experimentframework_core._log import Repeated
+
+DAMAGED = "damaged"
+UNKNOWN_TYPE = "(unknown)"
+
+
+class Keeper:
+    """Stands between a disk buffer and its journal.
+
+    Attributes:
+        folder: The journal's folder; None before `open`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        root: Path,
+        buffer: DiskBuffer,
+        *,
+        ledger: Ledger,
+        interval: float,
+        warnings: Repeated,
+        held: Callable[[], Iterable[Item]],
+        make_journal: Callable[[Path], Journal] = Journal,
+    ) -> None:
+        """Hold the parts; `open` claims a folder.
+
+        Args:
+            name: The backplane's name.
+            root: The folder of all its journals.
+            buffer: The books.
+            ledger: Told of what is written and what is lost.
+            interval: Seconds between two commits, unless somebody waits for one.
+            warnings: Where failures are said.
+            held: Gives what lanes have in work.
+            make_journal: Makes the journal of a folder.
+        """
+        self.folder: Path | None = None
+        self._name = name
+        self._root = root
+        self._buffer = buffer
+        self._ledger = ledger
+        self._interval = interval
+        self._warnings = warnings
+        self._held = held
+        self._make_journal = make_journal
+        self._claim: Claim | None = None
+        self._journal: Journal | None = None
+        self._access: Access | None = None
+        self._writer: Writer | None = None
+        self._adoption: Adoption | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._report: dict[str, Any] = {}
+
+    async def open(self) -> None:
+        """Claim a folder, open its journal, and take over what is in it.
+
+        Raises:
+            JournalError: The folder or the journal cannot be used.
+        """
+        check_folder(self._root)
+        self._claim = claim(self._root)
+        self.folder = self._claim.folder
+        journal = self._make_journal(self.folder)
+        try:
+            opened = await journal.open()
+        except BaseException:
+            self._claim.release()
+            raise
+        self._journal = journal
+        self._buffer.recover(opened)
+        self._tell(opened)
+        self._access = Access(
+            self._name, self.folder, journal, lose=self._lose, warnings=self._warnings
+        )
+        self._writer = Writer(self._access, self._buffer, self._ledger, interval=self._interval)
+        for queue in self._buffer.disk_queues:
+            queue.confirm = self._writer.confirm
+
+    def start(self) -> None:
+        """Start writing, reading and adopting; only after `open`."""
+        if self._access is None or self._writer is None:
+            return
+        reader = Reader(self._access, self._buffer)
+        self._buffer.on_write = self._writer.wake
+        for queue in self._buffer.disk_queues:
+            queue.on_starving = reader.wake
+        name = f"experimentframework.{self._name}"
+        self._tasks = [
+            spawn(self._writer.run(), name=f"{name}.writer"),
+            spawn(reader.run(), name=f"{name}.reader"),
+        ]
+        self._adoption = Adoption(
+            self._name,
+            self._root,
+            self._buffer,
+            written=self._writer.written,
+            lose=self._lose_unread,
+            make_journal=self._make_journal,
+        )
+        self._adoption.start()
+
+    def _tell(self, opened: Opened) -> None:
+        self._report = {"recovered": opened.recovered, "ends_at": opened.ends_at}
+        if opened.lost is not None:
+            # The new file calls them settled; here they were neither recovered nor lost before.
+            self._lose_unread(opened.lost, _count(opened.lost))
+        if opened.cut:
+            self._report["cut"] = True
+            logger.error(
+                "experimentframework.journal_cut", backplane=self._name, ends_at=opened.ends_at
+            )
+        if opened.recovered:
+            logger.info(
+                "experimentframework.journal_recovered", backplane=self._name, **self._report
+            )
+
+    def _damaged(self, lost: Lost, count: int) -> None:
+        self._report["damaged"] = self._report.get("damaged", 0) + count
+        self._report["quarantined"] = self._report.get("quarantined", 0) + lost.quarantined
+        self._report["copy"] = lost.copy
+        logger.error(
+            "experimentframework.journal_damaged",
+            backplane=self._name,
+            lost=count,
+            quarantined=lost.quarantined,
+            copy=lost.copy,
+        )
+
+    def _lose(self, lost: Lost) -> None:
+        count = self._buffer.lose(lost.ranges, self._held())
+        self._ledger.dropped[DAMAGED, UNKNOWN_TYPE] += count
+        self._damaged(lost, count)
+
+    def _lose_unread(self, lost: Lost, count: int) -> None:
+        """Take damage into the books that is met before its events were counted."""
+        self._buffer.recovered += count
+        self._ledger.dropped[DAMAGED, UNKNOWN_TYPE] += count
+        self._damaged(lost, count)
+
+    async def close(self, grace: float) -> None:
+        """Write all that is taken, within ``grace`` seconds, and give the folder back.
+
+        What could not be written is still among what the buffer calls unwritten.
+        """
+        if self._adoption is not None:
+            await self._adoption.close()
+        if self._writer is not None:
+            self._writer.close()
+        for task in self._tasks[1:]:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace)
+            self._tasks[0].cancel()
+        if self._journal is None or self._claim is None:
+            return
+        closing = spawn(self._journal.aclose(), name=f"experimentframework.{self._name}.close")
+        await asyncio.wait((closing,), timeout=grace)
+        if closing.done():
+            self._claim.release()
+        # Otherwise a thread still writes: the folder stays ours until the process ends.
+
+    @property
+    def error(self) -> Exception | None:
+        """Why the journal could not be used last time; None when all is well."""
+        return None if self._access is None else self._access.error
+
+    def diagnostics(self) -> dict[str, Any]:
+        """Return what health says about the journal."""
+        return {
+            "folder": str(self.folder),
+            "unwritten": self._buffer.unwritten,
+            "adopting": None if self._adoption is None else self._adoption.folder,
+            "error": None if self.error is None else brief(self.error),
+            **self._report,
+        }
+
+
+def _count(lost: Lost) -> int:
+    return sum(last - first + 1 for first, last in lost.ranges)

@@ -1,0 +1,140 @@
+"""Writes a disk buffer's journal: commits in groups, marks, and trims."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from experimentframework_core._disk.access import ALWAYS, LONGEST_PAUSE, Access, Sleep
+from experimentframework_core._failpoints import reach
+
+if TYPE_CHECKING:
+    from experimentframework_core._disk.buffer import DiskBuffer
+    from experimentframework_core._disk.journal import Commit
+    from experimentframework_core._ledger import Ledger
+
+TRIM_AFTER = 5.0
+"""Seconds after which settled rows are deleted, however few they are."""
+
+MARK_PATIENCE = 5.0
+"""Seconds that a lane waits at most for its marks, on a disk that hangs."""
+
+
+class Writer:
+    """Has everything written that the buffer wants written."""
+
+    def __init__(
+        self, access: Access, buffer: DiskBuffer, ledger: Ledger, *, interval: float
+    ) -> None:
+        """Write what ``buffer`` says and tell ``ledger``.
+
+        Args:
+            access: The journal.
+            buffer: Says what is to be written.
+            ledger: Told of what is written.
+            interval: Seconds between two commits, unless somebody waits for one.
+        """
+        self._access = access
+        self._buffer = buffer
+        self._ledger = ledger
+        self._interval = interval
+        self._sleep = Sleep()
+        self._next: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._running: asyncio.Future[None] | None = None
+        self._urgent = self._closing = False
+        self._last_commit = self._last_trim = ALWAYS
+        self.wake = self._sleep.wake
+
+    def hurry(self) -> None:
+        """Have the next commit at once."""
+        self._urgent = True
+        self.wake()
+
+    def close(self) -> None:
+        """Write all that there is, then end."""
+        self._closing = True
+        self._buffer.lazy = False
+        self._access.try_now()
+        self.wake()
+
+    async def confirm(self) -> None:
+        """Return once the journal knows what is settled; at once while it cannot be written."""
+        reach("lane.after_deliver")
+        if self._access.error is None and (attempt := self._next_attempt()) is not None:
+            await asyncio.wait((attempt,), timeout=MARK_PATIENCE)
+
+    def _next_attempt(self) -> asyncio.Future[None] | None:
+        """Return what ends when all marks of now have been written, or could not be."""
+        if not self._buffer.marks_due:
+            return self._running
+        self.hurry()
+        return self._next
+
+    async def written(self) -> None:
+        """Return once all that was taken so far is written."""
+        through = self._buffer.last
+        self._buffer.want_written()
+        while not self._buffer.is_written(through):
+            self.hurry()
+            await asyncio.wait((self._next,))
+            if self._access.error is not None:
+                await asyncio.sleep(LONGEST_PAUSE)
+
+    async def run(self) -> None:
+        """Work until `close` and all is written, or until cancelled."""
+        while not (self._closing and not self._work_left):
+            await self._sleep.until(self._due)
+            try:
+                await self._commit()
+            except Exception as error:  # noqa: BLE001 - the loop's edge: go on, say so
+                self._buffer.failed()
+                self._access.failed(error)
+            finally:
+                self._attempt_ended()
+
+    @property
+    def _work_left(self) -> bool:
+        return self._buffer.commit_due or self._buffer.trim_due
+
+    def _due(self) -> float | None:
+        """Return when the next commit is due; None when there is nothing to write."""
+        buffer, earliest = self._buffer, self._access.not_before
+        if self._closing or self._urgent:
+            return earliest
+        if buffer.commit_due:
+            return max(self._last_commit + self._interval, earliest)
+        if buffer.trim_due:
+            return max(self._last_trim + TRIM_AFTER, earliest)
+        return None
+
+    async def _commit(self) -> None:
+        async with self._access.lock:
+            self._urgent = False
+            self._running = self._next
+            self._next = asyncio.get_running_loop().create_future()
+            commit = self._begin(asyncio.get_running_loop().time())
+            if commit is None:
+                return
+            turn = await self._access.turn(commit)
+            if not turn.committed:
+                self._buffer.failed()
+                return
+            self._ledger.written(self._buffer.committed_records(commit))
+            self._ledger.admit()
+
+    def _attempt_ended(self) -> None:
+        running, self._running = self._running, None
+        if running is not None and not running.done():
+            running.set_result(None)
+
+    def _begin(self, now: float) -> Commit | None:
+        buffer = self._buffer
+        trim = buffer.trim_due and (
+            self._closing or buffer.trim_worthwhile or now >= self._last_trim + TRIM_AFTER
+        )
+        if not (buffer.commit_due or trim):
+            return None
+        self._last_commit = now
+        if trim:
+            self._last_trim = now
+        return buffer.begin(trim=trim)
