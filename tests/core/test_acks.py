@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 
@@ -95,11 +96,16 @@ def test_each_has_its_own_deadline() -> None:
 
 async def ends_of(names: list[str], *, timeout: float) -> list[tuple[str, float]]:
     loop = asyncio.get_running_loop()
-    deadlines, ended, began = Deadlines("durable", timeout), [], loop.time()
+    deadlines, began = Deadlines("durable", timeout), loop.time()
+    ended: list[tuple[str, float]] = []
     acks = []
+
+    def note(name: str, _: object) -> None:
+        ended.append((name, loop.time() - began))
+
     for name in names:
         (ack,) = futures(None)
-        ack.add_done_callback(lambda _, name=name: ended.append((name, loop.time() - began)))
+        ack.add_done_callback(partial(note, name))
         deadlines.watch(ack, name)
         acks.append(ack)
         await asyncio.sleep(1)
@@ -113,7 +119,8 @@ async def test_what_has_come_is_not_held() -> None:
     deadlines = Deadlines("durable", 5)
     for ack in futures(REACHED, REACHED):
         deadlines.watch(ack, "e-1")
+    (late,) = futures(None)
 
-    deadlines.watch(*futures(None), "e-2")
+    deadlines.watch(late, "e-2")
 
     assert len(deadlines._watched) == 1

@@ -122,7 +122,8 @@ class TestWrites:
 
         ledger.deliver([record], [0])
 
-        assert wait.result() is None  # type: ignore[func-returns-value]
+        assert wait.done()
+        assert wait.exception() is None
 
     async def test_fail_with_any_other_fate(self, buffer: Buffer, ledger: Ledger) -> None:
         """Given a record that is dropped before it is written, then the wait fails."""

@@ -69,7 +69,7 @@ class Life:
         self.acked: set[str] = set()
         self.again: set[str] = set()
         self.statistics: ChannelStatistics | None = None
-        self.newest: dict[tuple[str | int, ...], int] = {}
+        self.newest: dict[tuple[object, ...], int] = {}
         self.arrived: set[str] = set()
 
     @property
@@ -158,7 +158,7 @@ class World:
         born, key, number = name.split("/")
         # What was adopted has no order against what was not, or by another process.
         homes = self.disk.homes.get(name, ())
-        line = (key,) if self.processes == 1 else (key, born, *homes)
+        line: tuple[object, ...] = (key,) if self.processes == 1 else (key, born, *homes)
         newest = life.newest.get(line, -1)
         if int(number) <= newest:
             self.wrong.append(f"{name} comes after number {newest} in life {life.number}")

@@ -43,7 +43,7 @@ class SimulationLoop(VirtualTimeLoop):
 
     def __init__(self) -> None:
         super().__init__()
-        self.set_task_factory(_make_task)
+        self.set_task_factory(_make_task)  # type: ignore[arg-type]  # typeshed's is narrower
 
     def run_in_executor(  # type: ignore[override]  # as in VirtualTimeLoop
         self, executor: object, func: Callable[..., Any], *args: Any

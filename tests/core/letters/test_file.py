@@ -1,7 +1,5 @@
 """The file of dead letters: lines that are only ever appended, and mended when they were cut."""
 
-# ruff: noqa: ASYNC240 - tests look at small files between two steps
-
 from __future__ import annotations
 
 import asyncio

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from experimentframework_core._disk.journal import Commit, Journal, Lost, Turn, Want
+    from experimentframework_core._disk.journal_data import Commit, Lost, Store, Turn, Want
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 1.0
@@ -34,7 +34,7 @@ class Access:
         self,
         name: str,
         folder: Path,
-        journal: Journal,
+        journal: Store,
         *,
         lose: Callable[[Lost], None],
         warnings: Repeated,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from experimentframework_core._disk.buffer import DiskBuffer
-    from experimentframework_core._disk.journal import Journal, Lost, Opened, Row
+    from experimentframework_core._disk.journal_data import Lost, Opened, Row, Store
     from experimentframework_core._disk.owner import Claim
 
 LOOK_EVERY = 10.0
@@ -53,7 +53,7 @@ class Adoption:
         *,
         written: Callable[[], Awaitable[None]],
         lose: Callable[[Lost, int], None],
-        make_journal: Callable[[Path], Journal],
+        make_journal: Callable[[Path], Store],
     ) -> None:
         """Hold the parts; `start` begins.
 
@@ -136,7 +136,7 @@ class Adoption:
             damaged=opened.lost is not None,
         )
 
-    async def _move(self, journal: Journal, opened: Opened) -> None:
+    async def _move(self, journal: Store, opened: Opened) -> None:
         settled = Settled(opened.below, opened.blocks)
         size = opened.bytes
         if opened.lost is not None:
@@ -153,7 +153,7 @@ class Adoption:
             size -= sum(len(row.body) for row in fresh)
             await self._settle(journal, settled, opened.last, max(0, size), (first, through))
 
-    async def _read(self, journal: Journal, settled: Settled) -> tuple[Sequence[Row], int]:
+    async def _read(self, journal: Store, settled: Settled) -> tuple[Sequence[Row], int]:
         after = settled.below - 1
         for _ in range(READS):
             turn = await journal.turn(None, [Want(after, 0, 1, CHUNK, CHUNK_BYTES)])
@@ -165,7 +165,7 @@ class Adoption:
         raise turn.error or JournalError(f"cannot read the journal in {self._claims[-1].folder}")
 
     async def _settle(
-        self, journal: Journal, settled: Settled, last: int, size: int, trim: tuple[int, int]
+        self, journal: Store, settled: Settled, last: int, size: int, trim: tuple[int, int]
     ) -> None:
         marks = Commit(
             rows=(),

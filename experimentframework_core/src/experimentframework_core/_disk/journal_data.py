@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -147,3 +147,16 @@ class Opened(msgspec.Struct, frozen=True):
     lost: Lost | None
     ends_at: int
     cut: bool
+
+
+class Store(Protocol):
+    """What keeps rows through the end of the process: a `Journal`, or a test's stand-in."""
+
+    async def open(self) -> Opened:
+        """See `Journal.open`."""
+
+    async def turn(self, commit: Commit | None, wants: Sequence[Want]) -> Turn:
+        """See `Journal.turn`."""
+
+    async def aclose(self) -> None:
+        """See `Journal.aclose`."""

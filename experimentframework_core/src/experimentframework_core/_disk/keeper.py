@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from experimentframework_core._batch import Item
     from experimentframework_core._disk.buffer import DiskBuffer
-    from experimentframework_core._disk.journal import Lost, Opened
+    from experimentframework_core._disk.journal_data import Lost, Opened, Store
     from experimentframework_core._disk.owner import Claim
     from experimentframework_core._ledger import Ledger
     from experimentframework_core._log import Repeated
@@ -46,7 +46,7 @@ class Keeper:
         interval: float,
         warnings: Repeated,
         held: Callable[[], Iterable[Item]],
-        make_journal: Callable[[Path], Journal] = Journal,
+        make_journal: Callable[[Path], Store] = Journal,
     ) -> None:
         """Hold the parts; `open` claims a folder.
 
@@ -70,7 +70,7 @@ class Keeper:
         self._held = held
         self._make_journal = make_journal
         self._claim: Claim | None = None
-        self._journal: Journal | None = None
+        self._journal: Store | None = None
         self._access: Access | None = None
         self._writer: Writer | None = None
         self._adoption: Adoption | None = None
