@@ -16,7 +16,7 @@ from experimentframework_core import (
     DataPlaneOptions,
     Envelope,
     Exposure,
-    _channel,
+    _assembly,
     plane,
 )
 from experimentframework_core._disk import adoption, keeper, reader, settings, settled
@@ -118,8 +118,8 @@ def simulated_parts(world: World, random: Random) -> Iterator[None]:
         (reader, "CHUNK", 3),
         (adoption, "claim_abandoned", lambda root: claim_abandoned_on(disk, root, current.get())),
         (adoption, "CHUNK", 5),
-        (_channel, "Keeper", partial(keeper.Keeper, make_journal=journal)),
-        (_channel, "disk_buffer", buffer),
+        (_assembly, "Keeper", partial(keeper.Keeper, make_journal=journal)),
+        (_assembly, "disk_buffer", buffer),
         (settings, "WINDOW_EVENTS", 0),
         (settings, "WINDOW_BYTES", 0),
         (disk_buffer, "TRIM_EVENTS", 16),

@@ -27,6 +27,7 @@ layers = (
     ("_admission", "_redaction", "_sampling"),
     ("backplanes",),
     ("_channel",),
+    ("_assembly", "_condition"),
     ("_lane", "_disk"),
     ("_deadletters",),
     ("_schedule",),

@@ -4,32 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import random
-from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from experimentframework_core._batch import BatchRule
-from experimentframework_core._breaker import Breaker, BreakerState
-from experimentframework_core._buffer import NEVER, Buffer
-from experimentframework_core._deadletters import PendingDeadLetters
-from experimentframework_core._disk.keeper import Keeper
-from experimentframework_core._disk.settings import WINDOW_BATCHES, disk_buffer, is_on_disk, root_of
+from experimentframework_core._assembly import assemble
+from experimentframework_core._breaker import BreakerState
+from experimentframework_core._condition import Condition
 from experimentframework_core._lane import Lane, Opener
-from experimentframework_core._ledger import Ledger
-from experimentframework_core._log import Repeated, brief, logger, text_of
-from experimentframework_core._retry import Backoff
-from experimentframework_core._schedule import Schedule
+from experimentframework_core._log import logger
 from experimentframework_core._tasks import spawn
 from experimentframework_core.errors import (
     BufferFullError,
     DataPlaneClosedError,
-    UnavailableError,
 )
-from experimentframework_core.plugin import OpenContext
 from experimentframework_core.status import (
     ChannelStatistics,
     FlushResult,
     Health,
-    HealthStatus,
 )
 
 if TYPE_CHECKING:
@@ -87,95 +77,28 @@ class Channel:
         """
         self.name = config.name
         self.max_event_bytes = config.max_event_bytes
+        self.closing: FlushResult | None = None
         self._config = config
         self._clock = asyncio.get_running_loop().time
-        self._warnings = Repeated()
-        self._disk = disk_buffer(config, key=key, clock=self._clock) if is_on_disk(config) else None
-        self.buffer = self._disk or Buffer(
-            max_events=config.buffer.max_events,
-            max_bytes=config.buffer.max_bytes,
-            lanes=config.concurrency,
-            key=key,
-        )
-        self.offer = self.buffer.offer
-        self._ledger = Ledger(config.name, self.buffer)
-        self._keeper = None if self._disk is None else self._make_keeper(self._disk)
-        self._dead_letters = dead_letters
-        self._letters = PendingDeadLetters(
-            config.name,
-            dead_letters,
-            ledger=self._ledger,
-            timeout=config.delivery_timeout_ms / 1000,
-            warnings=self._warnings,
-        )
-        self._breaker = Breaker(
-            threshold=config.breaker.failure_threshold,
-            open_for=config.breaker.open_ms / 1000,
-            max_open=config.breaker.max_open_ms / 1000,
-            random=draw,
-        )
-        self._lanes = [self._lane(index, opener, key, draw) for index in range(config.concurrency)]
-        self._tasks: list[asyncio.Task[None]] = []
-        self.closing: FlushResult | None = None
-        self._closing = False
-        self._handed_over = 0
-
-    def _make_keeper(self, buffer: DiskBuffer) -> Keeper:
-        return Keeper(
-            self.name,
-            root_of(self._config),
-            buffer,
-            ledger=self._ledger,
-            interval=self._config.buffer.commit_interval_ms / 1000,
-            warnings=self._warnings,
-            held=lambda: chain.from_iterable(lane.held() for lane in self._lanes),
-        )
-
-    def _lane(
-        self,
-        index: int,
-        opener: Opener,
-        key: Callable[[Record], str],
-        draw: Callable[[], float],
-    ) -> Lane:
-        config, retry = self._config, self._config.retry
-        queue = self.buffer.queues[index]
-        schedule = Schedule(
-            queue,
-            rule=BatchRule(
-                config.batch_size,
-                config.batch_bytes,
-                config.flush_interval_ms / 1000,
-                *self.buffer.share(),
-            ),
-            backoff=Backoff(
-                initial=retry.initial_delay_ms / 1000,
-                maximum=retry.max_delay_ms / 1000,
-                multiplier=retry.multiplier,
-                random=draw,
-            ),
-            breaker=self._breaker,
-            key=key,
-            max_attempts=retry.max_attempts,
-            max_age=None if retry.max_age_ms is None else retry.max_age_ms / 1000,
-            most_parked=NEVER if self._disk is None else WINDOW_BATCHES * config.batch_size,
-        )
-        context = OpenContext(
-            name=config.name,
-            lane=index,
-            lanes=config.concurrency,
-            delivery_timeout=config.delivery_timeout_ms / 1000,
-        )
-        return Lane(
-            context,
+        parts = assemble(
+            config,
             opener=opener,
-            open_timeout=config.open_timeout_ms / 1000,
-            queue=queue,
-            schedule=schedule,
-            ledger=self._ledger,
-            letters=self._letters,
-            warnings=self._warnings,
+            key=key,
+            dead_letters=dead_letters,
+            draw=draw,
+            clock=self._clock,
         )
+        self.buffer = parts.buffer
+        self.offer = parts.buffer.offer
+        self._disk = parts.disk
+        self._keeper = parts.keeper
+        self._ledger = parts.ledger
+        self._breaker = parts.breaker
+        self._warnings = parts.warnings
+        self._lanes = parts.lanes
+        self._condition = Condition(parts, self._clock)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._closing = False
 
     @property
     def is_durable(self) -> bool:
@@ -196,6 +119,7 @@ class Channel:
         if self._keeper is not None:
             self._keeper.start()
         self._tasks = [spawn(lane.run(), name=lane.name) for lane in self._lanes]
+        self._condition.started = True
 
     def takes(self, event_type: str) -> bool:
         """Return whether events of that type go here."""
@@ -366,7 +290,7 @@ class Channel:
 
     def _keep(self, disk: DiskBuffer) -> int:
         kept = disk.hand_over()
-        self._handed_over += kept
+        self._condition.handed_over += kept
         self._ledger.hand_over(
             f"the plane closed; what backplane {self.name!r} did not take is kept on disk"
         )
@@ -376,81 +300,15 @@ class Channel:
 
     def statistics(self) -> ChannelStatistics:
         """Return the fates of this channel's events so far."""
-        ledger, buffer = self._ledger, self.buffer
-        return ChannelStatistics(
-            enqueued=buffer.enqueued + ledger.refused,
-            recovered=0 if self._disk is None else self._disk.recovered,
-            handed_over=self._handed_over,
-            delivered=ledger.delivered.total(),
-            dead_lettered=ledger.dead_lettered.total(),
-            dropped=ledger.dropped_by_reason(),
-            expired=ledger.expired.total(),
-            buffered=buffer.events,
-            buffered_bytes=buffer.bytes,
-            oldest_age=self._oldest_age(),
-            retried=ledger.retried,
-            batches=ledger.batches,
-        )
-
-    def _oldest_age(self) -> float:
-        if not self.buffer.events:
-            return 0.0
-        now = self._clock()
-        times = [time for lane in self._lanes if (time := lane.oldest(now)) is not None]
-        return max(0.0, now - min(times, default=now))
+        return self._condition.statistics()
 
     def health(self) -> Health:
         """Return how the channel fares, from what it has seen; nothing is sent."""
-        errors = [lane.error for lane in self._lanes if lane.error is not None]
-        status, description = self._judge(errors)
-        return Health(status, description, self._diagnostics(errors))
-
-    def _judge(self, errors: Sequence[BaseException]) -> tuple[HealthStatus, str]:
-        if (why := self._hindrance(errors)) is not None:
-            return HealthStatus.UNHEALTHY, why
-        if errors:
-            return HealthStatus.DEGRADED, f"deliveries fail: {_first(errors)}"
-        if self._keeper is not None and self._keeper.error is not None:
-            why = brief(self._keeper.error)
-            return HealthStatus.DEGRADED, f"the journal cannot be written: {why}"
-        if self._tasks and not all(lane.is_open for lane in self._lanes):
-            return HealthStatus.DEGRADED, "not open yet"
-        if self.buffer.crowded:
-            return HealthStatus.DEGRADED, "the buffer is more than half full"
-        return HealthStatus.HEALTHY, "delivers"
-
-    def _hindrance(self, errors: Sequence[BaseException]) -> str | None:
-        """Return what keeps events from meeting their fate; None when it is nothing lasting."""
-        if self._letters.error is not None:
-            return f"dead letters cannot be written: {text_of(self._letters.error)}"
-        unavailable = next((e for e in errors if isinstance(e, UnavailableError)), None)
-        if unavailable is not None:
-            return f"the destination refuses us: {text_of(unavailable)}"
-        if self._breaker.state is not BreakerState.CLOSED:
-            return f"the destination is down: {_first(errors)}"
-        return None
-
-    def _diagnostics(self, errors: Sequence[BaseException]) -> dict[str, Any]:
-        delivered_at = [lane.delivered_at for lane in self._lanes if lane.delivered_at is not None]
-        now = self._clock()
-        return {
-            "breaker": self._breaker.state.value,
-            "buffered": self.buffer.events,
-            "buffered_bytes": self.buffer.bytes,
-            "dead_letters": getattr(self._dead_letters, "location", None),
-            "last_error": _first(errors),
-            "seconds_since_delivery": now - max(delivered_at) if delivered_at else None,
-            "abandoned_calls": sum(lane.abandoned for lane in self._lanes),
-            "journal": None if self._keeper is None else self._keeper.diagnostics(),
-        }
+        return self._condition.health()
 
 
 def _is_in(admitted: asyncio.Future[None]) -> bool:
     return admitted.done() and not admitted.cancelled() and admitted.exception() is None
-
-
-def _first(errors: Sequence[BaseException]) -> str | None:
-    return f"{type(errors[0]).__name__}: {text_of(errors[0])}" if errors else None
 
 
 async def close_all(channels: Iterable[Channel], timeout: float) -> None:
