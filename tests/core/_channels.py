@@ -54,6 +54,7 @@ def configure(
     buffer: dict[str, Any] | None = None,
     retry: dict[str, Any] | None = None,
     breaker: dict[str, Any] | None = None,
+    node: BackplaneOptions | None = None,
     **settings: Any,
 ) -> ChannelConfig:
     """Return the settings of a channel: the defaults, but for what is given."""
@@ -63,7 +64,7 @@ def configure(
         breaker=BreakerOptions(**(breaker or {})),
         **settings,
     )
-    return effective(options, BackplaneOptions(type="faulty"))
+    return effective(options, node or BackplaneOptions(type="faulty"))
 
 
 def is_balanced(statistics: ChannelStatistics) -> bool:

@@ -146,7 +146,8 @@ def _readable(folder: Path, files: _damage.Files) -> dict[int, Row]:
         connection.text_factory = bytes
         with suppress(sqlite3.Error, UnicodeDecodeError):
             for *values, crc in connection.execute(query):
-                if isinstance(values[3], bytes) and checksum(*values) == crc:
+                whole = all(isinstance(value, int) for value in values[:3])
+                if whole and isinstance(values[3], bytes) and checksum(*values) == crc:
                     rows[values[0]] = Row(*values)
     return rows
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from experimentframework_core._assembly import assemble
 from experimentframework_core._breaker import BreakerState
 from experimentframework_core._condition import Condition
+from experimentframework_core._disk.keeper import UNKNOWN_TYPE
 from experimentframework_core._lane import Lane, Opener
 from experimentframework_core._log import logger
 from experimentframework_core._tasks import spawn
@@ -267,10 +268,11 @@ class Channel:
                 await self._keeper.close(KEEP_GRACE)
                 left = self._disk.leave_unwritten()
             self._write_off(left)
-            if self._disk is not None:
-                kept = self._keep(self._disk)
+            remaining = len(left) + self.buffer.events
+            if self._keeper is not None and self._disk is not None:
+                kept = self._keep(self._disk, gone=self._keeper.gone)
             settled = self._ledger.delivered.total() - delivered
-            self.closing = FlushResult(settled, len(left) + kept, timed_out, kept)
+            self.closing = FlushResult(settled, remaining, timed_out, kept)
         return self.closing
 
     async def _cancel(self) -> None:
@@ -288,8 +290,12 @@ class Channel:
             self._ledger.drop(left, SHUTDOWN)
             logger.error("experimentframework.events_lost", backplane=self.name, count=len(left))
 
-    def _keep(self, disk: DiskBuffer) -> int:
+    def _keep(self, disk: DiskBuffer, *, gone: bool) -> int:
         kept = disk.hand_over()
+        if gone:
+            self._ledger.dropped[SHUTDOWN, UNKNOWN_TYPE] += kept
+            logger.error("experimentframework.events_lost", backplane=self.name, count=kept)
+            kept = 0
         self._condition.handed_over += kept
         self._ledger.hand_over(
             f"the plane closed; what backplane {self.name!r} did not take is kept on disk"

@@ -13,6 +13,7 @@ from uuid_utils import uuid7
 from experimentframework_core import _fork
 from experimentframework_core._buffer import CROWDED, FULL
 from experimentframework_core._channel import Channel, close_all, flush_all
+from experimentframework_core._disk.settings import unclaimed
 from experimentframework_core._gate import Rules
 from experimentframework_core._log import logger
 from experimentframework_core._offering import Offering
@@ -164,6 +165,8 @@ class DataPlane:
         except BaseException:
             await close_all(self._channels, 0)
             raise
+        for folder in unclaimed(destination.config for destination in self._destinations):
+            logger.warning("experimentframework.journals_unclaimed", folder=str(folder))
 
     async def __aexit__(
         self,

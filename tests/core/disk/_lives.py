@@ -150,9 +150,7 @@ class Life:
         """Take rows of another journal."""
         before = self.buffer.last
         self.buffer.adopt((row, record_of(row.body)) for row in rows)
-        self.alive.update(
-            (before + place, name_of(row.body)) for place, row in enumerate(rows, 1)
-        )
+        self.alive.update((before + place, name_of(row.body)) for place, row in enumerate(rows, 1))
 
     # The writer.
 

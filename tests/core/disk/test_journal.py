@@ -16,6 +16,7 @@ import pytest
 from experimentframework_core import _failpoints, _sqlite
 from experimentframework_core._disk import journal_reading
 from experimentframework_core._disk.journal import Journal, Page, Want, file_name
+from experimentframework_core._disk.journal_data import GoneError
 from experimentframework_core._disk.journal_file import schema
 from experimentframework_core.errors import JournalError, TransientError, UnavailableError
 from tests.core.disk._journals import (
@@ -376,3 +377,33 @@ async def test_a_cancelled_turn_is_still_a_whole_one(folder: Path) -> None:
         turn = await journal.turn(commit(rows(1, 50)), [want()])
 
     assert turn.pages[0].rows == rows(1, 50)
+
+
+@pytest.mark.parametrize("happens", ["removed", "replaced"])
+async def test_nothing_is_committed_to_a_file_that_nobody_finds_again(
+    folder: Path, happens: str
+) -> None:
+    """Given a file that goes away in use, When a commit comes, Then it fails; rows can be read."""
+    async with opened(folder) as journal:
+        await journal.turn(commit(rows(1, 10)), ())
+        journal.path.rename(folder / "elsewhere")
+        if happens == "replaced":
+            journal.path.write_bytes(b"an older copy")
+        turn = await journal.turn(commit(rows(11, 20), last=20), [want()])
+        look = await journal.turn(None, ())
+
+    assert (turn.committed, turn.pages[0].rows) == (False, rows(1, 10))
+    assert isinstance(turn.error, GoneError)
+    assert isinstance(look.error, GoneError)
+    assert "restart the process" in str(turn.error)
+
+
+async def test_the_log_of_an_emptied_file_is_read(folder: Path) -> None:
+    """Given a file cut to nothing beside its log, When opened, Then what the log has comes."""
+    path = await killed(folder, *(commit(rows(n, n + 9)) for n in range(1, 50, 10)))
+    path.write_bytes(b"")
+
+    found = await content(folder)
+
+    assert found == rows(1, 50)
+    assert damaged_folders(folder)

@@ -12,6 +12,7 @@ from experimentframework_core._disk.journal_data import (
     Blocks,
     Commit,
     DamagedError,
+    GoneError,
     Lost,
     Opened,
     Page,
@@ -49,7 +50,8 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         """Store the folder, which nobody else may use; nothing is opened."""
         self.path = folder / file_name
-        self._database = Database(self.path, prepare=partial(file.prepare, self.path))
+        self._database = Database(self.path, prepare=self._prepare)
+        self._place: tuple[int, int] | None = None
         self._salvage = Salvage(self.path)
         self._last = 0
         self._settled = Settled()
@@ -81,7 +83,10 @@ class Journal:
         )
 
     async def turn(self, commit: Commit | None, wants: Sequence[Want]) -> Turn:
-        """Write the commit, then read what is wanted. Raises no error: it is in the answer."""
+        """Write the commit, then read what is wanted. Raises no error: it is in the answer.
+
+        With neither, it says whether the file is still in its place.
+        """
         progress = _Progress(commit, wants)
         try:
             await self._work(progress)
@@ -138,6 +143,17 @@ class Journal:
     def _rescue(self) -> None:
         self._lost = _joined(self._lost, self._salvage.run())
 
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        file.prepare(self.path, connection)
+        self._place = _place_of(self.path)
+
+    def _see_in_place(self) -> None:
+        if _place_of(self.path) != self._place:
+            raise GoneError(
+                f"{self.path} was removed or replaced while it was in use: what is written to it"
+                " now would be lost; restart the process, and leave the folder alone"
+            )
+
     def _read_marks(self, connection: sqlite3.Connection) -> tuple[State, Blocks]:
         state, blocks = file.read_marks(connection)
         self._last = max(self._last, state.last)
@@ -146,6 +162,8 @@ class Journal:
 
     def _go_on(self, progress: _Progress, connection: sqlite3.Connection) -> None:
         commit = progress.commit
+        if commit is not None or not progress.wants:
+            self._see_in_place()
         if commit is not None:
             file.write(connection, commit)
             self._last = commit.last
@@ -173,6 +191,15 @@ class _Progress:
         self.commit = commit
         self.wants = list(wants)
         self.pages: list[Page] = []
+
+
+def _place_of(path: Path) -> tuple[int, int] | None:
+    """Return which file is at the path; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _is_damage(error: BaseException) -> bool:

@@ -17,6 +17,10 @@ class DamagedError(UnavailableError):
     """The file can be read, but what it holds is not what was written."""
 
 
+class GoneError(UnavailableError):
+    """The file is not where it was opened: nothing that is written to it can be found again."""
+
+
 class Row(NamedTuple):
     """One event of the journal.
 

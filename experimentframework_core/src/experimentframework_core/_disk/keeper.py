@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from experimentframework_core._disk.access import Access
 from experimentframework_core._disk.adoption import Adoption
 from experimentframework_core._disk.journal import Journal
+from experimentframework_core._disk.journal_data import GoneError
 from experimentframework_core._disk.owner import check_folder, claim
 from experimentframework_core._disk.reader import Reader
 from experimentframework_core._disk.writer import Writer
 from experimentframework_core._log import brief, logger
-from experimentframework_core._tasks import spawn
+from experimentframework_core._tasks import run_bounded, spawn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -177,6 +178,7 @@ class Keeper:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace)
             self._tasks[0].cancel()
+            await self._look(grace)
         if self._journal is None or self._claim is None:
             return
         closing = spawn(self._journal.aclose(), name=f"experimentframework.{self._name}.close")
@@ -184,6 +186,21 @@ class Keeper:
         if closing.done():
             self._claim.release()
         # Otherwise a thread still writes: the folder stays ours until the process ends.
+
+    async def _look(self, grace: float) -> None:
+        """See whether what was written is still there."""
+        if self._access is None or self._access.error is not None:
+            return
+        name = f"experimentframework.{self._name}.look"
+        try:
+            await run_bounded(self._access.turn(None), name=name, timeout=grace)
+        except Exception as error:  # noqa: BLE001 - it is being closed; say so and go on
+            self._access.failed(error)
+
+    @property
+    def gone(self) -> bool:
+        """Whether the journal was removed or replaced while it was in use."""
+        return isinstance(self.error, GoneError)
 
     @property
     def error(self) -> Exception | None:

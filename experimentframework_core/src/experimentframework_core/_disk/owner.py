@@ -153,6 +153,11 @@ def claim_abandoned(root: Path) -> Claim | None:
     return None
 
 
+def holds_journal(root: Path) -> bool:
+    """Return whether there is a journal in a sub-folder of ``root``, drained or not."""
+    return any((folder / JOURNAL).exists() for folder in folders(root))
+
+
 def folders(root: Path) -> list[Path]:
     """Return the sub-folders of ``root``, the lowest first.
 

@@ -79,7 +79,9 @@ class Salvage:
 
     def _look_at_log(self) -> bool:
         log = files.read_log(self._path)
-        if not wal.inspect(log, file.page_size).cut:
+        # SQLite would drop the log of an empty file; it is never empty while there is a log.
+        emptied = bool(log) and not self._path.stat().st_size
+        if not emptied and not wal.inspect(log, file.page_size).cut:
             return False
         self._set_aside()
         self._log = log

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from experimentframework_core._disk.buffer import Bounds, DiskBuffer
 from experimentframework_core._disk.folders import folder_of
+from experimentframework_core._disk.owner import holds_journal
+from experimentframework_core.errors import JournalError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from experimentframework_core.config import ChannelConfig
@@ -35,6 +38,21 @@ def is_on_disk(config: ChannelConfig) -> bool:
 def root_of(config: ChannelConfig) -> Path:
     """Return the folder of all journals of the channel's backplane."""
     return folder_of(config.buffer.path or "", config.name)
+
+
+def unclaimed(configs: Iterable[ChannelConfig]) -> list[Path]:
+    """Return folders of journals beside those of the channels: of a backplane under another name.
+
+    Args:
+        configs: The settings of all of a plane's channels.
+    """
+    claimed = {root_of(config) for config in configs if is_on_disk(config)}
+    beside: set[Path] = set()
+    with suppress(OSError, JournalError):
+        for parent in {root.parent for root in claimed}:
+            beside.update(each for each in parent.iterdir() if each.is_dir())
+        return sorted(root for root in beside - claimed if holds_journal(root))
+    return []
 
 
 def disk_buffer(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from experimentframework_core._disk.folders import check_folder, explained, flock, folder_of
 from experimentframework_core._disk.owner import JOURNAL, JOURNAL_FILES, LOCK, folders
+from experimentframework_core._disk.settings import is_on_disk, unclaimed
 from experimentframework_core.cli._configuration import channels
 from experimentframework_core.cli._health import Check
 from experimentframework_core.cli._output import count
@@ -36,11 +37,19 @@ class Sighting(NamedTuple):
 
 
 def buffer_checks(options: DataPlaneOptions) -> Iterator[Check]:
-    """Yield whether each disk buffer can be used, and what processes left in it."""
-    for node, plugin in channels(options):
-        settings = effective(options, node, plugin)
-        if settings.buffer.type == "disk" or settings.buffer.when_full == "overflow":
+    """Yield whether each disk buffer can be used, and what processes left in it and beside it."""
+    configs = [effective(options, node, plugin) for node, plugin in channels(options)]
+    for settings in configs:
+        if is_on_disk(settings):
             yield buffer_check(settings)
+    for folder in unclaimed(configs):
+        yield Check("journals", ok=False, found=f"{folder}: {_NOBODYS}")
+
+
+_NOBODYS = (
+    "there are journals of a backplane that the configuration does not have; give a backplane that"
+    " name to have them delivered, or remove the folder"
+)
 
 
 def buffer_check(settings: ChannelConfig) -> Check:
@@ -94,11 +103,11 @@ def _sizes(folder: Path) -> Iterator[int]:
 def _summary(sightings: Sequence[Sighting]) -> str:
     used = [each for each in sightings if each.in_use]
     left = [each for each in sightings if not each.in_use]
-    said = f"{_amount(used)} in use, {_amount(left)} left by dead processes"
+    said = f"{_amount(used)} in use, {_amount(left)} free"
     if not left:
         return said
     names = ", ".join(f"{each.folder.name}: {each.bytes:,} bytes" for each in left)
-    return f"{said} ({names}), to be delivered by the next that starts"
+    return f"{said} ({names}); what is in them is delivered by the next process that starts"
 
 
 def _amount(sightings: Sequence[Sighting]) -> str:

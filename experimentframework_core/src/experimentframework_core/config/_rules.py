@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experimentframework_core.config._backplane_rules import backplane_breaches
@@ -70,12 +71,23 @@ def _buffer_breaches(buffer: BufferOptions, path: str) -> Iterator[Breach]:
     if _is_on_disk(buffer):
         if buffer.path is None:
             yield Breach(f"{path}.path", "missing; a buffer on disk needs a folder", kind)
+        elif not _is_at_home(buffer.path):
+            message = f"begins with '{buffer.path.split('/')[0]}', and there is no such home folder"
+            yield Breach(f"{path}.path", message)
         return
     if buffer.path is not None:
         yield Breach(f"{path}.path", "has no effect on a buffer in memory; leave it out", kind)
     if buffer.commit_interval_ms != BufferOptions().commit_interval_ms:
         message = "has no effect on a buffer in memory; leave it out"
         yield Breach(f"{path}.commitIntervalMs", message, kind)
+
+
+def _is_at_home(path: str) -> bool:
+    try:
+        Path(path).expanduser()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _durability_breaches(options: DataPlaneOptions, found: Sequence[Found]) -> Iterator[Breach]:
