@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import sqlite3
 import subprocess
 import sys
 import textwrap
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from experimentframework_core import _failpoints, _sqlite
-from experimentframework_core._disk import journal_reading
+from experimentframework_core._disk import journal_file, journal_reading
 from experimentframework_core._disk.journal import Journal, Page, Want, file_name
 from experimentframework_core._disk.journal_data import GoneError
 from experimentframework_core._disk.journal_file import schema
@@ -407,3 +408,25 @@ async def test_the_log_of_an_emptied_file_is_read(folder: Path) -> None:
 
     assert found == rows(1, 50)
     assert damaged_folders(folder)
+
+
+async def test_a_file_in_which_nothing_is_needed_makes_room_for_a_new_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a full disk, When all that is in the file is delivered, Then a new one is begun."""
+    async with opened(folder) as journal:
+        await journal.turn(commit(rows(1, 500)), ())
+        write = journal_file.write
+
+        def on_full_disk(connection: sqlite3.Connection, wanted: Any) -> None:
+            if connection.execute("SELECT count(*) FROM events").fetchone() == (500,):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            write(connection, wanted)
+
+        monkeypatch.setattr(journal_file, "write", on_full_disk)
+        half = await journal.turn(commit(rows(501, 502), below=251), ())
+        done = await journal.turn(commit(rows(501, 502), below=501), [want(500)])
+
+    assert (half.committed, done.committed, done.error) == (False, True, None)
+    assert done.pages[0].rows == rows(501, 502)
+    assert await content(folder) == rows(501, 502)

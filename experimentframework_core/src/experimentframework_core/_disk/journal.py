@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from experimentframework_core._disk import journal_file as file
 from experimentframework_core._disk import journal_reading as reading
+from experimentframework_core._disk import set_aside as files
 from experimentframework_core._disk.journal_data import (
     Blocks,
     Commit,
@@ -93,7 +94,9 @@ class Journal:
             error = None
         except DeliveryError as failure:
             error = failure
-            if progress.commit:
+            if commit is not None and await self._begun_anew(failure, progress):
+                error = None
+            elif progress.commit:
                 await self._only_read(progress)
         return Turn(
             error=error,
@@ -133,6 +136,19 @@ class Journal:
     async def _work(self, progress: _Progress) -> None:
         doing = f"write {len(progress.commit.rows)} events to" if progress.commit else "read"
         await self._run(partial(self._go_on, progress), doing=doing)
+
+    async def _begun_anew(self, failure: DeliveryError, progress: _Progress) -> bool:
+        """Make room by a new file where nothing in the old one is needed; return if that helped.
+
+        A full disk takes no commit, and so not the one that says that all is delivered.
+        """
+        commit = progress.commit
+        if commit is None or commit.below <= self._last or isinstance(failure, GoneError):
+            return False
+        with suppress(DeliveryError):
+            await self._database.run_closed(partial(files.remove, self.path), doing="empty")
+            await self._work(progress)
+        return progress.commit is None
 
     async def _only_read(self, progress: _Progress) -> None:
         # With a salvage due there may be no file, and reading would make one.

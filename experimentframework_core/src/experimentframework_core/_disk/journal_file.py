@@ -64,6 +64,7 @@ _insert_blocks = (
 )
 _delete_blocks = "DELETE FROM blocks WHERE number IN (SELECT value FROM json_each(?))"
 _delete_rows = "DELETE FROM events WHERE sequence BETWEEN ? AND ?"
+_any_row = "SELECT 1 FROM events LIMIT 1"
 _insert_state = "INSERT OR REPLACE INTO state VALUES (1, ?, ?, ?, ?)"
 _read_state = (
     "SELECT coalesce(CAST(last AS INTEGER), -1), coalesce(CAST(below AS INTEGER), -1),"
@@ -162,6 +163,8 @@ def read_state(connection: sqlite3.Connection) -> State:
     """
     found = connection.execute(_read_state).fetchall()
     if not found:
+        if connection.execute(_any_row).fetchone() is not None:
+            raise DamagedError("there are rows and no state")
         return State(0, 1, 0)
     *numbers, crc = found[0]
     if len(found) > 1 or crc32(_header(*numbers)) != crc:

@@ -37,7 +37,9 @@ def rows_in(page: bytes, fetch: Fetch) -> Iterator[tuple[Row, int]]:
     count = int.from_bytes(page[3:5], "big")
     for at in range(_header_size, min(_header_size + 2 * count, len(page) - 1), 2):
         try:
-            found = _row(page, int.from_bytes(page[at : at + 2], "big"), fetch)
+            # As SQLite does: what is too large for a page is taken modulo its size.
+            cell = int.from_bytes(page[at : at + 2], "big") % len(page)
+            found = _row(page, cell, fetch)
         except (IndexError, ValueError):
             continue
         yield found

@@ -48,6 +48,13 @@ def file_set(path: Path) -> list[Path]:
     return [each for each in (path, log_of(path), rollback_journal_of(path)) if each.exists()]
 
 
+def remove(path: Path) -> None:
+    """Delete the file and its logs, the logs first: without them the file is an older one."""
+    for each in reversed(file_set(path)):
+        each.unlink(missing_ok=True)
+    sync(path.parent)
+
+
 def copy_aside(path: Path, now: Callable[[], datetime] = utc_now) -> Path:
     """Copy a file and its log into a new folder beside it; return the folder, complete or absent.
 
