@@ -30,7 +30,7 @@ class _JumpingSelector(selectors.SelectSelector):
         self._clock = clock
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if self._clock.elsewhere or timeout is None:
+        if timeout is None or (self._clock.elsewhere and timeout > 0):
             return super().select(None)
         events = super().select(0)
         if not events:

@@ -155,8 +155,12 @@ class Lane:
     def _finished(self) -> bool:
         if not self._stopping:
             return False
-        kept = self._queue.confirm is not None and self._schedule.destination_down
-        return kept or self._all_settled
+        return self._all_settled or (self._queue.confirm is not None and self._is_in_vain)
+
+    @property
+    def _is_in_vain(self) -> bool:
+        """Whether the destination is known to be down."""
+        return self._schedule.destination_down or (self.error is not None and not self.is_open)
 
     @property
     def _all_settled(self) -> bool:

@@ -102,9 +102,9 @@ class Database:
         self._closed = True
         if not self._used:
             return
-        closing = self._executor.submit(self._disconnect)
+        loop = asyncio.get_running_loop()
+        waiter = {loop.run_in_executor(self._executor, self._disconnect)}
         self._executor.shutdown(wait=False)
-        waiter = {asyncio.wrap_future(closing)}
         _, late = await asyncio.wait(waiter, timeout=close_timeout)
         for _ in range(_interrupts):
             if not late:

@@ -43,6 +43,7 @@ class Workshop:
         *,
         draw: Callable[[], float] = lambda: 1.0,
         key: Callable[[Record], str] = key_of,
+        started: bool = True,
         **settings: Any,
     ) -> Channel:
         """Return a channel before ``backplane``; jitter draws the longest waits."""
@@ -50,7 +51,8 @@ class Workshop:
         kept = None if config.on_failure == "drop" else self._letters
         opener = open_as(backplane)
         channel = Channel(config, opener=opener, key=key, dead_letters=kept, draw=draw)
-        channel.start()
+        if started:
+            channel.start()
         return channel
 
 

@@ -140,3 +140,14 @@ def test_each_channel_that_writes_to_disk_is_checked(
 
     assert [check.name for check in checks] == names
     assert all(check.ok for check in checks)
+
+
+def test_something_else_in_a_journals_place_is_bad(tmp_path: Path, root: Path) -> None:
+    """Given a text file where a journal would be, When checked, Then it is said: it cannot start."""
+    (leave(root / "0001") / "journal.db").write_text("some notes\n" * 1000)
+    (root / "0001" / "journal.db-wal").unlink()
+
+    check = buffer_check(configure(buffer={"type": "disk", "path": str(tmp_path)}))
+
+    assert not check.ok
+    assert "0001/journal.db is no journal" in check.found

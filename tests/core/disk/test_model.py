@@ -382,7 +382,11 @@ class DiskBufferMachine(RuleBasedStateMachine):
         assert before.buffer.hand_over() == len(kept)
         self._end_life()
         self._live(plan)
-        assert self.life.alive == kept
+        assert self.life.alive == kept, (
+            set(kept) ^ set(self.life.alive),
+            self.journal.below,
+            self.journal.blocks,
+        )
 
     def _end_life(self) -> None:
         self.ended |= self.life.ended

@@ -266,6 +266,35 @@ async def test_a_salvage_that_is_interrupted_is_done_again(
     assert not [name for name in names(folder) if name.endswith((".new", ".salvaged"))]
 
 
+@pytest.mark.parametrize("reached", [1, 2])
+async def test_a_damaged_log_outlives_an_interrupted_salvage(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, reached: int
+) -> None:
+    """Given a log that is cut, When its salvage is interrupted, Then what it holds still comes."""
+    path = await killed(folder, *(commit(rows(n, n + 9)) for n in range(1, 100, 10)))
+    log = path.with_name(f"{path.name}-wal")
+    overwrite(log, place_of(log, row(42).body), b"!")
+    monkeypatch.setattr(_failpoints, "on_reach", _end_at(reached))
+    with pytest.raises(KeyboardInterrupt):
+        await _open(folder)
+    monkeypatch.undo()
+
+    found = await content(folder)
+
+    assert found == rows(1, 100)
+    assert [name for name in names(folder) if not name.startswith("damaged-")] == [path.name]
+
+
+async def test_a_log_without_its_file_is_read(folder: Path) -> None:
+    """Given a log whose file was removed, When opened, Then the rows that it holds come."""
+    path = await killed(folder, *(commit(rows(n, n + 9)) for n in range(1, 50, 10)))
+    path.unlink()
+
+    found = await content(folder)
+
+    assert found == rows(1, 50)
+
+
 def _end_at(count: int) -> Callable[[str], None]:
     reached = []
 

@@ -76,6 +76,7 @@ class Keeper:
         self._writer: Writer | None = None
         self._adoption: Adoption | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._closed = False
         self._report: dict[str, Any] = {}
 
     async def open(self) -> None:
@@ -169,6 +170,9 @@ class Keeper:
 
         What could not be written is still among what the buffer calls unwritten.
         """
+        if self._closed:
+            return
+        self._closed = True
         if self._adoption is not None:
             await self._adoption.close()
         if self._writer is not None:

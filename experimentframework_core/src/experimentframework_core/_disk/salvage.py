@@ -3,6 +3,8 @@
 The new file takes the place of the old one as a whole, in steps that the next opening takes up
 wherever the last process ended: ``journal.db.new`` is being written and worth nothing,
 ``journal.db.salvaged`` is complete, and goes over the old file once that one's log is gone.
+A log that is cut is kept as ``journal.db.log`` until then: SQLite deletes it after reading its
+whole part.
 """
 
 from __future__ import annotations
@@ -50,6 +52,7 @@ class Salvage:
         self._new = path.with_name(f"{path.name}.new")
         self._salvaged = path.with_name(f"{path.name}.salvaged")
         self._aside: Path | None = None
+        self._kept_log = path.with_name(f"{path.name}.log")
         self._source = path
         self._log = b""
 
@@ -67,6 +70,7 @@ class Salvage:
             self._replace()
         elif moved := files.find_moved(self._path):
             self._aside, self._source = moved, moved / self._path.name
+            self._log = files.read(self._kept_log)
             self.due = "an earlier salvage was interrupted"
             return False
         files.settle(self._path)
@@ -80,8 +84,10 @@ class Salvage:
     def _look_at_log(self) -> bool:
         log = files.read_log(self._path)
         # SQLite would drop the log of an empty file; it is never empty while there is a log.
-        emptied = bool(log) and not self._path.stat().st_size
-        if not emptied and not wal.inspect(log, file.page_size).cut:
+        emptied = bool(log) and not first_page.read(self._path)
+        if emptied or wal.inspect(log, file.page_size).cut:
+            files.keep(files.log_of(self._path), self._kept_log)
+        elif not (log := files.read(self._kept_log)):
             return False
         self._set_aside()
         self._log = log
@@ -156,7 +162,8 @@ class Salvage:
                 name.unlink(missing_ok=True)
 
     def _replace(self) -> None:
-        files.log_of(self._path).unlink(missing_ok=True)
+        for log in (files.log_of(self._path), self._kept_log):
+            log.unlink(missing_ok=True)
         files.sync(self._path.parent)
         self._salvaged.rename(self._path)
         files.sync(self._path.parent)

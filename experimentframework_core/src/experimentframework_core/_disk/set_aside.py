@@ -28,8 +28,27 @@ def log_of(path: Path) -> Path:
 
 def read_log(path: Path) -> bytes:
     """Return the write-ahead log of a file; nothing where there is none."""
-    log = log_of(path)
-    return log.read_bytes() if log.exists() else b""
+    return read(log_of(path))
+
+
+def read(path: Path) -> bytes:
+    """Return what a file holds; nothing where there is none."""
+    return path.read_bytes() if path.exists() else b""
+
+
+def keep(file: Path, kept: Path) -> None:
+    """Give a file a second name, under which it stays when the first one is deleted.
+
+    Raises:
+        OSError: The disk is full, or fails.
+    """
+    kept.unlink(missing_ok=True)
+    try:
+        os.link(file, kept)
+    except OSError:  # the file system may have no hard links
+        shutil.copyfile(file, kept)
+        sync(kept)
+    sync(kept.parent)
 
 
 def rollback_journal_of(path: Path) -> Path:

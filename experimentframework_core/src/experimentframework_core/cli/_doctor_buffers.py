@@ -6,6 +6,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from experimentframework_core._disk.first_page import is_ours
 from experimentframework_core._disk.folders import check_folder, explained, flock, folder_of
 from experimentframework_core._disk.owner import JOURNAL, JOURNAL_FILES, LOCK, folders
 from experimentframework_core._disk.settings import is_on_disk, unclaimed
@@ -63,7 +64,18 @@ def buffer_check(settings: ChannelConfig) -> Check:
         sightings = survey(folder)
     except JournalError as error:
         return Check(name, ok=False, found=str(error))
+    foreign = [each.folder / JOURNAL for each in sightings if not _may_be_a_journal(each)]
+    if foreign:
+        found = f"{foreign[0]} is no journal, and no process can start on it; move it away"
+        return Check(name, ok=False, found=found)
     return Check(name, ok=True, found=f"{folder}: {_summary(sightings)}")
+
+
+def _may_be_a_journal(sighting: Sighting) -> bool:
+    try:
+        return sighting.in_use or is_ours(sighting.folder / JOURNAL)
+    except OSError:
+        return False
 
 
 def survey(root: Path) -> list[Sighting]:
