@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from itertools import repeat
+from time import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -237,8 +238,8 @@ async def test_an_age_counts_from_the_acceptance(
 ) -> None:
     """Given events left an hour ago, and one minute to live, then they expire at once."""
     await leave(disk, events(5))
-    now = settings.time.time
-    monkeypatch.setitem(settings.disk_buffer.__kwdefaults__, "wall", lambda: now() + 3600)  # type: ignore[arg-type]
+    defaults = settings.disk_buffer.__kwdefaults__ or {}
+    monkeypatch.setitem(defaults, "wall", lambda: time() + 3600)
     sink = Sink()
 
     channel = await disk(sink, retry={"max_age_ms": 60_000})

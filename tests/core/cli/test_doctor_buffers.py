@@ -143,7 +143,7 @@ def test_each_channel_that_writes_to_disk_is_checked(
 
 
 def test_something_else_in_a_journals_place_is_bad(tmp_path: Path, root: Path) -> None:
-    """Given a text file where a journal would be, When checked, Then it is said: it cannot start."""
+    """Given a text file where a journal would be, When checked, Then it is BAD."""
     (leave(root / "0001") / "journal.db").write_text("some notes\n" * 1000)
     (root / "0001" / "journal.db-wal").unlink()
 

@@ -103,6 +103,7 @@ class DiskBuffer(Buffer):
         self._settled = Settled()
         self._pending: deque[Entry] = deque()
         self._pending_bytes = 0
+        self._again: list[Entry] = []
         self._enqueued = 0
         self._written = 0
         self._writing = 0
@@ -272,7 +273,7 @@ class DiskBuffer(Buffer):
         self.committed = commit.last
         if commit.rows:
             self._written = max(self._written, commit.rows[-1].sequence)
-        self._writing = 0
+        self._answered()
         del self._untrimmed[: len(commit.trim)]
         self._untrimmed_events = sum(last - first + 1 for first, last in self._untrimmed)
         return records
@@ -281,7 +282,13 @@ class DiskBuffer(Buffer):
         """The journal could not be written, or does not say: all of it is still to be done."""
         self.marks_due = True
         self._written = max(self._written, self._writing)
+        self._answered()
+
+    def _answered(self) -> None:
         self._writing = 0
+        if self._again:
+            again, self._again = self._again, []
+            self._write_again(again)
 
     # What meets its fate.
 
@@ -346,6 +353,10 @@ class DiskBuffer(Buffer):
             yield Entry(item.sequence, item.accepted_at, slot, item.record)
 
     def _write_again(self, entries: Iterable[Entry]) -> None:
+        if self._writing:
+            # A commit on its way does not have them, and would take them for written.
+            self._again += entries
+            return
         self._pending = deque(sorted((*entries, *self._pending), key=itemgetter(0)))
         self._pending_bytes = sum(len(each.record.body) for each in self._pending)
 
