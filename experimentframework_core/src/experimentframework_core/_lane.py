@@ -159,8 +159,10 @@ class Lane:
 
     @property
     def _is_in_vain(self) -> bool:
-        """Whether the destination is known to be down."""
-        return self._schedule.destination_down or (self.error is not None and not self.is_open)
+        """Whether the destination is known to be down, or to refuse us."""
+        if isinstance(self.error, UnavailableError) or self._schedule.destination_down:
+            return True
+        return self.error is not None and not self.is_open
 
     @property
     def _all_settled(self) -> bool:

@@ -13,12 +13,12 @@ from experimentframework_core import HealthStatus
 from experimentframework_core._disk import settings
 from experimentframework_core._disk.journal import Journal
 from experimentframework_core._disk.journal_data import Page, Turn
-from experimentframework_core.errors import AckTimeoutError, TransientError
+from experimentframework_core.errors import AckTimeoutError, TransientError, UnavailableError
 from experimentframework_core.testing import FaultyBackplane, Sink, fail, make_exposure, make_record
 from tests.core._channels import ids, is_balanced
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from experimentframework_core._channel import Channel
@@ -63,6 +63,10 @@ class Unopenable(FaultyBackplane):
 
     def plugin(self, *_: object, **__: object) -> Any:
         return super().plugin(opening=repeat(TransientError("refused")))
+
+
+def refusing() -> FaultyBackplane:
+    return FaultyBackplane(afterwards=fail(UnavailableError("wrong password")))
 
 
 def down() -> FaultyBackplane:
@@ -315,9 +319,18 @@ class TestAFailingDisk:
         assert channel.statistics().dropped == {"shutdown": 7}
 
 
-async def test_closing_does_not_wait_for_a_destination_that_cannot_be_opened(disk: Disk) -> None:
-    """Given a backplane that refuses to open, when the channel closes, then at once, with all."""
-    channel = await disk(Unopenable())
+@pytest.mark.parametrize(
+    "backplane",
+    [
+        pytest.param(Unopenable, id="cannot be opened"),
+        pytest.param(refusing, id="refuses us"),
+    ],
+)
+async def test_closing_does_not_wait_where_it_would_be_in_vain(
+    disk: Disk, backplane: Callable[[], FaultyBackplane]
+) -> None:
+    """Given a destination that takes nothing, when the channel closes, then at once, with all."""
+    channel = await disk(backplane(), flush_interval_ms=1)
     await put(channel, events(10))
     await asyncio.sleep(0.05)
     began = asyncio.get_running_loop().time()

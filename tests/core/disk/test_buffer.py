@@ -560,7 +560,7 @@ def test_bytes_end_at_zero_after_a_loss() -> None:
 
 
 def test_bytes_are_never_negative() -> None:
-    """Given a small record that was lost as one of average size, then the rest is not below zero."""
+    """Given a small record that was lost as one of average size, then the rest is above zero."""
     buffer = empty(window=1)
     for number, size in enumerate((3000, 60, 60)):
         buffer.offer(make(number, size=size))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,7 +41,7 @@ def test_merged_has_the_same_numbers_in_separate_ranges(ranges: list[tuple[int, 
     found = merged(ranges)
 
     assert numbers_in(found) == sorted(set(numbers_in(ranges)))
-    assert all(last + 1 < first for (_, last), (first, _) in zip(found, found[1:], strict=False))
+    assert all(last + 1 < first for (_, last), (first, _) in itertools.pairwise(found))
 
 
 def test_merged_leaves_out_empty_ranges() -> None:

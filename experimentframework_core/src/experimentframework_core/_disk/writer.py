@@ -132,6 +132,9 @@ class Writer:
         trim = buffer.trim_due and (
             self._closing or buffer.trim_worthwhile or now >= self._last_trim + TRIM_AFTER
         )
+        if self._access.error is not None:
+            # A full disk may still take the marks, which need less room.
+            trim = trim and not buffer.commit_due
         if not (buffer.commit_due or trim):
             return None
         self._last_commit = now
