@@ -143,6 +143,8 @@ class Keeper:
             )
 
     def _damaged(self, lost: Lost, count: int) -> None:
+        if count:
+            self._ledger.dropped[DAMAGED, UNKNOWN_TYPE] += count
         self._report["damaged"] = self._report.get("damaged", 0) + count
         self._report["quarantined"] = self._report.get("quarantined", 0) + lost.quarantined
         self._report["copy"] = lost.copy
@@ -155,14 +157,11 @@ class Keeper:
         )
 
     def _lose(self, lost: Lost) -> None:
-        count = self._buffer.lose(lost.ranges, self._held())
-        self._ledger.dropped[DAMAGED, UNKNOWN_TYPE] += count
-        self._damaged(lost, count)
+        self._damaged(lost, self._buffer.lose(lost.ranges, self._held()))
 
     def _lose_unread(self, lost: Lost, count: int) -> None:
         """Take damage into the books that is met before its events were counted."""
         self._buffer.recovered += count
-        self._ledger.dropped[DAMAGED, UNKNOWN_TYPE] += count
         self._damaged(lost, count)
 
     async def close(self, grace: float) -> None:

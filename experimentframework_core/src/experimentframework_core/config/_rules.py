@@ -71,6 +71,8 @@ def _buffer_breaches(buffer: BufferOptions, path: str) -> Iterator[Breach]:
     if _is_on_disk(buffer):
         if buffer.path is None:
             yield Breach(f"{path}.path", "missing; a buffer on disk needs a folder", kind)
+        elif "\0" in buffer.path:
+            yield Breach(f"{path}.path", "holds a NUL character, which no file name may have")
         elif not _is_at_home(buffer.path):
             message = f"begins with '{buffer.path.split('/')[0]}', and there is no such home folder"
             yield Breach(f"{path}.path", message)
