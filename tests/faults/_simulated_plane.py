@@ -19,6 +19,7 @@ from experimentframework_core import (
     _assembly,
     plane,
 )
+from experimentframework_core import _setup as setup
 from experimentframework_core._disk import adoption, keeper, reader, settings, settled
 from experimentframework_core._disk import buffer as disk_buffer
 from experimentframework_core.config import BreakerOptions, BufferOptions, RetryOptions
@@ -112,6 +113,14 @@ def simulated_parts(world: World, random: Random) -> Iterator[None]:
         made._bounds = msgspec.structs.replace(made._bounds, pending_events=most_pending)
         return made
 
+    resolved: dict[int, Any] = {}
+
+    def resolve(options: DataPlaneOptions, backplane: Any) -> Any:
+        # Lives with as many lanes have the same options: checking them costs more than a crash.
+        if options.concurrency not in resolved:
+            resolved[options.concurrency] = setup.resolve(options, backplane)
+        return resolved[options.concurrency]
+
     replaced: list[tuple[Any, str, Any]] = [
         (keeper, "claim", own),
         (keeper, "check_folder", lambda root: None),
@@ -126,6 +135,7 @@ def simulated_parts(world: World, random: Random) -> Iterator[None]:
         (settled, "block_size", 16),
         (settled, "_block_bytes", 2),
         (settled, "_full", 0xFFFF),
+        (plane, "resolve", resolve),
         (plane, "dead_letter_stores", lambda destinations, *_: [SimulatedLetters(world)]),
     ]
     with ExitStack() as stack:

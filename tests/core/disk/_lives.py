@@ -40,6 +40,11 @@ class MemoryJournal(SimulatedFile):
         recovered = self.settled.unsettled(self.last)
         return msgspec.structs.replace(super().opened(lost), bytes=self.bytes, recovered=recovered)
 
+    def lose(self, number: int) -> Lost:
+        lost = super().lose(number)
+        self.bytes = sum(len(row.body) for row in self.unsettled)
+        return lost
+
     def gaps(self) -> Lost | None:
         """Settle the unsettled numbers without a row, as a salvage does, and say which."""
         settled = self.settled

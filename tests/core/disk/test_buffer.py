@@ -521,6 +521,17 @@ def test_what_memory_holds_is_not_lost_and_written_again() -> None:
     assert numbers_of(buffer.begin(trim=False)) == [1, 2]
 
 
+def test_what_is_lost_twice_is_written_again_once() -> None:
+    """Given damage that is met again before the next commit, then each row is in that once."""
+    buffer = filled("abc")
+    commit(buffer)
+
+    buffer.lose([(1, 2)], ())
+    buffer.lose([(2, 3)], ())
+
+    assert numbers_of(buffer.begin(trim=False)) == [1, 2, 3]
+
+
 def test_every_mark_is_written_after_a_loss() -> None:
     """Given marks that the old file had, when the file is made anew, then they are given again."""
     buffer = filled(range(6), window=10)

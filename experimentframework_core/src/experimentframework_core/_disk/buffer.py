@@ -5,7 +5,6 @@ from __future__ import annotations
 import zlib
 from bisect import bisect_left, bisect_right
 from collections import deque
-from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -357,7 +356,9 @@ class DiskBuffer(Buffer):
             # A commit on its way does not have them, and would take them for written.
             self._again += entries
             return
-        self._pending = deque(sorted((*entries, *self._pending), key=itemgetter(0)))
+        # Damage may be met again before the last one's rows are written.
+        pending = {each.sequence: each for each in (*entries, *self._pending)}
+        self._pending = deque(pending[number] for number in sorted(pending))
         self._pending_bytes = sum(len(each.record.body) for each in self._pending)
 
     def _even_out(self) -> None:
