@@ -129,7 +129,7 @@ class Life:
     def _schedule(self, queue: object, breaker: Breaker) -> Schedule:
         return Schedule(
             queue,  # type: ignore[arg-type]  # one of the buffer's own
-            rule=BatchRule(BATCH, BATCH_BYTES, 1.0),
+            rule=BatchRule(BATCH, BATCH_BYTES, 0.1),
             backoff=Backoff(initial=0.1, maximum=30, multiplier=2, random=lambda: 0.5),
             breaker=breaker,
             key=key_in,

@@ -497,6 +497,20 @@ def test_an_adopted_record_keeps_its_age() -> None:
     assert buffer.begin(trim=False).rows[0].accepted_at == row(7, at=-20.0).accepted_at
 
 
+def test_an_adopted_record_larger_than_half_of_the_window_has_its_turn() -> None:
+    """Given one that does not fit beside another, when there is no page for it, then it comes."""
+    buffer = empty(max_events=10)
+    queue = buffer.disk_queues[0]
+    queue._max_bytes = 1000
+    buffer.offer(make("a", size=400))
+    adopted = make("b", size=700)
+    buffer.adopt([(Row(1, 0, 0, adopted.body), adopted)])
+
+    wants = buffer.wants()
+
+    assert (wants, buffer.starving, list(queue.numbers)) == ([], False, [1, 2])
+
+
 def test_what_is_lost_leaves_the_books() -> None:
     """Given rows that are on disk only, when they are lost, then they are settled and counted."""
     buffer = filled(range(9), window=4)
@@ -519,6 +533,24 @@ def test_what_memory_holds_is_not_lost_and_written_again() -> None:
 
     assert lost == 1
     assert numbers_of(buffer.begin(trim=False)) == [1, 2]
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_what_is_lost_while_a_commit_is_on_its_way_is_written_again(*, works: bool) -> None:
+    """Given damage found by a commit, then memory's row is in the next one, not called written."""
+    buffer = filled("ab")
+    commit(buffer)
+    buffer.offer(make("c"))
+    made = buffer.begin(trim=False)
+
+    buffer.lose([(2, 2)], ())
+    if works:
+        buffer.committed_records(made)
+    else:
+        buffer.failed()
+
+    assert buffer.commit_due
+    assert numbers_of(buffer.begin(trim=False)) == ([2] if works else [2, 3])
 
 
 def test_what_is_lost_twice_is_written_again_once() -> None:

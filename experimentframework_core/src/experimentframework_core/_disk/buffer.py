@@ -409,7 +409,8 @@ class DiskBuffer(Buffer):
                 continue
             if entry.sequence in self._settled:
                 continue
-            if not queue.has_room(entry.record):
+            # An adopted record may be larger than half of the window: it is still its turn.
+            if not (queue.has_room(entry.record) or queue.starving):
                 return
             queue.enter(entry)
         queue.cursor = max(queue.cursor, queue.newest)
