@@ -16,6 +16,7 @@ from experimentframework_core._tasks import (
     LAST_GRACE,
     DeadlineExceededError,
     Held,
+    Sleep,
     TaskAbandonedError,
     run_bounded,
 )
@@ -80,7 +81,7 @@ class Lane:
         self._held: Held[Backplane] | None = None
         self._backplane: Backplane | None = None
         self._stopping = False
-        self._waker: asyncio.Future[None] | None = None
+        self._rest = Sleep()
         self._fences: list[tuple[int, asyncio.Future[None]]] = []
         queue.on_due = self.wake
 
@@ -96,8 +97,7 @@ class Lane:
 
     def wake(self) -> None:
         """Have the lane look at its queue now."""
-        if self._waker is not None and not self._waker.done():
-            self._waker.set_result(None)
+        self._rest.wake()
 
     def stop(self, close_by: float) -> None:
         """Have the lane deliver all that is queued and end, closing its backplane by then."""
@@ -200,15 +200,7 @@ class Lane:
     async def _sleep(self, until: float | None, now: float) -> None:
         if not (self._all_settled and self.is_open):
             until = now + LONGEST_SLEEP if until is None else min(until, now + LONGEST_SLEEP)
-        loop = asyncio.get_running_loop()
-        self._waker = loop.create_future()
-        timer = None if until is None else loop.call_at(until, self.wake)
-        try:
-            await self._waker
-        finally:
-            self._waker = None
-            if timer is not None:
-                timer.cancel()
+        await self._rest.once(until)
 
     async def _open(self) -> None:
         try:

@@ -102,6 +102,36 @@ def _forget(task: asyncio.Task[Any]) -> None:
         task.exception()
 
 
+class Sleep:
+    """A task's sleep: until a time, or until somebody wakes it."""
+
+    def __init__(self) -> None:
+        """Begin awake."""
+        self._waker: asyncio.Future[None] | None = None
+
+    def wake(self) -> None:
+        """End the sleep."""
+        if self._waker is not None and not self._waker.done():
+            self._waker.set_result(None)
+
+    async def once(self, until: float | None) -> None:
+        """Sleep until that time on the loop's clock, or until woken; None: until woken."""
+        loop = asyncio.get_running_loop()
+        self._waker = loop.create_future()
+        timer = None if until is None else loop.call_at(until, self.wake)
+        try:
+            await self._waker
+        finally:
+            self._waker = None
+            if timer is not None:
+                timer.cancel()
+
+    async def until(self, due: Callable[[], float | None]) -> None:
+        """Return when ``due``, asked again after each waking, gives a time that has come."""
+        while (time := due()) is None or time > asyncio.get_running_loop().time():
+            await self.once(time)
+
+
 class Held(Generic[T]):
     """An async context manager that is entered and left in one task of its own.
 

@@ -6,9 +6,10 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experimentframework_core._disk.access import Access, Sleep
+from experimentframework_core._disk.access import Access
 from experimentframework_core._disk.journal_data import Commit, Lost, Opened, Page, Turn, Want
 from experimentframework_core._log import Repeated
+from experimentframework_core._tasks import Sleep
 from experimentframework_core.errors import TransientError
 from tests.core._planes import in_virtual_time
 

@@ -86,29 +86,3 @@ class Access:
         """Do not wait for the end of a pause."""
         self.not_before = ALWAYS
         self._pause = FIRST_PAUSE
-
-
-class Sleep:
-    """A task's sleep: until a time, or until somebody wakes it."""
-
-    def __init__(self) -> None:
-        """Begin awake."""
-        self._waker: asyncio.Future[None] | None = None
-
-    def wake(self) -> None:
-        """End the sleep."""
-        if self._waker is not None and not self._waker.done():
-            self._waker.set_result(None)
-
-    async def until(self, due: Callable[[], float | None]) -> None:
-        """Return when ``due``, asked again after each waking, gives a time that has come."""
-        loop = asyncio.get_running_loop()
-        while (time := due()) is None or time > loop.time():
-            self._waker = loop.create_future()
-            timer = None if time is None else loop.call_at(time, self.wake)
-            try:
-                await self._waker
-            finally:
-                self._waker = None
-                if timer is not None:
-                    timer.cancel()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from experimentframework_core._disk.access import Access, Sleep
 from experimentframework_core._disk.buffer import DiskBuffer, record_of
+from experimentframework_core._tasks import Sleep
 
 if TYPE_CHECKING:
+    from experimentframework_core._disk.access import Access
     from experimentframework_core._disk.journal import Page, Want
 
 CHUNK = 250

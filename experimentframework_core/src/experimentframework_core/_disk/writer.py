@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from experimentframework_core._disk.access import ALWAYS, LONGEST_PAUSE, Access, Sleep
+from experimentframework_core._disk.access import ALWAYS, LONGEST_PAUSE, Access
 from experimentframework_core._failpoints import reach
+from experimentframework_core._tasks import Sleep
 
 if TYPE_CHECKING:
     from experimentframework_core._disk.buffer import DiskBuffer
