@@ -51,7 +51,7 @@ class ChannelStatistics(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         enqueued: Taken into the buffer, or refused by it (then counted in ``dropped``).
-        recovered: Taken from an adopted journal or requeued dead letters.
+        recovered: Found in a journal when it was opened or adopted: left by an earlier process.
         delivered: Confirmed by the backplane.
         dead_lettered: Written to the dead-letter store.
         dropped: Lost by policy, by reason.

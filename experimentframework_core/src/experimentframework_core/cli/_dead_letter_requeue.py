@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -26,7 +26,7 @@ from experimentframework_core.cli._output import (
     show_table,
     table,
 )
-from experimentframework_core.cli._progress import reporter
+from experimentframework_core.cli._progress import reporter, shown
 from experimentframework_core.cli._stop import Stop
 from experimentframework_core.errors import DeliveryError
 from experimentframework_core.plugins import find_plugin
@@ -36,11 +36,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from experimentframework_core.backplanes.composite import Destination
-    from experimentframework_core.cli._progress import Reporter
     from experimentframework_core.deadletter import LetterFilter
 
 _BY_SIGNAL = 128
-_SHOW_EVERY = 0.2
 
 
 class Summary(msgspec.Struct):
@@ -142,7 +140,8 @@ async def _run(
         summary.chosen = sum([await store.count(chosen) for store in stores])
         with progress, Stop(progress.note) as stop:
             try:
-                with _shown(requeue, summary, progress), stop.cancels_body():
+                tell = partial(_progress, requeue, summary)
+                with shown(progress, tell), stop.cancels_body():
                     for store in stores:
                         await requeue.take(store, chosen)
                     await requeue.settle(timeout)
@@ -160,20 +159,8 @@ async def _run(
     return summary
 
 
-@contextlib.contextmanager
-def _shown(requeue: Requeue, summary: Summary, progress: Reporter) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    timers: list[asyncio.TimerHandle] = []
-
-    def show() -> None:
-        progress.show(requeue.bytes, _progress_text(requeue, summary))
-        timers[:] = [loop.call_later(_SHOW_EVERY, show)]
-
-    timers.append(loop.call_later(_SHOW_EVERY, show))
-    try:
-        yield
-    finally:
-        timers[0].cancel()
+def _progress(requeue: Requeue, summary: Summary) -> tuple[int, str]:
+    return requeue.bytes, _progress_text(requeue, summary)
 
 
 def _progress_text(requeue: Requeue, summary: Summary) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, Self
 
 from rich.console import Console
@@ -19,10 +21,14 @@ from rich.progress import (
 from experimentframework_core.cli._output import printable, say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 PLAIN_EVERY = 5.0
 """Seconds between two plain lines."""
+
+
+_SHOW_EVERY = 0.2
+"""Seconds between two looks at the progress."""
 
 
 class Reporter(Protocol):
@@ -44,6 +50,23 @@ class Reporter(Protocol):
 def reporter(total_bytes: int | None, clock: Callable[[], float]) -> Reporter:
     """Return a bar if stderr is a terminal, else plain lines."""
     return Bar(total_bytes) if sys.stderr.isatty() else PlainLines(clock)
+
+
+@contextmanager
+def shown(progress: Reporter, tell: Callable[[], tuple[int, str]]) -> Iterator[None]:
+    """Show from time to time what ``tell`` says: the bytes done, and a text."""
+    loop = asyncio.get_running_loop()
+    timers: list[asyncio.TimerHandle] = []
+
+    def show() -> None:
+        progress.show(*tell())
+        timers[:] = [loop.call_later(_SHOW_EVERY, show)]
+
+    timers.append(loop.call_later(_SHOW_EVERY, show))
+    try:
+        yield
+    finally:
+        timers[0].cancel()
 
 
 class PlainLines:

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
+from functools import partial
 from typing import TYPE_CHECKING
 
 from experimentframework_core.cli._chunks import ChunkReader
 from experimentframework_core.cli._event_line import LineError, parse, reason_of
 from experimentframework_core.cli._ndjson import LineSplitter
+from experimentframework_core.cli._progress import shown
 from experimentframework_core.cli._stop import Stop
 from experimentframework_core.cli._summary import MOST_SHOWN, Counts, Summary
 from experimentframework_core.errors import InvalidEventError, PublishError
 from experimentframework_core.plane import DataPlane
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from experimentframework_core.cli._progress import Reporter
     from experimentframework_core.config import DataPlaneOptions
 
 LINE_LIMIT = 1024 * 1024
 """Most bytes of one line."""
-
-_SHOW_EVERY = 0.2
 
 
 async def publish_lines(options: DataPlaneOptions, descriptor: int, progress: Reporter) -> Summary:
@@ -35,7 +33,8 @@ async def publish_lines(options: DataPlaneOptions, descriptor: int, progress: Re
     plane = DataPlane(options)
     with progress, Stop(progress.note) as stop:
         async with plane:
-            with _shown(plane, counts, progress), stop.cancels_body():
+            tell = partial(_progress, plane, counts)
+            with shown(progress, tell), stop.cancels_body():
                 await _Pump(plane, counts, progress).run(descriptor)
     counts.stopped_by = stop.signal
     if counts.broken > MOST_SHOWN:
@@ -99,21 +98,8 @@ class _Pump:
             self._progress.note(f"line {shown.line}: {shown.reason}")
 
 
-@contextlib.contextmanager
-def _shown(plane: DataPlane, counts: Counts, progress: Reporter) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-
-    timers: list[asyncio.TimerHandle] = []
-
-    def show() -> None:
-        progress.show(counts.bytes, _progress_text(plane, counts))
-        timers[:] = [loop.call_later(_SHOW_EVERY, show)]
-
-    timers.append(loop.call_later(_SHOW_EVERY, show))
-    try:
-        yield
-    finally:
-        timers[0].cancel()
+def _progress(plane: DataPlane, counts: Counts) -> tuple[int, str]:
+    return counts.bytes, _progress_text(plane, counts)
 
 
 def _progress_text(plane: DataPlane, counts: Counts) -> str:
