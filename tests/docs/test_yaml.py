@@ -28,7 +28,7 @@ def test_a_block_is_a_good_configuration(block: Block, monkeypatch: pytest.Monke
     """Given a block of YAML, When it is loaded, Then it has no problem."""
     monkeypatch.setenv("REDACTION_KEY", "a key")
 
-    options = load_text(block.code, find_plugin=find)
+    options = load_text(block.code, find_plugin=find).data_plane
 
     assert options.backplane is not None
 
@@ -36,6 +36,6 @@ def test_a_block_is_a_good_configuration(block: Block, monkeypatch: pytest.Monke
 @pytest.mark.parametrize("file", sorted((docs / "examples").glob("*.yaml")), ids=lambda f: f.name)
 def test_an_example_is_a_good_configuration(file: Path) -> None:
     """Given an example file, When it is loaded, Then it has no problem."""
-    options = load_file(file, find_plugin)
+    options = load_file(file, find_plugin).data_plane
 
     assert options.backplane is not None

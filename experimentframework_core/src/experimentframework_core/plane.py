@@ -112,7 +112,7 @@ class DataPlane:
         Raises:
             ConfigurationError: The file is wrong; it holds every problem with line and column.
         """
-        return cls(load_file(Path(path), find_plugin))
+        return cls(load_file(Path(path), find_plugin).data_plane)
 
     async def __aenter__(self) -> Self:
         """Start delivering.

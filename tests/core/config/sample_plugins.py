@@ -100,4 +100,4 @@ def load(text: str | bytes, name: str = "e.yaml") -> DataPlaneOptions:
     """Load a text that may use the two."""
     from experimentframework_core.config import load_text
 
-    return load_text(text, name=name, find_plugin=find_plugin)
+    return load_text(text, name=name, find_plugin=find_plugin).data_plane

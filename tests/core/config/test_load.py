@@ -35,7 +35,7 @@ def test_a_file_gives_the_options_it_says(tmp_path: Path) -> None:
         "      options: {addresses: [a, b], acks: 1, speed: fast, weight: 2, extra: {x: [1, ~]}}\n"
     )
 
-    options = load_file(file, find_plugin)
+    options = load_file(file, find_plugin).data_plane
 
     assert (options.flush_interval_ms, options.batch_bytes) == (1500, 65_536)
     assert options.backplane is not None
@@ -89,6 +89,6 @@ def test_a_file_over_the_limit_is_a_problem(tmp_path: Path) -> None:
 @pytest.mark.parametrize("example", examples, ids=lambda path: path.name)
 def test_every_example_is_valid(example: Path) -> None:
     """Given an example of the docs, When the installed plugins load it, Then it is good."""
-    options = load_file(example, find_installed_plugin)
+    options = load_file(example, find_installed_plugin).data_plane
 
     assert options.backplane is not None

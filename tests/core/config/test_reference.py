@@ -38,7 +38,7 @@ def test_the_examples_of_the_page_work() -> None:
     said: dict[str, object] = {}
 
     exec(in_python[0], said)  # noqa: S102 - the page's own code
-    loaded = load_text(in_yaml[0], find_plugin=find_plugin)
+    loaded = load_text(in_yaml[0], find_plugin=find_plugin).data_plane
 
     assert loaded == said["options"]
 

@@ -25,7 +25,7 @@ def load(path: Path) -> DataPlaneOptions:
     Raises:
         ConfigurationError: With every problem of the file, or that it cannot be read.
     """
-    return load_file(path, find_plugin)
+    return load_file(path, find_plugin).data_plane
 
 
 def destinations(node: BackplaneOptions | None) -> Iterator[BackplaneOptions]:

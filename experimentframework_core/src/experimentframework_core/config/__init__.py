@@ -23,6 +23,7 @@ from experimentframework_core.config._model import (
     RetryOptions,
 )
 from experimentframework_core.config._problem import Problem
+from experimentframework_core.config._root import Configuration
 
 __all__ = [
     "BackplaneOptions",
@@ -30,6 +31,7 @@ __all__ = [
     "BufferConfig",
     "BufferOptions",
     "ChannelConfig",
+    "Configuration",
     "DataPlaneOptions",
     "DeadLetterOptions",
     "DeadLetterStoreOptions",

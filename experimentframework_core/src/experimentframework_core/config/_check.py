@@ -5,30 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from experimentframework_core.config._backplanes import PlaneWalk
-from experimentframework_core.config._describe import actual
 from experimentframework_core.config._model import DataPlaneOptions
 from experimentframework_core.config._python import tree_of
-from experimentframework_core.config._report import LATER, Report, unknown
+from experimentframework_core.config._report import Report
+from experimentframework_core.config._root import Configuration
 from experimentframework_core.config._rules import check_rules
-from experimentframework_core.config._tree import Mapping
 from experimentframework_core.config._types import type_of
 from experimentframework_core.config._walk import At
 
 if TYPE_CHECKING:
     from experimentframework_core.config._backplanes import FindPlugin
     from experimentframework_core.config._problem import Problem
-    from experimentframework_core.config._tree import Entry, Node, Place
+    from experimentframework_core.config._tree import Mapping, Node
 
-_ROOT = "experimentFramework"
 _SECTION = "dataPlane"
-_LATER_SECTIONS = (
-    "settings",
-    "decorators",
-    "configurationPaths",
-    "trials",
-    "experiments",
-    "governance",
-)
 
 
 def check(options: DataPlaneOptions, find_plugin: FindPlugin) -> list[Problem]:
@@ -43,17 +33,24 @@ def check(options: DataPlaneOptions, find_plugin: FindPlugin) -> list[Problem]:
     return list(report.in_order())
 
 
-def check_tree(root: Node, report: Report, find_plugin: FindPlugin) -> DataPlaneOptions | None:
-    """Return the options in a file's tree; None when its problems leave none to return."""
-    section = _section(root, report)
+def check_tree(sections: Mapping, report: Report, find_plugin: FindPlugin) -> Configuration | None:
+    """Return the configuration in a file's sections; None when its problems leave none to return.
+
+    Args:
+        sections: The mapping whose keys are the sections, see `sections_of`.
+        report: Takes the problems.
+        find_plugin: Returns the plugin of a backplane type, or raises PluginError.
+    """
+    section = next((entry for entry in sections.entries if entry.key == _SECTION), None)
     if section is None:
+        report.add(_SECTION, sections.place, "missing; expected a mapping")
         return None
     at = At(_SECTION, section.place)
     options = _check_section(section.value, at, PlaneWalk(report, find_plugin))
     missing = at.below("backplane", at.place)
     if options is not None and options.backplane is None and not report.concerns(missing.path):
         report.add(*missing, "missing; expected a mapping with type and options")
-    return options
+    return None if options is None else Configuration(data_plane=options)
 
 
 def _check_section(node: Node, at: At, walk: PlaneWalk) -> DataPlaneOptions | None:
@@ -62,39 +59,3 @@ def _check_section(node: Node, at: At, walk: PlaneWalk) -> DataPlaneOptions | No
         return None
     check_rules(options, walk.found, walk.report)
     return options
-
-
-def _section(root: Node, report: Report) -> Entry | None:
-    """Return the entry ``dataPlane``, which may stand in ``experimentFramework``."""
-    if isinstance(root, Mapping) and (outer := _entry(root, _ROOT)):
-        _refuse_others(root, (_ROOT,), (), report)
-        return _section_in(outer.value, outer.place, (_SECTION,), report)
-    return _section_in(root, root.place, (_SECTION, _ROOT), report)
-
-
-def _section_in(
-    node: Node, place: Place | None, known: tuple[str, ...], report: Report
-) -> Entry | None:
-    if not isinstance(node, Mapping):
-        given = actual(node, hidden=True)
-        report.add("", place, f"unexpected {given}; expected a mapping with the key {_SECTION}")
-        return None
-    _refuse_others(node, known, _LATER_SECTIONS, report)
-    section = _entry(node, _SECTION)
-    if section is None:
-        report.add(_SECTION, place, "missing; expected a mapping")
-    return section
-
-
-def _refuse_others(
-    node: Mapping, known: tuple[str, ...], later: tuple[str, ...], report: Report
-) -> None:
-    for entry in node.entries:
-        if entry.key in later:
-            report.add(entry.key, entry.place, f"the section '{entry.key}' {LATER}")
-        elif entry.key not in known:
-            report.add(entry.key, entry.place, unknown("key", entry.key, known))
-
-
-def _entry(node: Mapping, key: str) -> Entry | None:
-    return next((entry for entry in node.entries if entry.key == key), None)

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 from experimentframework_core.config._check import check_tree
 from experimentframework_core.config._interpolate import Interpolation
 from experimentframework_core.config._report import Report
+from experimentframework_core.config._sections import sections_of
 from experimentframework_core.config._source import MOST_BYTES, read
 from experimentframework_core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from experimentframework_core.config._backplanes import FindPlugin
-    from experimentframework_core.config._model import DataPlaneOptions
+    from experimentframework_core.config._root import Configuration
 
 
-def load_file(path: str | os.PathLike[str], find_plugin: FindPlugin) -> DataPlaneOptions:
-    """Return the data plane's options in a YAML or JSON file; nothing is opened.
+def load_file(path: str | os.PathLike[str], find_plugin: FindPlugin) -> Configuration:
+    """Return the configuration in a YAML or JSON file; nothing is opened.
 
     Args:
         path: The file; a name that ends in ``.json`` holds JSON.
@@ -39,10 +40,8 @@ def load_file(path: str | os.PathLike[str], find_plugin: FindPlugin) -> DataPlan
     return _load(source, report, find_plugin)
 
 
-def load_text(
-    text: str | bytes, *, name: str = "<text>", find_plugin: FindPlugin
-) -> DataPlaneOptions:
-    """Return the data plane's options in a YAML or JSON text; nothing is opened.
+def load_text(text: str | bytes, *, name: str = "<text>", find_plugin: FindPlugin) -> Configuration:
+    """Return the configuration in a YAML or JSON text; nothing is opened.
 
     Args:
         text: The document; as bytes it must be UTF-8.
@@ -55,13 +54,16 @@ def load_text(
     return _load(text, Report(name), find_plugin)
 
 
-def _load(source: str | bytes, report: Report, find_plugin: FindPlugin) -> DataPlaneOptions:
+def _load(source: str | bytes, report: Report, find_plugin: FindPlugin) -> Configuration:
     root = read(source, report)
-    options = None
+    sections = None
     if root is not None:
         is_json = (report.file or "").endswith(".json")
         root = Interpolation(os.environ, report, json=is_json).fill(root)
-        options = check_tree(root, report, find_plugin)
-    if options is None or report.problems:
+        sections = sections_of(root, report)
+    configuration = None
+    if sections is not None:
+        configuration = check_tree(sections, report, find_plugin)
+    if configuration is None or report.problems:
         raise ConfigurationError(report.in_order())
-    return options
+    return configuration

@@ -36,7 +36,7 @@ def written_as_yaml(plugin: BackplanePlugin[Any], options: ChannelSettings) -> s
 
 def read_from_yaml(plugin: BackplanePlugin[Any], text: str) -> ChannelSettings | None:
     """Return the backplane's options in a configuration."""
-    loaded = load_text(text, name="conformance.yaml", find_plugin=lambda _: plugin)
+    loaded = load_text(text, name="conformance.yaml", find_plugin=lambda _: plugin).data_plane
     return loaded.backplane.options if loaded.backplane else None
 
 
