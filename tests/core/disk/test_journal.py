@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from experimentframework_core import _failpoints, _sqlite
+from experimentframework_core import _sqlite
 from experimentframework_core._disk import journal_file, journal_reading
 from experimentframework_core._disk.journal import Journal, Page, Want, file_name
 from experimentframework_core._disk.journal_data import GoneError
@@ -252,14 +252,18 @@ def _end_at(folder: Path, point: str) -> None:
         from experimentframework_core import _failpoints
         from tests.core.disk._journals import commit, opened, rows
 
+        begun = False
+
         def end(name):
-            if name == sys.argv[2]:
+            if begun and name == sys.argv[2]:
                 os._exit(0)
 
         async def main():
+            global begun
+            _failpoints.on_reach = end
             async with opened(Path(sys.argv[1])) as journal:
                 await journal.turn(commit(rows(1, 10)), ())
-                _failpoints.on_reach = end
+                begun = True
                 trim = [(1, 3)] if "trim" in sys.argv[2] else []
                 await journal.turn(commit(rows(11, 20), trim=trim), ())
             sys.exit(1)
@@ -275,7 +279,7 @@ async def test_a_failed_commit_leaves_nothing_and_reading_goes_on(
     """Given a full disk, When a turn is taken, Then nothing is written, and rows are read."""
     async with opened(folder) as journal:
         await journal.turn(commit(rows(1, 5)), ())
-        monkeypatch.setattr(_failpoints, "on_reach", _fail_at("journal.before_sync"))
+        monkeypatch.setattr(journal_file, "write", _on_full_disk)
         failed = await journal.turn(commit(rows(6, 9)), [want()])
         monkeypatch.undo()
         turn = await journal.turn(commit(rows(6, 9)), [want()])
@@ -288,12 +292,8 @@ async def test_a_failed_commit_leaves_nothing_and_reading_goes_on(
     assert turn.pages[0].rows == rows(1, 9)
 
 
-def _fail_at(point: str) -> Callable[[str], None]:
-    def fail(name: str) -> None:
-        if name == point:
-            raise OSError(28, os.strerror(28))
-
-    return fail
+def _on_full_disk(_connection: sqlite3.Connection, _commit: Any) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 async def test_a_journal_is_synced_exclusive_and_without_a_shared_index(folder: Path) -> None:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 PAGE_EVENTS = 2000
 """How many rows are read at once."""
 
-TRIM_EVENTS = 4096
-"""How many settled rows are deleted together."""
+TRIM_EVENTS = 512
+"""How many settled rows are deleted together: few, because acknowledgements wait meanwhile."""
 
 
 class Bounds(msgspec.Struct, frozen=True):

@@ -1,7 +1,9 @@
 """The tables of a journal: rows, marks and state, each with a checksum, in few statements.
 
-Every statement costs the thread one wait for a busy interpreter, and `executemany` one for each
-row. So rows go in and out as one blob of joined bodies with an index in JSON beside it.
+Every statement makes the thread wait several times for a busy interpreter, up to 5 ms each, and
+`executemany` does for each row. So rows go in and out as one blob of joined bodies with an index
+in JSON beside it, and a commit is a single statement: an insert into a view, whose trigger says
+what to do with it.
 """
 
 # ruff: noqa: S608 - the parts are constants of this module
@@ -16,8 +18,7 @@ import msgspec
 
 from experimentframework_core._disk.journal_data import DamagedError, Row, State
 from experimentframework_core._disk.settled import block_size
-from experimentframework_core._failpoints import reach
-from experimentframework_core._sqlite import transaction
+from experimentframework_core._failpoints import armed, reach
 from experimentframework_core._sqlite_schema import Schema
 
 if TYPE_CHECKING:
@@ -55,17 +56,37 @@ _bits_length = block_size // 8
 _insert_rows = (
     "INSERT OR REPLACE INTO events SELECT json_extract(value, '$[0]'),"
     " json_extract(value, '$[1]'), json_extract(value, '$[2]'), json_extract(value, '$[3]'),"
-    " substr(?1, json_extract(value, '$[4]'), json_extract(value, '$[5]')) FROM json_each(?2)"
+    " substr({bodies}, json_extract(value, '$[4]'), json_extract(value, '$[5]'))"
+    " FROM json_each({index})"
 )
 _insert_blocks = (
     "INSERT OR REPLACE INTO blocks SELECT json_extract(value, '$[0]'),"
-    f" json_extract(value, '$[1]'), substr(?1, key * {_bits_length} + 1, {_bits_length})"
-    " FROM json_each(?2)"
+    f" json_extract(value, '$[1]'), substr({{bits}}, key * {_bits_length} + 1, {_bits_length})"
+    " FROM json_each({index})"
 )
-_delete_blocks = "DELETE FROM blocks WHERE number IN (SELECT value FROM json_each(?))"
-_delete_rows = "DELETE FROM events WHERE sequence BETWEEN ? AND ?"
+_delete_blocks = "DELETE FROM blocks WHERE number IN (SELECT value FROM json_each(NEW.emptied))"
+_delete_rows = (
+    "DELETE FROM events WHERE sequence IN (SELECT sequence FROM json_each(NEW.trim) CROSS JOIN"
+    " events ON sequence BETWEEN json_extract(value, '$[0]') AND json_extract(value, '$[1]'))"
+)
+_insert_state = "INSERT OR REPLACE INTO state VALUES (1, {})"
+_state_columns = ("last", "below", "bytes", "crc")
+_columns = ("bodies", "rows", "bits", "blocks", "emptied", *_state_columns, "trim")
+_steps = (
+    _insert_rows.format(bodies="NEW.bodies", index="NEW.rows"),
+    _insert_blocks.format(bits="NEW.bits", index="NEW.blocks"),
+    _delete_blocks,
+    _insert_state.format(", ".join(f"NEW.{name}" for name in _state_columns)),
+    "SELECT reach('journal.after_write')",
+    _delete_rows,
+    "SELECT reach('journal.in_trim') FROM json_each(NEW.trim)",
+    "SELECT reach('journal.before_sync')",
+)
+"""What a commit does, in order; the fail points are left out where no test has set them."""
+
+_make_view = "CREATE TEMP VIEW commits AS SELECT " + ", ".join(f"0 AS {name}" for name in _columns)
+_commit = f"INSERT INTO commits VALUES ({', '.join('?' * len(_columns))})"
 _any_row = "SELECT 1 FROM events LIMIT 1"
-_insert_state = "INSERT OR REPLACE INTO state VALUES (1, ?, ?, ?, ?)"
 _read_state = (
     "SELECT coalesce(CAST(last AS INTEGER), -1), coalesce(CAST(below AS INTEGER), -1),"
     " coalesce(CAST(bytes AS INTEGER), -1), CAST(crc AS INTEGER) FROM state LIMIT 2"
@@ -88,6 +109,18 @@ def prepare(path: Path, connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA cell_size_check=ON")
     connection.execute("PRAGMA temp_store=MEMORY")
     schema.create(connection, path)
+    _make_commits(connection)
+
+
+def _make_commits(connection: sqlite3.Connection) -> None:
+    steps = [step for step in _steps if armed() or "reach(" not in step]
+    if armed():
+        connection.create_function("reach", 1, reach)
+    connection.execute(_make_view)
+    body = "; ".join(steps)
+    connection.execute(
+        f"CREATE TEMP TRIGGER do_commit INSTEAD OF INSERT ON commits BEGIN {body}; END"
+    )
 
 
 def checksum(sequence: int, accepted_at: int, slot: int, body: bytes) -> int:
@@ -96,39 +129,46 @@ def checksum(sequence: int, accepted_at: int, slot: int, body: bytes) -> int:
 
 
 def write(connection: sqlite3.Connection, commit: Commit) -> None:
-    """Write a commit in one transaction. Writing it again changes nothing."""
-    with transaction(connection):
-        if commit.rows:
-            insert_rows(connection, commit.rows)
-        write_marks(connection, State(commit.last, commit.below, commit.bytes), commit.blocks)
-        reach("journal.after_write")
-        for trimmed in commit.trim:
-            connection.execute(_delete_rows, trimmed)
-            reach("journal.in_trim")
-        reach("journal.before_sync")
+    """Write a commit, all of it or nothing. Writing it again changes nothing."""
+    bodies, rows = _packed_rows(commit.rows)
+    bits, blocks, emptied = _packed_blocks(commit.blocks)
+    state = _state_values(State(commit.last, commit.below, commit.bytes))
+    trim = _json(commit.trim)
+    connection.execute(_commit, (bodies, rows, bits, blocks, emptied, *state, trim))
     reach("journal.after_commit")
 
 
 def insert_rows(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
     """Insert rows, or put them in place of those with the same numbers."""
+    connection.execute(_insert_rows.format(bodies="?1", index="?2"), _packed_rows(rows))
+
+
+def write_marks(connection: sqlite3.Connection, state: State, blocks: Blocks) -> None:
+    """Write the state and the blocks, of which there are no others yet."""
+    bits, index, _ = _packed_blocks(blocks)
+    connection.execute(_insert_blocks.format(bits="?1", index="?2"), (bits, index))
+    connection.execute(_insert_state.format("?, ?, ?, ?"), _state_values(state))
+
+
+def _packed_rows(rows: Sequence[Row]) -> tuple[bytes, str]:
     bodies = [row.body for row in rows]
     places = accumulate(map(len, bodies), initial=1)
     index = [
         (sequence, accepted_at, slot, checksum(sequence, accepted_at, slot, body), at, len(body))
         for (sequence, accepted_at, slot, body), at in zip(rows, places, strict=False)
     ]
-    connection.execute(_insert_rows, (b"".join(bodies), _json(index)))
+    return b"".join(bodies), _json(index)
 
 
-def write_marks(connection: sqlite3.Connection, state: State, blocks: Blocks) -> None:
-    """Write the state and the changed blocks."""
-    changed = {number: bits for number, bits in blocks.items() if bits}
-    if changed:
-        index = [(number, _block_checksum(number, bits)) for number, bits in changed.items()]
-        connection.execute(_insert_blocks, (b"".join(changed.values()), _json(index)))
-    if len(changed) < len(blocks):
-        connection.execute(_delete_blocks, (_json(list(blocks.keys() - changed.keys())),))
-    connection.execute(_insert_state, (*state, crc32(_header(*state))))
+def _packed_blocks(blocks: Blocks) -> tuple[bytes, str, str]:
+    """Return the bits of the blocks that have some, what they are, and which have none left."""
+    filled = {number: bits for number, bits in blocks.items() if bits}
+    index = [(number, _block_checksum(number, bits)) for number, bits in filled.items()]
+    return b"".join(filled.values()), _json(index), _json(list(blocks.keys() - filled.keys()))
+
+
+def _state_values(state: State) -> tuple[int, int, int, int]:
+    return *state, crc32(_header(*state))
 
 
 def read_marks(connection: sqlite3.Connection) -> tuple[State, Blocks]:
