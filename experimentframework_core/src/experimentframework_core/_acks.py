@@ -6,6 +6,8 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, TypeAlias
 
+import msgspec
+
 from experimentframework_core.errors import AckTimeoutError
 
 if TYPE_CHECKING:
@@ -16,6 +18,14 @@ if TYPE_CHECKING:
 Acknowledgement: TypeAlias = "asyncio.Future[None]"
 
 
+class _Watched(msgspec.Struct, gc=False):
+    """An acknowledgement with its deadline; the garbage collector is spared it."""
+
+    until: float
+    ack: Acknowledgement
+    event_id: str
+
+
 class Deadlines:
     """Ends acknowledgements that do not come in time, with one timer for all of them."""
 
@@ -23,27 +33,27 @@ class Deadlines:
         """End acknowledgements of ``level`` after ``timeout`` seconds."""
         self._level = level
         self._timeout = timeout
-        self._watched: deque[tuple[float, Acknowledgement, str]] = deque()
+        self._watched: deque[_Watched] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
     def watch(self, ack: Acknowledgement, event_id: str) -> None:
         """End ``ack`` with an `AckTimeoutError`, unless it ends before."""
         watched = self._watched
-        while watched and watched[0][1].done():
+        while watched and watched[0].ack.done():
             watched.popleft()
-        loop = asyncio.get_running_loop()
-        watched.append((loop.time() + self._timeout, ack, event_id))
+        loop = ack.get_loop()
+        watched.append(_Watched(loop.time() + self._timeout, ack, event_id))
         if self._timer is None:
             self._timer = loop.call_later(self._timeout, self._look)
 
     def _look(self) -> None:
         loop = asyncio.get_running_loop()
         watched = self._watched
-        while watched and (watched[0][0] <= loop.time() or watched[0][1].done()):
-            _, ack, event_id = watched.popleft()
-            if not ack.done():
-                ack.set_exception(self._late(event_id))
-        self._timer = loop.call_at(watched[0][0], self._look) if watched else None
+        while watched and (watched[0].until <= loop.time() or watched[0].ack.done()):
+            late = watched.popleft()
+            if not late.ack.done():
+                late.ack.set_exception(self._late(late.event_id))
+        self._timer = loop.call_at(watched[0].until, self._look) if watched else None
 
     def _late(self, event_id: str) -> AckTimeoutError:
         message = f"event {event_id}: not {self._level} within {self._timeout:g} s; it stays queued"

@@ -241,6 +241,10 @@ class Buffer:
             queue.on_due()
         return TAKEN
 
+    def offer_awaited(self, record: Record) -> int:
+        """Append, as `offer` does, a record whose publisher waits until it is kept."""
+        return self.offer(record)
+
     def _offer_carefully(self, record: Record, events: int, total: int) -> int:
         if not self._has_room(events, total):
             self.events -= 1

@@ -18,6 +18,7 @@ from experimentframework_core.errors import (
     DataPlaneClosedError,
 )
 from experimentframework_core.status import (
+    Ack,
     ChannelStatistics,
     FlushResult,
     Health,
@@ -53,7 +54,8 @@ class Channel:
 
     Attributes:
         name: The backplane's name.
-        buffer: What waits; ``offer`` is its fast way in.
+        buffer: What waits; ``offer`` is its fast way in, and ``offer_awaited`` that of records
+            whose publishers wait for an acknowledgement.
         max_event_bytes: Most bytes of one event that it takes.
         closing: What the closing achieved; None before.
     """
@@ -91,6 +93,7 @@ class Channel:
         )
         self.buffer = parts.buffer
         self.offer = parts.buffer.offer
+        self.offer_awaited = parts.buffer.offer_awaited
         self._disk = parts.disk
         self._keeper = parts.keeper
         self._ledger = parts.ledger
@@ -205,17 +208,19 @@ class Channel:
         """Return a future that ends when that event is delivered, or with its DeliveryError."""
         return self._ledger.ack(event_id)
 
-    def write_of(self, record: Record) -> asyncio.Future[None]:
-        """Return a future that ends when that record is on disk, see `Ledger.write_of`."""
-        return self._ledger.write_of(record)
+    def promise(self, ack: Ack, record: Record, event_id: str) -> asyncio.Future[None]:
+        """Return a future that ends when the record is on disk, or its event delivered."""
+        if ack == "durable":
+            return self._ledger.write_of(record)
+        return self._ledger.ack(event_id)
 
     def forget(self, record: Record, future: asyncio.Future[None]) -> None:
-        """Nobody waits for what `ack` or `write_of` returned any longer."""
+        """Nobody waits for what `ack` or `promise` returned any longer."""
         self._ledger.forget(record, future)
 
-    def want_written(self) -> None:
-        """Have what was taken so far written to disk soon: somebody waits for it."""
-        if self._disk is not None:
+    def want(self, ack: Ack) -> None:
+        """Have what was taken so far written to disk soon, where that is what ``ack`` asks for."""
+        if ack == "durable" and self._disk is not None:
             self._disk.want_written()
 
     async def flush(self, timeout: float | None) -> FlushResult:

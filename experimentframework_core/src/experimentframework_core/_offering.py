@@ -42,33 +42,43 @@ class Offering:
     async def put(self, route: Route, record: Record, ack: Ack) -> Receipt:
         """Queue the record, and wait for what ``ack`` asks for."""
         if ack == "accepted":
-            return await self._offer(route, record)
+            if route.offer(record) is FULL:
+                return await self.make_room(route, record, route.full())
+            route.accepted += 1
+            return Receipt(record.event_id, "accepted")
+        if len(route.channels) > 1:
+            return await self._put_on_all(route, record, ack)
         event_id = record.event_id
-        durable = ack == "durable"
-        acks = [
-            channel.write_of(record) if durable else channel.ack(event_id)
-            for channel in route.channels
-        ]
+        channel = route.channels[0]
+        future = channel.promise(ack, record, event_id)
         try:
-            await self._offer(route, record)
-            for channel, future in zip(route.channels, acks, strict=True):
-                if durable:
-                    channel.want_written()
-                self._deadlines[ack].watch(future, event_id)
-            if len(acks) == 1:
-                await acks[0]
+            if channel.offer_awaited(record) is FULL:
+                await self.make_room(route, record, route.full())
             else:
-                await gather_acks(acks, need_all=self._need_all)
+                route.accepted += 1
+            channel.want(ack)
+            self._deadlines[ack].watch(future, event_id)
+            await future
         finally:
-            for channel, future in zip(route.channels, acks, strict=True):
-                channel.forget(record, future)
+            channel.forget(record, future)
         return Receipt(event_id, ack)
 
-    async def _offer(self, route: Route, record: Record) -> Receipt:
-        if route.offer(record) is FULL:
-            return await self.make_room(route, record, route.full())
-        route.accepted += 1
-        return Receipt(record.event_id, "accepted")
+    async def _put_on_all(self, route: Route, record: Record, ack: Ack) -> Receipt:
+        event_id = record.event_id
+        promises = [channel.promise(ack, record, event_id) for channel in route.channels]
+        try:
+            if route.offer(record) is FULL:
+                await self.make_room(route, record, route.full())
+            else:
+                route.accepted += 1
+            for channel, future in zip(route.channels, promises, strict=True):
+                channel.want(ack)
+                self._deadlines[ack].watch(future, event_id)
+            await gather_acks(promises, need_all=self._need_all)
+        finally:
+            for channel, future in zip(route.channels, promises, strict=True):
+                channel.forget(record, future)
+        return Receipt(event_id, ack)
 
     def put_nowait(self, route: Route, record: Record) -> Receipt:
         """Queue the record now, or apply the policies of the channels that have no room."""

@@ -288,7 +288,7 @@ class DataPlane:
         admitted = self._admit_here(event, correlation_id, metadata, ack)
         if isinstance(admitted, Receipt):
             return admitted
-        receipt = await self._enqueue(*admitted, ack)
+        receipt = await self._offering.put(*admitted, ack)
         if ack == "accepted":
             await asyncio.sleep(0)
         return receipt

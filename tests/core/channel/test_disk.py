@@ -136,7 +136,7 @@ async def test_written_means_after_the_commit(disk: Disk) -> None:
     """Given an event just taken, then it is not written; a moment later it is, undelivered."""
     channel = await disk(down())
     (record,) = events(1)
-    waiting = channel.write_of(record)
+    waiting = channel.promise("durable", record, record.event_id)
     channel.offer(record)
     at_once = waiting.done()
 
@@ -284,7 +284,7 @@ class TestAFailingDisk:
         """Given a destination that hangs on, when the disk recovers, then all is written."""
         channel = await disk(FaultyBackplane(afterwards=fail(TransientError("busy"))))
         (record,) = events(1)
-        waiting = channel.write_of(record)
+        waiting = channel.promise("durable", record, record.event_id)
         channel.offer(record)
         await asyncio.sleep(5)
         journal = channel.health().diagnostics["journal"]

@@ -301,6 +301,76 @@ def test_congestion_ends_with_a_commit() -> None:
     assert buffer.offer(make("y"))
 
 
+def test_who_waits_for_a_record_is_not_held_back_by_others_commits() -> None:
+    """Given as many pending records as may be, when somebody awaits one, then it is taken."""
+    buffer = filled(range(3), pending=3)
+
+    taken = buffer.offer_awaited(make("x"))
+
+    assert taken
+    assert numbers_of(buffer.begin(trim=False)) == [1, 2, 3, 4]
+
+
+def test_an_awaited_record_is_bounded_like_the_others() -> None:
+    """Given a full buffer whose commits are slow, then an awaited record finds no room either."""
+    buffer = filled(range(3), pending=3, max_events=3)
+
+    taken = buffer.offer_awaited(make("x"))
+
+    assert not taken
+    assert buffer.events == 3
+
+
+def test_nobody_passes_those_who_wait_for_room() -> None:
+    """Given publishers that wait for room, then an awaited record waits behind them."""
+    buffer = filled(range(3), pending=3)
+    buffer.hold_back(newcomers=True)
+
+    taken = buffer.offer_awaited(make("x"))
+
+    assert not taken
+
+
+def test_the_writer_is_woken_once_for_what_waits_together() -> None:
+    """Given a writer that knows of a record, when others follow, then it is not woken again."""
+    woken: list[int] = []
+    buffer = empty()
+    buffer.on_write = lambda: woken.append(buffer.last)
+    for name in "abc":
+        buffer.offer(make(name))
+        buffer.want_written()
+
+    commit(buffer)
+    buffer.offer(make("d"))
+
+    assert woken == [1, 4]
+
+
+def test_enough_that_somebody_waits_for_is_reason_for_a_commit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Given records that somebody waits for, when they are enough, then the writer is woken."""
+    monkeypatch.setattr(module, "ENOUGH_EVENTS", 3)
+    woken: list[int] = []
+    buffer = filled("ab")
+    buffer.on_write = lambda: woken.append(buffer.last)
+    buffer.want_written()
+    before = buffer.commit_is_worthwhile
+
+    buffer.offer(make("c"))
+    buffer.want_written()
+
+    assert (before, buffer.commit_is_worthwhile, woken) == (False, True, [3])
+
+
+def test_enough_that_nobody_waits_for_is_no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given many records that nobody waits for, then they gather as long as they may."""
+    monkeypatch.setattr(module, "ENOUGH_EVENTS", 3)
+    buffer = filled("abcd")
+
+    assert not buffer.commit_is_worthwhile
+
+
 def test_leaves_what_was_never_written() -> None:
     """Given records of which one is delivered and one written, then the others are given up."""
     buffer = filled("a")

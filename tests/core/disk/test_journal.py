@@ -292,6 +292,32 @@ async def test_a_failed_commit_leaves_nothing_and_reading_goes_on(
     assert turn.pages[0].rows == rows(1, 9)
 
 
+class _Counted(sqlite3.Connection):
+    executed = 0
+
+    def execute(self, *statement: Any) -> sqlite3.Cursor:
+        self.executed += 1
+        return super().execute(*statement)
+
+
+def test_a_commit_is_one_statement(tmp_path: Path) -> None:
+    """Given a journal, When a commit is written with all it may have, Then that is one step.
+
+    Between two the thread would wait for a busy interpreter, up to 5 ms each time.
+    """
+    path = tmp_path / "journal.db"
+    with closing(sqlite3.connect(path, factory=_Counted, isolation_level=None)) as connection:
+        journal_file.prepare(path, connection)
+        before = connection.executed
+
+        full = commit(rows(1, 20), below=3, blocks={0: bytes(512), 1: b""}, trim=[(1, 2)])
+        journal_file.write(connection, full)
+
+        written = connection.executed - before
+        found = connection.execute("SELECT min(sequence), count(*) FROM events").fetchone()
+    assert (written, found) == (1, (3, 18))
+
+
 def _on_full_disk(_connection: sqlite3.Connection, _commit: Any) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from experimentframework_core._batch import Item
-from experimentframework_core._buffer import NEVER, RECORD_OVERHEAD, Buffer, size_of
+from experimentframework_core._buffer import CROWDED, FULL, NEVER, RECORD_OVERHEAD, Buffer, size_of
 from experimentframework_core._disk.journal import Commit, Row, Want
 from experimentframework_core._disk.ranges import between, gaps, merged, runs
 from experimentframework_core._disk.settled import Settled
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 PAGE_EVENTS = 2000
 """How many rows are read at once."""
+
+ENOUGH_EVENTS = 64
+"""With how many records a commit need not gather more, where publishers wait for it."""
 
 TRIM_EVENTS = 512
 """How many settled rows are deleted together: few, because acknowledgements wait meanwhile."""
@@ -120,12 +123,31 @@ class DiskBuffer(Buffer):
         """Do nothing: every offer is looked at."""
 
     def _has_room(self, events: int, total: int) -> bool:
+        return not self._pending_is_full and super()._has_room(events, total)
+
+    @property
+    def _pending_is_full(self) -> bool:
+        bounds = self._bounds
         return (
-            events + self.reserved_events <= self._newcomers
-            and total + self.reserved_bytes <= self.max_bytes
-            and len(self._pending) < self._bounds.pending_events
-            and self._pending_bytes < self._bounds.pending_bytes
+            len(self._pending) >= bounds.pending_events
+            or self._pending_bytes >= bounds.pending_bytes
         )
+
+    def offer_awaited(self, record: Record) -> int:
+        """Append, as `offer` does, a record whose publisher waits until it is kept.
+
+        That bounds how many there are; held back here, they would only wait twice.
+        """
+        if not self._pending_is_full:
+            return self.offer(record)
+        self.events += 1
+        self.bytes += size_of(record)
+        if not super()._has_room(self.events, self.bytes):
+            self.events -= 1
+            self.bytes -= size_of(record)
+            return FULL
+        self._append(record)
+        return CROWDED
 
     @property
     def pressed(self) -> bool:
@@ -143,8 +165,7 @@ class DiskBuffer(Buffer):
     @property
     def congested(self) -> bool:
         """Whether there is room, but not before some of what was taken is written."""
-        full = len(self._pending) >= self._bounds.pending_events
-        return full or self._pending_bytes >= self._bounds.pending_bytes
+        return self._pending_is_full
 
     def can_make_room(self, record: Record) -> bool:
         """Return whether dropping what waits in memory would make room."""
@@ -191,12 +212,16 @@ class DiskBuffer(Buffer):
         self._take(record, self._clock())
 
     def _take(self, record: Record, accepted_at: float) -> None:
-        self.last += 1
-        entry = Entry(self.last, accepted_at, self._slot_of(record), record)
+        self.last = number = self.last + 1
+        slot = self._slot_of(record)
+        entry = Entry(number, accepted_at, slot, record)
+        idle = not self._pending
         self._pending.append(entry)
         self._pending_bytes += len(record.body)
-        self.disk_queues[entry.slot % len(self.disk_queues)].accept(entry)
-        if not self.lazy or self.pressed:
+        queues = self.disk_queues
+        queues[slot % len(queues)].accept(entry)
+        # With others pending the writer knows already, unless it puts them off.
+        if self.pressed if self.lazy else idle:
             self.on_write()
 
     def _slot_of(self, record: Record) -> int:
@@ -211,7 +236,13 @@ class DiskBuffer(Buffer):
     def want_written(self) -> None:
         """Have everything taken so far written, also where that is put off."""
         self._wanted_through = self.last
-        self.on_write()
+        if self.lazy or len(self._pending) == ENOUGH_EVENTS:
+            self.on_write()
+
+    @property
+    def commit_is_worthwhile(self) -> bool:
+        """Whether somebody waits, and enough is gathered to be written at once."""
+        return len(self._pending) >= ENOUGH_EVENTS and self._wanted_through > self.committed
 
     @property
     def commit_due(self) -> bool:
@@ -246,9 +277,14 @@ class DiskBuffer(Buffer):
         if trim:
             # Lanes settle side by side: their stretches make few where they are put together.
             self._untrimmed = merged(self._untrimmed)
-        settled = self._settled
+        settled, epoch = self._settled, self._epoch
         rows = [
-            Row(entry.sequence, self._file_time(entry.accepted_at), entry.slot, entry.record.body)
+            Row(
+                entry.sequence,
+                round((entry.accepted_at + epoch) * 1000),
+                entry.slot,
+                entry.record.body,
+            )
             for entry in self._pending
             if entry.sequence not in settled
         ]
@@ -414,9 +450,6 @@ class DiskBuffer(Buffer):
                 return
             queue.enter(entry)
         queue.cursor = max(queue.cursor, queue.newest)
-
-    def _file_time(self, accepted_at: float) -> int:
-        return round((accepted_at + self._epoch) * 1000)
 
     def _channel_time(self, accepted_at: int) -> float:
         """Return the time on the channel's clock; never one that is still to come."""

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from experimentframework_core._buffer import Cut, Queue
+from experimentframework_core.envelope import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from experimentframework_core.envelope import Record
 
-
-class Entry(NamedTuple):
-    """A record with its place in the journal.
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """A record with its place in the journal; the garbage collector is spared it.
 
     Attributes:
         sequence: Its number, from 1, the same for ever.
@@ -99,15 +100,17 @@ class DiskQueue(Queue):
 
     def accept(self, entry: Entry) -> None:
         """Take note of the lane's newest record, and keep it here if it is its turn."""
-        in_turn = not self.behind
+        in_turn = self.newest <= self.cursor
         self.newest = entry.sequence
         if in_turn and self.has_room(entry.record):
             self.enter(entry)
 
     def has_room(self, record: Record) -> bool:
         """Return whether the record may be here too."""
-        events, free = self.room
-        return not self.records or (events > 0 and free >= len(record.body))
+        records = self.records
+        return not records or (
+            len(records) < self._max_events and self.bytes + len(record.body) <= self._max_bytes
+        )
 
     def enter(self, entry: Entry) -> None:
         """Keep the lane's next record here."""

@@ -100,7 +100,7 @@ class Writer:
     def _due(self) -> float | None:
         """Return when the next commit is due; None when there is nothing to write."""
         buffer, earliest = self._buffer, self._access.not_before
-        if self._closing or self._urgent:
+        if self._closing or self._urgent or buffer.commit_is_worthwhile:
             return earliest
         if buffer.commit_due:
             return max(self._last_commit + self._interval, earliest)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from experimentframework_core._batch import Item
+from experimentframework_core._disk.buffer import ENOUGH_EVENTS
 from experimentframework_core._disk.journal import Lost
 from experimentframework_core._disk.owner import claim
 from experimentframework_core._disk.writer import MARK_PATIENCE, TRIM_AFTER
@@ -75,6 +76,19 @@ async def test_who_waits_is_told_after_the_commit(bench: Bench) -> None:
 
     assert not before
     assert list(bench.journal.file.rows) == [1]
+
+
+async def test_enough_that_somebody_waits_for_is_written_at_once(bench: Bench) -> None:
+    """Given a commit just before, when many wait for theirs, then it does not gather longer."""
+    bench.buffer.offer(make(0))
+    await asyncio.sleep(0.01)
+    for number in range(1, ENOUGH_EVENTS + 1):
+        bench.buffer.offer(make(number))
+        bench.buffer.want_written()
+
+    await asyncio.sleep(0.01)
+
+    assert len(bench.journal.file.rows) == 1 + ENOUGH_EVENTS
 
 
 async def test_lazy_writing_waits_for_somebody_to_want_it(tmp_path: Path) -> None:
