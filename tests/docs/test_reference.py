@@ -16,7 +16,12 @@ from tests.docs.pages import blocks_of, docs
 from tests.packaging.layout import core
 
 reference = docs / "reference"
-no_log_lines = {"experimentframework.backplanes", "experimentframework.events"}
+no_log_lines = {
+    "experimentframework.backplanes",
+    "experimentframework.decorators",
+    "experimentframework.events",
+    "experimentframework.selection_modes",
+}
 
 
 def test_every_log_line_is_explained() -> None:

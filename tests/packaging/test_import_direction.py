@@ -37,7 +37,8 @@ layers = (
     ("_letters",),
     ("plugins",),
     ("config",),
-    ("plugin",),
+    ("extensions",),
+    ("extension", "plugin"),
     ("codec",),
     ("_reading",),
     ("schemas",),
@@ -49,7 +50,7 @@ layers = (
     ("units",),
     ("_sqlite_schema",),
     ("_sqlite",),
-    ("_sqlite_errors", "_failpoints", "_log", "_tasks"),
+    ("_entry_points", "_sqlite_errors", "_failpoints", "_log", "_tasks"),
     ("errors",),
 )
 """From top to bottom. A module imports only from lines below its own; a package is one unit."""

@@ -4,12 +4,38 @@ from __future__ import annotations
 
 from experimentframework_core.config._backplanes import FindPlugin
 from experimentframework_core.config._check import check
+from experimentframework_core.config._decorators import (
+    CircuitBreakerDecoratorOptions,
+    DecoratorOptions,
+    LoggingDecoratorOptions,
+    OutcomeCollectionDecoratorOptions,
+    TimeoutDecoratorOptions,
+)
 from experimentframework_core.config._effective import (
     BufferConfig,
     ChannelConfig,
     effective,
     effective_sources,
     resolved_options,
+)
+from experimentframework_core.config._experiments import (
+    ActivationOptions,
+    ConditionOptions,
+    ErrorPolicyOptions,
+    ExperimentOptions,
+    PredicateOptions,
+    TrialOptions,
+)
+from experimentframework_core.config._governance import (
+    ApprovalGateOptions,
+    GovernanceOptions,
+    PersistenceOptions,
+    PolicyOptions,
+)
+from experimentframework_core.config._hypotheses import (
+    EndpointOptions,
+    HypothesisOptions,
+    SuccessCriteriaOptions,
 )
 from experimentframework_core.config._load import load_file, load_text
 from experimentframework_core.config._model import (
@@ -22,27 +48,63 @@ from experimentframework_core.config._model import (
     PiiRedactionOptions,
     RetryOptions,
 )
+from experimentframework_core.config._notices import notices
 from experimentframework_core.config._problem import Problem
-from experimentframework_core.config._root import Configuration
+from experimentframework_core.config._root import Configuration, SettingsOptions, data_plane_of
+from experimentframework_core.config._selection import (
+    RolloutOptions,
+    RolloutStageOptions,
+    SelectionModeOptions,
+    StagedRolloutOptions,
+    TargetingOptions,
+    TargetingRuleOptions,
+)
 
 __all__ = [
+    "ActivationOptions",
+    "ApprovalGateOptions",
     "BackplaneOptions",
     "BreakerOptions",
     "BufferConfig",
     "BufferOptions",
     "ChannelConfig",
+    "CircuitBreakerDecoratorOptions",
+    "ConditionOptions",
     "Configuration",
     "DataPlaneOptions",
     "DeadLetterOptions",
     "DeadLetterStoreOptions",
+    "DecoratorOptions",
+    "EndpointOptions",
+    "ErrorPolicyOptions",
+    "ExperimentOptions",
     "FindPlugin",
+    "GovernanceOptions",
+    "HypothesisOptions",
+    "LoggingDecoratorOptions",
+    "OutcomeCollectionDecoratorOptions",
+    "PersistenceOptions",
     "PiiRedactionOptions",
+    "PolicyOptions",
+    "PredicateOptions",
     "Problem",
     "RetryOptions",
+    "RolloutOptions",
+    "RolloutStageOptions",
+    "SelectionModeOptions",
+    "SettingsOptions",
+    "StagedRolloutOptions",
+    "SuccessCriteriaOptions",
+    "TargetingOptions",
+    "TargetingRuleOptions",
+    "TimeoutDecoratorOptions",
+    "TrialOptions",
     "check",
+    "data_plane_of",
     "effective",
     "effective_sources",
     "load_file",
     "load_text",
+    "notices",
     "resolved_options",
 ]
