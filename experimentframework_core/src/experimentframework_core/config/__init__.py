@@ -11,7 +11,14 @@ from experimentframework_core.config._effective import (
     effective_sources,
     resolved_options,
 )
-from experimentframework_core.config._load import load_file, load_text
+from experimentframework_core.config._excerpt import Excerpt, Excerpts
+from experimentframework_core.config._load import (
+    Loaded,
+    load_file,
+    load_files,
+    load_text,
+    read_configuration,
+)
 from experimentframework_core.config._model import (
     BackplaneOptions,
     BreakerOptions,
@@ -24,6 +31,7 @@ from experimentframework_core.config._model import (
 )
 from experimentframework_core.config._problem import Problem
 from experimentframework_core.config._root import Configuration
+from experimentframework_core.config._tree import Place
 
 __all__ = [
     "BackplaneOptions",
@@ -35,14 +43,20 @@ __all__ = [
     "DataPlaneOptions",
     "DeadLetterOptions",
     "DeadLetterStoreOptions",
+    "Excerpt",
+    "Excerpts",
     "FindPlugin",
+    "Loaded",
     "PiiRedactionOptions",
+    "Place",
     "Problem",
     "RetryOptions",
     "check",
     "effective",
     "effective_sources",
     "load_file",
+    "load_files",
     "load_text",
+    "read_configuration",
     "resolved_options",
 ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from experimentframework_core.config._backplanes import PlaneWalk
 from experimentframework_core.config._model import DataPlaneOptions
 from experimentframework_core.config._python import tree_of
-from experimentframework_core.config._report import Report
+from experimentframework_core.config._report import LATER, Report
 from experimentframework_core.config._root import Configuration
 from experimentframework_core.config._rules import check_rules
 from experimentframework_core.config._types import type_of
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from experimentframework_core.config._tree import Mapping, Node
 
 _SECTION = "dataPlane"
+PATHS = "configurationPaths"
 
 
 def check(options: DataPlaneOptions, find_plugin: FindPlugin) -> list[Problem]:
@@ -41,6 +42,9 @@ def check_tree(sections: Mapping, report: Report, find_plugin: FindPlugin) -> Co
         report: Takes the problems.
         find_plugin: Returns the plugin of a backplane type, or raises PluginError.
     """
+    for entry in sections.entries:
+        if entry.key not in (_SECTION, PATHS):
+            report.add(entry.key, entry.place, f"the section '{entry.key}' {LATER}")
     section = next((entry for entry in sections.entries if entry.key == _SECTION), None)
     if section is None:
         report.add(_SECTION, sections.place, "missing; expected a mapping")

@@ -34,7 +34,13 @@ def check_rules(options: DataPlaneOptions, found: Sequence[Found], report: Repor
     ]
     known = [each for each in breaches if not any(map(report.concerns, (each.path, *each.reads)))]
     for breach in known:
-        report.add_at_path(breach.path, breach.message, about=breach.about)
+        report.add_at_path(
+            breach.path,
+            breach.message,
+            about=breach.about,
+            severity=breach.severity,
+            reads=breach.reads,
+        )
 
 
 def _plane_breaches(options: DataPlaneOptions) -> Iterator[Breach]:
