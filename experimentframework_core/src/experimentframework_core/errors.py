@@ -38,13 +38,15 @@ class ConfigurationError(ExperimentFrameworkError):
     """The configuration is wrong; nothing was opened.
 
     Attributes:
-        problems: Every problem found, in file order, each with its place and its mend.
+        problems: Every problem found, in the order of the files, each with its place and its mend;
+            warnings and information too.
     """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        """Hold all ``problems``; the message is one line for each."""
+        """Hold all ``problems``; the message is one line for each error and warning."""
         self.problems = tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        told = (problem for problem in self.problems if problem.severity != "information")
+        super().__init__("\n".join(map(str, told)))
 
 
 class PluginError(ExperimentFrameworkError):

@@ -8,6 +8,8 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from experimentframework_core.plugin import Finding
+
 OptionsT = TypeVar("OptionsT", bound=msgspec.Struct)
 
 
@@ -19,12 +21,13 @@ class SelectionModePlugin(msgspec.Struct, Generic[OptionsT], frozen=True, kw_onl
         options: The class of ``options``, whose defaults are the configuration's defaults; say
             ``frozen=True, kw_only=True, rename="camel"``. None: the mode has no options.
         check: Yields ``(path, message)`` for what the options' types cannot say, as in
-            ``("steps", "give steps or until, not both")``.
+            ``("steps", "give steps or until, not both")``; a third item says the severity, else it
+            is an error.
     """
 
     type: str
     options: builtins.type[OptionsT] | None = None
-    check: Callable[[OptionsT], Iterable[tuple[str, str]]] | None = None
+    check: Callable[[OptionsT], Iterable[Finding]] | None = None
 
 
 class DecoratorPlugin(msgspec.Struct, Generic[OptionsT], frozen=True, kw_only=True):
@@ -34,9 +37,10 @@ class DecoratorPlugin(msgspec.Struct, Generic[OptionsT], frozen=True, kw_only=Tr
         type: The ``type`` of the decorator, in camelCase; also the entry point's name.
         options: The class of ``options``, whose defaults are the configuration's defaults; say
             ``frozen=True, kw_only=True, rename="camel"``. None: the decorator has no options.
-        check: Yields ``(path, message)`` for what the options' types cannot say.
+        check: Yields ``(path, message)`` for what the options' types cannot say; a third item
+            says the severity, else it is an error.
     """
 
     type: str
     options: builtins.type[OptionsT] | None = None
-    check: Callable[[OptionsT], Iterable[tuple[str, str]]] | None = None
+    check: Callable[[OptionsT], Iterable[Finding]] | None = None

@@ -65,10 +65,13 @@ def test_a_file_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
     assert said == f"{path}: {expected}"
 
 
-def test_a_folder_is_a_problem(tmp_path: Path) -> None:
+def test_a_folder_without_a_configuration_is_a_problem(tmp_path: Path) -> None:
     said = refusal(tmp_path)
 
-    assert said == f"{tmp_path}: cannot be read: Is a directory; expected a YAML or JSON file"
+    assert said == (
+        f"{tmp_path}: no configuration in this folder; expected experiments.yaml,"
+        " experiments.yml, experiments.json or files in ExperimentDefinitions/"
+    )
 
 
 def test_an_impossible_name_is_a_problem() -> None:

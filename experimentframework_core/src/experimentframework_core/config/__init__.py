@@ -18,6 +18,7 @@ from experimentframework_core.config._effective import (
     effective_sources,
     resolved_options,
 )
+from experimentframework_core.config._excerpt import Excerpt, Excerpts
 from experimentframework_core.config._experiments import (
     ActivationOptions,
     ConditionOptions,
@@ -37,7 +38,13 @@ from experimentframework_core.config._hypotheses import (
     HypothesisOptions,
     SuccessCriteriaOptions,
 )
-from experimentframework_core.config._load import load_file, load_text
+from experimentframework_core.config._load import (
+    Loaded,
+    load_file,
+    load_files,
+    load_text,
+    read_configuration,
+)
 from experimentframework_core.config._model import (
     BackplaneOptions,
     BreakerOptions,
@@ -59,6 +66,7 @@ from experimentframework_core.config._selection import (
     TargetingOptions,
     TargetingRuleOptions,
 )
+from experimentframework_core.config._tree import Place
 
 __all__ = [
     "ActivationOptions",
@@ -77,14 +85,18 @@ __all__ = [
     "DecoratorOptions",
     "EndpointOptions",
     "ErrorPolicyOptions",
+    "Excerpt",
+    "Excerpts",
     "ExperimentOptions",
     "FindPlugin",
     "GovernanceOptions",
     "HypothesisOptions",
+    "Loaded",
     "LoggingDecoratorOptions",
     "OutcomeCollectionDecoratorOptions",
     "PersistenceOptions",
     "PiiRedactionOptions",
+    "Place",
     "PolicyOptions",
     "PredicateOptions",
     "Problem",
@@ -104,7 +116,9 @@ __all__ = [
     "effective",
     "effective_sources",
     "load_file",
+    "load_files",
     "load_text",
     "notices",
+    "read_configuration",
     "resolved_options",
 ]

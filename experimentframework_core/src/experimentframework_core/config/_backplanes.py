@@ -109,7 +109,12 @@ class PlaneWalk(Walk):
             options = self._unsaid(plugin, at) if absent else built.options
             if isinstance(options, ChannelSettings):
                 for breach in dead_letter_breaches(plugin, options, at.path):
-                    self.report.add_at_path(breach.path, breach.message, about=breach.about)
+                    self.report.add_at_path(
+                        breach.path,
+                        breach.message,
+                        about=breach.about,
+                        severity=breach.severity,
+                    )
         return built
 
     def field_type(

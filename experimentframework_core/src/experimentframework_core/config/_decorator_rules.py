@@ -44,7 +44,7 @@ def _fallback(action: str, key: str | None, path: str, said_by: str) -> Iterator
     if falls_back and key is None:
         yield Breach(where, f"missing; {said_by}: fallbackToSpecificTrial needs it", reads)
     if not falls_back and key is not None:
-        message = f"has no effect on {said_by}: {action}; expected {said_by}: fallbackToSpecificTrial"
+        message = f"has no effect without {said_by}: fallbackToSpecificTrial; leave it out"
         yield Breach(where, message, reads)
 
 

@@ -25,15 +25,14 @@ _PROVIDERS = ("sqlserver", "postgresql", "sqlite")
 def governance_breaches(governance: GovernanceOptions, path: str) -> Iterator[Breach]:
     """Yield names of policies that are taken."""
     named = [(i, each.name) for i, each in enumerate(governance.policies) if each.name]
-    paths = (f"{path}.policies[{index}].name" for index, _ in named)
-    yield from taken(paths, (name for _, name in named), "name", "policy")
+    paths = [f"{path}.policies[{index}].name" for index, _ in named]
+    yield from taken(paths, [name for _, name in named], "name", "policy", about=path)
 
 
 def gate_breaches(gate: ApprovalGateOptions, path: str) -> Iterator[Breach]:
     """Yield a gate between a state and itself."""
     if gate.from_state == gate.to_state:
-        message = f"the same as fromState; nothing changes from {gate.to_state} to itself"
-        yield Breach(f"{path}.toState", message, (f"{path}.fromState",))
+        yield Breach(f"{path}.toState", "the same as fromState", (f"{path}.fromState",))
 
 
 def policy_breaches(policy: PolicyOptions, path: str) -> Iterator[Breach]:
@@ -63,5 +62,6 @@ def conflict_breaches(
                     f"{path}.conflictingExperiments[{index}]",
                     unknown("experiment", name, names),
                     ("experiments",),
+                    about="",
                     severity="warning",
                 )

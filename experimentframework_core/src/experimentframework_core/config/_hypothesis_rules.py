@@ -27,7 +27,7 @@ def hypothesis_breaches(hypothesis: HypothesisOptions, path: str) -> Iterator[Br
     places = [f"{path}.primaryEndpoint"]
     places += [f"{path}.secondaryEndpoints[{i}]" for i in range(len(endpoints) - 1)]
     names = [endpoint.name for endpoint in endpoints]
-    yield from taken((f"{place}.name" for place in places), names, "name", "endpoint")
+    yield from taken([f"{place}.name" for place in places], names, "name", "endpoint", about=path)
     yield from _margins(hypothesis, path)
 
 
@@ -58,14 +58,14 @@ def compared_breaches(experiment: ExperimentOptions, path: str) -> Iterator[Brea
     named += [(f"{where}.treatmentConditions[{i}]", key) for i, key in enumerate(treatments)]
     for place, key in named:
         if key not in keys:
-            yield Breach(place, unknown("condition", key, keys), (f"{path}.trials",))
+            yield Breach(place, unknown("condition", key, keys), (f"{path}.trials",), path)
     for index, key in enumerate(treatments):
         place = f"{where}.treatmentConditions[{index}]"
         if key == control:
-            message = f"'{key}' is the controlCondition; a condition is not compared with itself"
+            message = "the same as controlCondition; a condition is not compared with itself"
             yield Breach(place, message, (f"{where}.controlCondition",))
         elif key in treatments[:index]:
-            yield Breach(place, f"'{key}' is listed before already; leave it out")
+            yield Breach(place, f"'{key}' is listed already; leave it out")
 
 
 def endpoint_breaches(endpoint: EndpointOptions, path: str) -> Iterator[Breach]:
@@ -74,7 +74,7 @@ def endpoint_breaches(endpoint: EndpointOptions, path: str) -> Iterator[Breach]:
         message = "says the opposite of higherIsBetter; leave one out"
         yield Breach(f"{path}.lowerIsBetter", message, (f"{path}.higherIsBetter",))
     baseline = endpoint.expected_baseline
-    if endpoint.outcome_type is OutcomeType.BINARY and baseline is not None:
-        if not 0 <= baseline <= 1:
-            message = f"out of range: {baseline:g}; expected a share from 0 to 1 of a binary outcome"
-            yield Breach(f"{path}.expectedBaseline", message, (f"{path}.outcomeType",))
+    is_share = endpoint.outcome_type is OutcomeType.BINARY
+    if is_share and baseline is not None and not 0 <= baseline <= 1:
+        message = "out of range; expected a share from 0 to 1, for the outcome is binary"
+        yield Breach(f"{path}.expectedBaseline", message, (f"{path}.outcomeType",))

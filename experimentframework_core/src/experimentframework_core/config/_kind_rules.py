@@ -30,11 +30,11 @@ def kind_breaches(part: Part) -> Iterator[Breach]:
         said = is_said(field, getattr(part.value, field.name))
         if said and key in family.own_keys and key not in part.kind.keys:
             message = f"has no effect on the {named}; {_instead(part.kind)}"
-            yield Breach(f"{part.path}.{key}", message, reads)
+            yield Breach(f"{part.path}.{key}", message, reads, part.path)
         if not said and key in part.kind.needs:
             how_many = "at least 1" if field.default == () else "it"
             message = f"missing; the {named} needs {how_many}"
-            yield Breach(f"{part.path}.{key}", message, reads)
+            yield Breach(f"{part.path}.{key}", message, reads, part.path)
     if part.kind.check is not None and part.options is not None:
         yield from check_breaches(part.kind.check, part.options, part.path)
 

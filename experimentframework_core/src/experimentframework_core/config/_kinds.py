@@ -18,13 +18,15 @@ from experimentframework_core.extension import DecoratorPlugin, SelectionModePlu
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from experimentframework_core.plugin import Finding
+
 FREE = dict
 """Options of any keys."""
 
 A_TYPE_IN_CODE = "a type with its module as in my_app.Type"
 """How a type is written that is found in code."""
 
-Check: TypeAlias = "Callable[[Any], Iterable[tuple[str, str]]]"
+Check: TypeAlias = "Callable[[Any], Iterable[Finding]]"
 
 
 class Kind(NamedTuple):
@@ -175,4 +177,3 @@ def is_in_code(name: str) -> bool:
 def _unknown(family: Family, name: str) -> str:
     in_code = [A_TYPE_IN_CODE] if family.in_code else []
     return unknown(family.what, name, [*family.kinds, *family.installed(), *in_code])
-

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 _Unit: TypeAlias = "tuple[Callable[[str], int | None], Callable[[str], str | None]]"
 
 _LARGEST = 2**63
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _UNITS: dict[str | None, _Unit] = {
     "duration": (duration, suggested_duration),
     "size": (size, suggested_size),
@@ -206,9 +207,18 @@ def _other(scalar: Scalar, kind: inspect.Type) -> object:
     try:
         converted = msgspec.convert(value, target)
     except msgspec.ValidationError as error:
-        raise _refusal(scalar, kind) from error
+        meant = _suggested_time(scalar, kind)
+        suggestion = f"; did you mean '{meant}'?" if meant else ""
+        raise Refusal(f"{_refusal(scalar, kind)}{suggestion}") from error
     _refuse_without_zone(converted, kind, scalar)
     return converted
+
+
+def _suggested_time(scalar: Scalar, kind: inspect.Type) -> str | None:
+    """Return the first moment of a day, where a day is given and a moment belongs."""
+    day = str(scalar.value)
+    is_day = isinstance(kind, inspect.DateTimeType) and _DAY.fullmatch(day)
+    return f"{day}T00:00:00Z" if is_day and scalar.written is None else None
 
 
 def _refuse_without_zone(value: object, kind: inspect.Type, scalar: Scalar) -> None:
@@ -217,9 +227,7 @@ def _refuse_without_zone(value: object, kind: inspect.Type, scalar: Scalar) -> N
         return
     if value.tzinfo is None:
         given = "a datetime" if scalar.written is not None else f"'{value.isoformat()}'"
-        raise Refusal(
-            f"no time zone: {given}; append Z for UTC, or an offset as in +01:00"
-        )
+        raise Refusal(f"no time zone: {given}; append Z for UTC, or an offset as in +01:00")
 
 
 _Conversion: TypeAlias = "Callable[[Scalar, Any], object]"

@@ -90,7 +90,7 @@ def _breaches(walk: PartWalk) -> Iterator[Breach]:
             if isinstance(value, dict):
                 yield from _not_json(value, f"{part.path}.{field.encode_name}")
     paths, names = [path for path, _ in walk.names], [name for _, name in walk.names]
-    yield from taken(paths, names, "name", "experiment")
+    yield from taken(paths, names, "name", "experiment", about="experiments")
     yield from conflict_breaches(
         [(each.path, each.value) for each in walk.parts if _is_policy(each.value)], names
     )
@@ -113,5 +113,3 @@ def _not_json(value: object, path: str) -> Iterator[Breach]:
     elif not isinstance(value, str | int | float | bool | None):
         message = f"unexpected {type(value).__name__}; expected what JSON can hold"
         yield Breach(path, message)
-
-

@@ -61,6 +61,8 @@ def data_plane_of(configuration: Configuration, file: str) -> DataPlaneOptions:
         ConfigurationError: It has no ``dataPlane``.
     """
     if configuration.data_plane is None:
-        message = "missing; expected a mapping with a backplane, for without it nothing is published"
+        message = (
+            "missing; expected a mapping with a backplane, for without it nothing is published"
+        )
         raise ConfigurationError((Problem(message=message, path="dataPlane", file=file),))
     return configuration.data_plane

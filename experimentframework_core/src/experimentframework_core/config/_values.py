@@ -10,7 +10,9 @@ import msgspec
 _TRIMMED = r"^(?!\s|[\s\S]*\s$)"
 _TRIMMED_TEXT = "text without spaces around it"
 
-Label = Annotated[str, msgspec.Meta(min_length=1, pattern=_TRIMMED, extra={"expected": _TRIMMED_TEXT})]
+Label = Annotated[
+    str, msgspec.Meta(min_length=1, pattern=_TRIMMED, extra={"expected": _TRIMMED_TEXT})
+]
 """A name of something outside: a type, a flag, a role."""
 
 Name = Annotated[
