@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import msgspec
@@ -12,16 +11,18 @@ from experimentframework_core.config import _decorators, _governance, _selection
 from experimentframework_core.config._decorators import DecoratorOptions
 from experimentframework_core.config._experiments import ErrorPolicyOptions
 from experimentframework_core.config._report import unknown
-from experimentframework_core.errors import PluginError, PluginNotFoundError
-from experimentframework_core.extension import DecoratorPlugin, SelectionModePlugin
+from experimentframework_core.errors import PluginNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
+    from experimentframework_core.extension import DecoratorPlugin, SelectionModePlugin
     from experimentframework_core.plugin import Finding
 
-FREE = dict
-"""Options of any keys."""
+
+class AnyKeys(msgspec.Struct):
+    """Stands for options of any keys, which are a dict."""
+
 
 A_TYPE_IN_CODE = "a type with its module as in my_app.Type"
 """How a type is written that is found in code."""
@@ -35,13 +36,13 @@ class Kind(NamedTuple):
     Attributes:
         keys: The keys that belong to it, besides those that every type has.
         needs: The keys without which it makes no sense.
-        options: The class of its options, `FREE`, or None where it has none.
+        options: The class of its options, `AnyKeys`, or None where it has none.
         check: The rules of its options that a package says.
     """
 
     keys: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
-    options: type[msgspec.Struct] | type[dict[str, Any]] | None = None
+    options: type[msgspec.Struct] | None = None
     check: Check | None = None
 
 
@@ -83,7 +84,7 @@ FAMILIES: dict[type[msgspec.Struct], Family] = {
             "rollout": Kind(("selectorName",), options=_selection.RolloutOptions),
             "stagedRollout": Kind(("selectorName",), options=_selection.StagedRolloutOptions),
             "targeting": Kind(("selectorName",), options=_selection.TargetingOptions),
-            "custom": Kind(("modeIdentifier", "selectorName"), ("modeIdentifier",), FREE),
+            "custom": Kind(("modeIdentifier", "selectorName"), ("modeIdentifier",), AnyKeys),
         },
         installed=extensions.selection_mode_types,
         find=extensions.find_selection_mode,
@@ -99,7 +100,7 @@ FAMILIES: dict[type[msgspec.Struct], Family] = {
             "circuitBreaker": Kind(options=_decorators.CircuitBreakerDecoratorOptions),
             "outcomeCollection": Kind(options=_decorators.OutcomeCollectionDecoratorOptions),
             "exposureLogging": Kind(),
-            "custom": Kind(("typeName",), ("typeName",), FREE),
+            "custom": Kind(("typeName",), ("typeName",), AnyKeys),
         },
         installed=extensions.decorator_types,
         find=extensions.find_decorator,

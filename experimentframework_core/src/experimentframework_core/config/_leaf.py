@@ -205,7 +205,7 @@ def _other(scalar: Scalar, kind: inspect.Type) -> object:
         raise _refusal(scalar, kind)
     value = scalar.value if is_text(scalar) else meaning(scalar)
     try:
-        converted = msgspec.convert(value, target)
+        converted: object = msgspec.convert(value, target)
     except msgspec.ValidationError as error:
         meant = _suggested_time(scalar, kind)
         suggestion = f"; did you mean '{meant}'?" if meant else ""

@@ -1,4 +1,4 @@
-"""Says of a good configuration what this version only reads, so that valid is not taken for running."""
+"""Says what this version only reads, so that nobody takes valid for running."""
 
 from __future__ import annotations
 

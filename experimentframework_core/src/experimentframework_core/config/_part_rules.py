@@ -91,13 +91,12 @@ def _breaches(walk: PartWalk) -> Iterator[Breach]:
                 yield from _not_json(value, f"{part.path}.{field.encode_name}")
     paths, names = [path for path, _ in walk.names], [name for _, name in walk.names]
     yield from taken(paths, names, "name", "experiment", about="experiments")
-    yield from conflict_breaches(
-        [(each.path, each.value) for each in walk.parts if _is_policy(each.value)], names
-    )
-
-
-def _is_policy(value: msgspec.Struct) -> bool:
-    return isinstance(value, _governance.PolicyOptions)
+    policies = [
+        (part.path, part.value)
+        for part in walk.parts
+        if isinstance(part.value, _governance.PolicyOptions)
+    ]
+    yield from conflict_breaches(policies, names)
 
 
 def _not_json(value: object, path: str) -> Iterator[Breach]:

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import inspect
 
 from experimentframework_core.config._experiments import ExperimentOptions
-from experimentframework_core.config._kinds import FAMILIES, FREE, Kind, kind_named
+from experimentframework_core.config._kinds import FAMILIES, AnyKeys, Kind, kind_named
 from experimentframework_core.config._scalars import is_absent, text_of
 from experimentframework_core.config._tree import Mapping
 from experimentframework_core.config._types import fields_of, type_of
@@ -94,7 +94,7 @@ class PartWalk(Walk):
         """Say of a key that belongs one level down that it does."""
         allowed = self._kind(node, kind.cls)
         inside = allowed.options if allowed else None
-        if inside is not None and inside is not FREE and key in _keys_of(inside):
+        if inside is not None and inside is not AnyKeys and key in _keys_of(inside):
             return f"an option of '{text_of(node.get('type'))}'; say it in options"
         return super().unknown_key(node, kind, key)
 
@@ -128,11 +128,11 @@ def _look_up(owner: type[Any], named: str) -> Kind | PluginError:
     return kind
 
 
-def _type_of(options: type[Any] | None) -> inspect.Type:
+def _type_of(options: type[msgspec.Struct] | None) -> inspect.Type:
     if options is None:
         return inspect.NoneType()
-    return _FREE if options is FREE else type_of(options)
+    return _FREE if options is AnyKeys else type_of(options)
 
 
-def _keys_of(options: type[Any]) -> list[str]:
+def _keys_of(options: type[msgspec.Struct]) -> list[str]:
     return [field.encode_name for field in fields_of(options)]
