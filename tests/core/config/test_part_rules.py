@@ -6,8 +6,6 @@ import textwrap
 
 import pytest
 
-from experimentframework_core.config import load_text
-from tests.core.config.sample_plugins import find_plugin
 from tests.core.config.test_check import cases, problems
 
 HYPOTHESIS = {
