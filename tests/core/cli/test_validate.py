@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from experimentframework_core.cli import _validate
 from tests.core.cli.command import run, run_here
+from tests.core.config.sample_plugins import find_plugin
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -115,15 +117,30 @@ def test_each_setting_is_shown_with_its_place(folder: Path) -> None:
     assert ran.document()["files"] == ["base.yaml", "prod.yaml"]
 
 
-def test_a_warning_is_told_and_is_no_error_unless_strict(folder: Path) -> None:
-    """Given a replaced experiment, When validated, Then it is a warning; with --strict, exit 2."""
-    base = "dataPlane: {backplane: {type: inMemory}}\nexperiments: [{name: a}]\n"
-    write(folder, "base.yaml", base)
+def test_a_replaced_experiment_is_a_warning(folder: Path) -> None:
+    write(folder, "base.yaml", "experiments: [{name: a}]\n")
     write(folder, "more.yaml", "experiments: [{name: A}]\n")
 
     ran = run_here("validate", "base.yaml", "more.yaml")
 
     assert "more.yaml:1:15: warning: experiments[0]: replaces the experiment of the" in ran.out
+
+
+def test_a_warning_is_told_and_is_no_error_unless_strict(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a plugin that warns, When validated, Then that is told; with --strict, exit 2."""
+    monkeypatch.setattr(_validate, "find_plugin", find_plugin)
+    node = "{type: courier, options: {addresses: a, code: odd}}"
+    write(folder, "e.yaml", f"dataPlane: {{backplane: {node}}}\n")
+
+    ran = run_here("validate", "e.yaml")
+    strict = run_here("validate", "e.yaml", "--strict")
+
+    warning = "dataPlane.backplane.options.code: an odd code is slow"
+    assert (ran.code, strict.code) == (0, 2)
+    assert ran.out == f"e.yaml:1:64: warning: {warning}\ne.yaml: 1 warning\n"
+    assert strict.out == ran.out
 
 
 def test_json_has_every_part_of_a_problem(folder: Path) -> None:

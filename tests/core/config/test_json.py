@@ -237,7 +237,7 @@ def test_any_damage_ends_in_a_tree_or_a_problem(edits: list[tuple[float, int, st
 )
 def test_the_worst_megabyte_is_read_or_refused_at_once(text: str) -> None:
     """Given 1 MiB made to take long, When it is read, Then that takes less than 200 ms."""
-    durations = []
+    durations: list[float] = []
     while len(durations) < 5 and min(durations, default=1) > 0.2:
         begun = time.process_time()
         read(text, Report("e.json"))
