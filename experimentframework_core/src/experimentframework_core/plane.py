@@ -18,7 +18,7 @@ from experimentframework_core._log import logger
 from experimentframework_core._offering import Offering
 from experimentframework_core._overview import health_of, statistics_of, sum_of
 from experimentframework_core._routing import Route, Router
-from experimentframework_core._setup import dead_letter_stores, resolve
+from experimentframework_core._setup import dead_letter_stores, resolve, warn_of
 from experimentframework_core._threads import Doorway, Tally
 from experimentframework_core._trace import traceparent_source
 from experimentframework_core.config import DataPlaneOptions, data_plane_of, read_configuration
@@ -117,10 +117,9 @@ class DataPlane:
         """
         loaded = read_configuration(paths or ".", find_plugin)
         configuration = loaded.valid()
-        for problem in loaded.problems:
-            if problem.severity == "warning":
-                logger.warning("experimentframework.configuration_warned", problem=str(problem))
-        return cls(data_plane_of(configuration, loaded.files[0]))
+        warn_of(each for each in loaded.problems if not each.path.startswith("dataPlane"))
+        options = data_plane_of(configuration, loaded.files[0])
+        return cls(options)  # which warns of the data plane itself
 
     async def __aenter__(self) -> Self:
         """Start delivering.

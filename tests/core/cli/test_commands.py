@@ -213,7 +213,7 @@ def test_without_scipy_the_demo_still_publishes() -> None:
 
 def test_help_does_not_load_what_only_a_report_needs() -> None:
     program = (
-        "import sys, experimentframework_core.cli._app;"
+        "import sys; from experimentframework_core.cli._app import app_with; app_with();"
         "sys.exit(bool({'scipy', 'numpy', 'ruamel'} & sys.modules.keys()))"
     )
 

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 
 from experimentframework_core.errors import PluginNotFoundError
-from experimentframework_core.plugin import Backplane, BackplanePlugin, ChannelSettings, OpenContext
+from experimentframework_core.plugin import (
+    Backplane,
+    BackplanePlugin,
+    ChannelSettings,
+    Finding,
+    OpenContext,
+)
 from experimentframework_core.units import ByteSize, Milliseconds, Secret
 
 if TYPE_CHECKING:
@@ -62,9 +68,13 @@ async def _open(_options: ChannelSettings, _context: OpenContext) -> AsyncIterat
     yield
 
 
-def _check(options: CourierOptions) -> Iterator[tuple[str, str]]:
+def _check(options: CourierOptions) -> Iterator[Finding]:
     if "north" in options.routes:
         yield "routes.north", "no courier rides north; leave it out"
+    if options.code == "odd":
+        yield "code", "an odd code is slow", "warning"
+    if options.code == "worse":
+        yield "code", "a bug of the plugin", "terrible"  # type: ignore[misc]
     if options.code == "crash":
         raise RuntimeError("a bug of the plugin")
 

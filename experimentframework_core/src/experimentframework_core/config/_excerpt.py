@@ -133,7 +133,8 @@ def _rendered(line: str, tokens: list[_Token], column: int) -> Excerpt:
 def _of_nothing_known(line: str, column: int) -> Excerpt:
     """Return a line that could not be read: its key, if it begins with one."""
     key = _KEY.match(line)
-    text = f"{key[0]} {_MASK}" if key else _lead(line) + _MASK
+    lead = _LEAD.match(line)
+    text = f"{key[0]} {_MASK}" if key else f"{lead[0] if lead else ''}{_MASK}"
     return Excerpt(text, min(column, len(text)))
 
 

@@ -30,6 +30,7 @@ _WORD = re.compile(r"[^\s\[\]{},:\"/]++")
 _LINE_END = re.compile("\r\n|[\r\n]")
 _TEXT = JSONDecoder()
 _WORDS = ("true", "false", "null")
+_GIVEN = {"": "end of the text", '"': "text", "'": "single quote"}
 _FOREIGN_WORDS = (*_WORDS, "nan", "infinity", "inf", "none", "undefined", "yes", "no", "on", "off")
 
 
@@ -187,20 +188,15 @@ class _Builder:
     def _given(self) -> str:
         """Say what stands where reading stopped; what may be a secret is not quoted."""
         character = self._text[self._at : self._at + 1]
-        if not character:
-            return "end of the text"
-        if character == '"':
-            return "text"
-        if character == "'":
-            return "single quote"
+        if character in _GIVEN:
+            return _GIVEN[character]
         found = _WORD.match(self._text, self._at)
-        if not found:
-            return f"'{character}'"
-        if found[0].lower().lstrip("+-") in _FOREIGN_WORDS:
-            return found[0]
-        if _NUMBER.fullmatch(found[0]):
-            return "number"
-        return "malformed number" if character in "+-.0123456789" else "text without quotes"
+        word = found[0] if found else f"'{character}'"
+        if not found or word.lower().lstrip("+-") in _FOREIGN_WORDS:
+            return word
+        if character in "+-.0123456789":
+            return "number" if _NUMBER.fullmatch(word) else "malformed number"
+        return "text without quotes"
 
 
 def _broken_text(error: JSONDecodeError) -> str:

@@ -98,11 +98,7 @@ def _identity(file: Path) -> str:
 
 def _given(path: str, report: Report) -> Iterator[_Named]:
     folder = Path(path)
-    try:
-        is_folder = folder.is_dir()
-    except ValueError:
-        is_folder = False
-    if not is_folder:
+    if not folder.is_dir():
         yield _Named(folder)
         return
     report.file = path
@@ -141,7 +137,7 @@ def _named_by(document: Document, folder: Path, report: Report) -> Iterator[_Nam
             shown_as = shown(item.value if item.written is None else item.written)
             try:
                 found = _found(folder, item.value)
-            except (_find.TooManyError, ValueError) as error:
+            except _find.TooManyError as error:
                 report.add(path, item.place, f"{shown_as}: {error}; name the files")
                 continue
             if not found:
