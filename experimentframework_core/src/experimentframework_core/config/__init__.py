@@ -23,6 +23,7 @@ from experimentframework_core.config._model import (
     RetryOptions,
 )
 from experimentframework_core.config._problem import Problem
+from experimentframework_core.config._report import listed, nearest, shown, unknown
 from experimentframework_core.config._root import Configuration
 
 __all__ = [
@@ -42,7 +43,11 @@ __all__ = [
     "check",
     "effective",
     "effective_sources",
+    "listed",
     "load_file",
     "load_text",
+    "nearest",
     "resolved_options",
+    "shown",
+    "unknown",
 ]
