@@ -37,6 +37,7 @@ GOOD = [
     options(topics={"exposure": "seen", "governance": "x" * 249}),
     options(acks=1, enable_idempotence=False),
     options(flush_interval_ms=5),
+    options(max_in_flight=1),
     options(create_topics=KafkaTopicCreation(enabled=True, partitions=6, retention_ms=-1)),
     options(additional_config={"max_batch_size": 65536, "connections.max.idle.ms": None}),
     options(additional_config={"batch.size": "131072", "retry_backoff_ms": 0}),
@@ -186,7 +187,7 @@ def test_a_topic_that_is_none(name: str, message: str) -> None:
             [("lingerMs", "says the same as flushIntervalMs; leave one out")],
         ),
         (
-            options(max_in_flight=1),
+            options(max_in_flight=6),
             [
                 (
                     "maxInFlight",

@@ -69,7 +69,7 @@ def _delivery(options: KafkaOptions) -> Iterator[Finding]:
         yield "acks", message
     if options.flush_interval_ms is not None and options.linger_ms != _UNSAID.linger_ms:
         yield "lingerMs", "says the same as flushIntervalMs; leave one out"
-    if options.max_in_flight != _UNSAID.max_in_flight:
+    if options.max_in_flight not in (1, _UNSAID.max_in_flight):
         message = (
             "changes nothing: the client keeps one batch for each partition in flight, "
             "which also keeps the order"

@@ -86,7 +86,7 @@ class KafkaOptions(ChannelSettings, frozen=True, kw_only=True, rename="camel"):
             the leader (``1``), or nobody (``0``: events are lost without notice).
         request_timeout_ms: How long a request to a broker may take.
         max_in_flight: As in other Kafka clients. The one that is used here keeps one batch for
-            each partition in flight; another value than 5 gives a warning that says so.
+            each partition in flight; another value than 5 and 1 gives a warning that says so.
         client_id: The name of this client in the brokers' logs, metrics and quotas. None: one
             that the client makes up.
         event_type_case: How event types are spelt in headers: ``camel`` as everywhere, or

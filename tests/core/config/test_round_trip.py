@@ -27,8 +27,10 @@ from experimentframework_core.config._python import tree_of
 from experimentframework_core.config._report import Report
 from experimentframework_core.config._source import read
 from experimentframework_core.config._walk import At
-from experimentframework_core.plugins import find_plugin as find_installed_plugin
+from experimentframework_core.plugins import installed_plugins
 from experimentframework_core.units import Secret
+from experimentframework_kafka import KafkaSecurity, KafkaTopicCreation
+from experimentframework_sqlserver import SqlServerRetention
 from tests.core.config.sample_plugins import CourierOptions, Login, find_plugin
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ REQUIRED: dict[type[msgspec.Struct], dict[str, Any]] = {
     CourierOptions: {"addresses": "a"},
     Login: {"user_name": "u"},
 }
-BUILT_IN = [find_installed_plugin(name).options for name in ("inMemory", "logging", "sqlite")]
+INSTALLED = [each.plugin.options for each in installed_plugins() if each.plugin is not None]
 CLASSES: list[type[msgspec.Struct]] = [
     BackplaneOptions,
     BreakerOptions,
@@ -52,7 +54,10 @@ CLASSES: list[type[msgspec.Struct]] = [
     RetryOptions,
     CourierOptions,
     Login,
-    *BUILT_IN,
+    *INSTALLED,
+    KafkaSecurity,
+    KafkaTopicCreation,
+    SqlServerRetention,
 ]
 
 
@@ -160,3 +165,10 @@ def test_a_field_means_the_same_in_a_file_and_in_python(
     assert loaded == [in_python, in_python]
     assert checked == in_python
     assert field.required or field.default == getattr(in_python, field.name) or texts[1] != "{}"
+
+
+def test_the_options_of_every_sibling_are_walked() -> None:
+    """Given the installed plugins, When their types are listed, Then all of ours are there."""
+    found = {each.type for each in installed_plugins() if each.plugin is not None}
+
+    assert found >= {"azureServiceBus", "inMemory", "kafka", "logging", "sqlServer", "sqlite"}
