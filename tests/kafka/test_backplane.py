@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from experimentframework_core.config import BackplaneOptions, DataPlaneOptions, effective
 from experimentframework_core.errors import UnavailableError
 from experimentframework_core.plugin import OpenContext
 from experimentframework_core.testing import make_exposure, make_record
 from experimentframework_kafka import KafkaOptions, plugin
-from experimentframework_kafka._addresses import Address, addresses
+from experimentframework_kafka._addresses import Address, address_of, addresses
 from experimentframework_kafka._backplane import ordering_key
 from experimentframework_kafka._topics import topic_of
+
+if TYPE_CHECKING:
+    from ipaddress import IPv6Address
 
 RECORD = make_record(make_exposure(experiment_name="checkout", subject_id="u-1", tenant_id="shop"))
 WITHOUT_TENANT = make_record(make_exposure(tenant_id=None))
@@ -83,6 +90,24 @@ def test_the_addresses_of_brokers() -> None:
 
     assert listed == text == (Address("one", 9092), Address("::1", 9093))
     assert [str(each) for each in listed] == ["one:9092", "[::1]:9093"]
+
+
+@given(
+    st.from_regex(r"[a-z0-9]([a-z0-9._-]{0,20}[a-z0-9])?", fullmatch=True), st.integers(1, 65535)
+)
+def test_an_address_is_read_as_it_was(host: str, port: int) -> None:
+    """Given any host and port, When they are written and read, Then they are the same."""
+    found = address_of(str(Address(host, port)))
+
+    assert found == Address(host, port)
+
+
+@given(st.ip_addresses(v=6), st.integers(1, 65535))
+def test_an_address_of_version_6_is_read_as_it_was(host: IPv6Address, port: int) -> None:
+    """Given any IPv6 address, When it is written and read, Then it is the same."""
+    found = address_of(str(Address(str(host), port)))
+
+    assert found == Address(str(host), port)
 
 
 def test_linger_is_the_flush_interval_of_the_channel() -> None:

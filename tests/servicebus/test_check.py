@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from experimentframework_core.config import load_text
 from experimentframework_core.errors import ConfigurationError
@@ -13,6 +15,18 @@ from experimentframework_servicebus._check import check_service_bus
 
 KEY = "SharedAccessKeyName=send;SharedAccessKey=hunter2="
 WHOLE = f"Endpoint=sb://shop.servicebus.windows.net/;{KEY}"
+PIECES = (
+    "Endpoint=",
+    "sb://shop",
+    "SharedAccessKeyName=",
+    "SharedAccessKey=",
+    "EntityPath=",
+    "hunter2",
+    "=",
+    ";",
+    ":",
+    " ",
+)
 CHARACTERS = (
     "letters, digits, '.', '-', '_' and '/' of ASCII only, with a letter or digit at each end"
 )
@@ -102,6 +116,7 @@ def test_good_options_have_no_problem(good: ServiceBusOptions) -> None:
             ],
         ),
         (f"{WHOLE};EntityPath=other", ["its EntityPath is another queue or topic than queueName"]),
+        ("x" * 8193, ["it has 8,193 characters; expected at most 8,192"]),
         (
             "hunter2",
             [
@@ -242,3 +257,11 @@ dataPlane:
             " number, 1 to 2,147,483,647"
         ),
     ]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+def test_no_problem_shows_what_is_in_the_string(text: str) -> None:
+    """Given any string of the usual pieces, When it is checked, Then no secret comes out."""
+    found = list(check_service_bus(options(text)))
+
+    assert "hunter2" not in str(found)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from experimentframework_core.units import Secret
 from experimentframework_sqlserver._connection_string import ConnectionString, parse
@@ -18,6 +20,7 @@ ODBC = (
     "Database=events;Uid=app;Pwd={hunter;2};Encrypt=yes;TrustServerCertificate=no;"
     "MARS_Connection=no"
 )
+PIECES = ("Server=", "h", "UID=", "PWD=", "Encrypt=", "hunter2", "=", ";", "{", "}", "'", '"', " ")
 AUTHENTICATION = (
     "SqlPassword, ActiveDirectoryPassword, ActiveDirectoryIntegrated, ActiveDirectoryInteractive,"
     " ActiveDirectoryServicePrincipal or ActiveDirectoryMsi"
@@ -153,6 +156,7 @@ def test_what_odbc_is_told(text: str, odbc: str) -> None:
                 )
             ],
         ),
+        ("x" * 8193, ["it has 8,193 characters; expected at most 8,192"]),
         ("Server=h;UID=app;PWD=x;hunter2", ["its part 4 has no '='; expected keyword=value"]),
     ],
 )
@@ -162,3 +166,11 @@ def test_a_string_with_problems(text: str, messages: list[str]) -> None:
 
     assert found == messages
     assert "hunter" not in str(found)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+def test_no_problem_shows_what_is_in_the_string(text: str) -> None:
+    """Given any string of the usual pieces, When it is parsed, Then no password comes out."""
+    found = parse(text)
+
+    assert "hunter2" not in repr(found)

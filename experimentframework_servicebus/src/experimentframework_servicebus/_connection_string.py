@@ -21,6 +21,7 @@ _PARTS = (
 )
 _BY_LOWER_CASE = {name.lower(): name for name in _PARTS}
 _ENDPOINT = re.compile(r"sb://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:([0-9]{1,5}))?/?")
+_LONGEST = 8192
 _HIGHEST_PORT = 65_535
 
 
@@ -48,6 +49,8 @@ class ConnectionString(NamedTuple):
 
 def parse(text: str) -> ConnectionString | list[str]:
     """Return what the connection string says, or everything that is wrong with it."""
+    if len(text) > _LONGEST:
+        return [f"it has {len(text):,} characters; expected at most {_LONGEST:,}"]
     values, problems = _split(text)
     problems += _missing(values)
     emulator = values.get("UseDevelopmentEmulator")

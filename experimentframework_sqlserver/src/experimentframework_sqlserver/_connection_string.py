@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from experimentframework_sqlserver._pairs import Pair
 
+_LONGEST = 8192
 _HIGHEST_PORT = 65_535
 _PORT = re.compile(" *[0-9]{1,5} *")
 
@@ -47,6 +48,8 @@ class ConnectionString(NamedTuple):
 
 def parse(text: str) -> ConnectionString | list[str]:
     """Return what the connection string says, or everything that is wrong with it."""
+    if len(text) > _LONGEST:
+        return [f"it has {len(text):,} characters; expected at most {_LONGEST:,}"]
     try:
         pairs = list(pairs_of(text))
     except PairError as error:
