@@ -61,6 +61,8 @@ def test_good_options_have_no_problem(good: KafkaOptions) -> None:
     ("brokers", "path", "message"),
     [
         ("", "brokers", "'' is not a broker: it is empty; expected host:port"),
+        ((), "brokers", "0 addresses; expected 1 to 1,000"),
+        ("x," * 1000, "brokers", "1,001 addresses; expected 1 to 1,000"),
         ("one,,two", "brokers", "'' is not a broker: it is empty; expected host:port"),
         (
             "kafka://one:9092",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from experimentframework_kafka._addresses import Address
     from experimentframework_kafka._options import KafkaTopicCreation
 
+_MOST_BROKERS = 1000
 _UNSAID = KafkaOptions(brokers="-")
 
 
@@ -34,8 +35,12 @@ def check_kafka(options: KafkaOptions) -> Iterator[Finding]:
 
 
 def _brokers(options: KafkaOptions) -> Iterator[Finding]:
+    brokers = list(written(options.brokers))
+    if not brokers or len(brokers) > _MOST_BROKERS:
+        yield "brokers", f"{len(brokers):,} addresses; expected 1 to {_MOST_BROKERS:,}"
+        return
     taken: set[Address] = set()
-    for path, text in written(options.brokers):
+    for path, text in brokers:
         try:
             address = address_of(text)
         except AddressError as error:

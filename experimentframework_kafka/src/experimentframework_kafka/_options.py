@@ -10,8 +10,6 @@ from experimentframework_core.plugin import ChannelSettings
 from experimentframework_core.units import Milliseconds, Secret
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
-Brokers = Annotated[tuple[Text, ...], msgspec.Meta(min_length=1, max_length=1000)]
-BrokersText = Annotated[str, msgspec.Meta(min_length=1, max_length=8192)]
 Timeout = Annotated[int, msgspec.Meta(ge=1, extra={"unit": "duration"})]
 Retention = Annotated[int, msgspec.Meta(ge=-1, extra={"unit": "duration"})]
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
@@ -98,7 +96,7 @@ class KafkaOptions(ChannelSettings, frozen=True, kw_only=True, rename="camel"):
             ``max_batch_size`` or ``batch.size``.
     """
 
-    brokers: Brokers | BrokersText
+    brokers: tuple[str, ...] | str
     topic: Text | None = None
     topics: dict[str, Text] = msgspec.field(default_factory=dict)
     partition_by: Literal["experimentKey", "subjectId", "tenantId", "roundRobin"] = "experimentKey"
