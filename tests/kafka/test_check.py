@@ -5,7 +5,13 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from experimentframework_core.config import load_text
+from experimentframework_core.config import (
+    BackplaneOptions,
+    DataPlaneOptions,
+    PiiRedactionOptions,
+    check,
+    load_text,
+)
 from experimentframework_core.errors import ConfigurationError
 from experimentframework_core.events import event
 from experimentframework_core.plugins import find_plugin
@@ -61,6 +67,11 @@ def test_good_options_have_no_problem(good: KafkaOptions) -> None:
     ("brokers", "path", "message"),
     [
         ("", "brokers", "'' is not a broker: it is empty; expected host:port"),
+        (
+            ("one", "u:hunter2@two:9092"),
+            "brokers[1]",
+            "an address has no user in it; expected host:port, and security.username",
+        ),
         ((), "brokers", "0 addresses; expected 1 to 1,000"),
         ("x," * 1000, "brokers", "1,001 addresses; expected 1 to 1,000"),
         ("one,,two", "brokers", "'' is not a broker: it is empty; expected host:port"),
@@ -168,7 +179,7 @@ def test_a_topic_that_is_none(name: str, message: str) -> None:
             [
                 (
                     "topics",
-                    "topic already says where exposure or outcome goes; leave one of the two out",
+                    "topic says where every type goes already; leave one of the two out",
                 )
             ],
         ),
@@ -346,6 +357,17 @@ def test_security_that_does_not_fit_together(
     found = list(check_kafka(bad))
 
     assert found == expected
+
+
+@pytest.mark.parametrize(("partition_by", "refused"), [("subjectId", 1), ("tenantId", 0)])
+def test_order_by_subject_needs_subjects(partition_by: str, refused: int) -> None:
+    """Given redacted subjects without a key, When events go by subject, Then it is refused."""
+    node = BackplaneOptions(type="kafka", options=options(partition_by=partition_by))
+    redaction = PiiRedactionOptions(redact_subject_ids=True)
+
+    problems = check(DataPlaneOptions(backplane=node, pii_redaction=redaction), find_plugin)
+
+    assert [each.path for each in problems] == ["dataPlane.piiRedaction.hashKey"] * refused
 
 
 def test_everything_is_told_at_once_with_its_place() -> None:

@@ -38,6 +38,7 @@ layers = (
     ("plugins",),
     ("config",),
     ("plugin",),
+    ("destinations",),
     ("codec",),
     ("_reading",),
     ("schemas",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from experimentframework_core.destinations import owner_of
 from experimentframework_core.errors import UnavailableError
 from experimentframework_core.plugin import ChannelSettings
 
@@ -39,9 +40,6 @@ def channel_defaults(options: KafkaOptions) -> ChannelSettings:
 
 def ordering_key(record: Record, options: KafkaOptions) -> str:
     """Return the message key: what decides the partition, or the event id where there is none."""
-    keys = {
-        "experimentKey": record.experiment,
-        "subjectId": record.subject,
-        "tenantId": record.tenant,
-    }
-    return keys.get(options.partition_by) or record.event_id
+    if options.partition_by == "roundRobin":
+        return record.event_id
+    return owner_of(record, options.partition_by)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from experimentframework_core.config import listed, shown, unknown
+from experimentframework_core.config import shown, unknown
 from experimentframework_core.events import event_type_named, event_types
 from experimentframework_kafka._addresses import AddressError, address_of, written
 from experimentframework_kafka._client_settings import setting_breaches
@@ -41,6 +41,9 @@ def _brokers(options: KafkaOptions) -> Iterator[Finding]:
         return
     taken: set[Address] = set()
     for path, text in brokers:
+        if "@" in text:  # It may be a password, so the address is not shown.
+            yield path, "an address has no user in it; expected host:port, and security.username"
+            continue
         try:
             address = address_of(text)
         except AddressError as error:
@@ -55,8 +58,7 @@ def _topics(options: KafkaOptions) -> Iterator[Finding]:
     if options.topic is not None and (why := why_no_topic(options.topic)):
         yield "topic", why
     if options.topic is not None and options.topics:
-        both = listed(list(options.topics))
-        yield "topics", f"topic already says where {both} goes; leave one of the two out"
+        yield "topics", "topic says where every type goes already; leave one of the two out"
     known = [each.name for each in event_types()]
     for name, topic in options.topics.items():
         if event_type_named(name) is None:

@@ -5,27 +5,20 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from experimentframework_core.destinations import usual_destination
+
 if TYPE_CHECKING:
     from experimentframework_kafka._options import KafkaOptions
 
 _LONGEST = 249
 _NAME = re.compile(r"[a-zA-Z0-9._-]+")
-_USUAL = {
-    "exposure": "experiment-exposures",
-    "assignment": "experiment-assignments",
-    "outcome": "experiment-outcomes",
-    "analysisSignal": "experiment-analysis-signals",
-    "error": "experiment-errors",
-    "governance": "experiment-governance",
-}
-_OF_OTHER_TYPES = "experiment-events"
 
 
 def topic_of(event_type: str, options: KafkaOptions) -> str:
     """Return the topic of an event type."""
     if options.topic is not None:
         return options.topic
-    return options.topics.get(event_type) or _USUAL.get(event_type, _OF_OTHER_TYPES)
+    return options.topics.get(event_type) or usual_destination(event_type)
 
 
 def why_no_topic(name: str) -> str | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from experimentframework_core.destinations import owner_of
 from experimentframework_core.errors import UnavailableError
 from experimentframework_core.plugin import ChannelSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from experimentframework_core.destinations import Owner
     from experimentframework_core.envelope import Record
     from experimentframework_core.plugin import Backplane, OpenContext
     from experimentframework_servicebus._options import ServiceBusOptions
@@ -44,10 +46,5 @@ def ordering_key(record: Record, options: ServiceBusOptions) -> str:
 
     Without sessions the service keeps no order; then one experiment stays in one lane.
     """
-    keys = {
-        "experimentKey": record.experiment,
-        "subjectId": record.subject,
-        "tenantId": record.tenant,
-    }
-    owner = options.session_strategy if options.enable_sessions else "experimentKey"
-    return keys[owner] or record.event_id
+    owner: Owner = options.session_strategy if options.enable_sessions else "experimentKey"
+    return owner_of(record, owner)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from experimentframework_core.config import listed, shown
+from experimentframework_core.config import listed
 from experimentframework_servicebus._connection_string import ConnectionString, parse
 from experimentframework_servicebus._entities import why_no_entity
 from experimentframework_servicebus._options import ServiceBusOptions
@@ -34,7 +34,8 @@ def _namespace(options: ServiceBusOptions) -> Iterator[tuple[str, str]]:
         message = "connectionString names the namespace already; leave one of the two out"
         yield "fullyQualifiedNamespace", message
     if namespace is not None and not _HOST.fullmatch(namespace):
-        message = f"{shown(namespace)} is no host; expected one as in shop.servicebus.windows.net"
+        # It may be a connection string with its key, so it is not shown.
+        message = "not a host; expected one as in shop.servicebus.windows.net"
         yield "fullyQualifiedNamespace", message
     if options.connection_string is not None:
         found = parse(options.connection_string.reveal())

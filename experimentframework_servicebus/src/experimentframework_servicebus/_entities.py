@@ -5,26 +5,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from experimentframework_core.destinations import usual_destination
+
 if TYPE_CHECKING:
     from experimentframework_servicebus._options import ServiceBusOptions
 
 _LONGEST = 260
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?")
-_OF_TYPE = {
-    "exposure": "experiment-exposures",
-    "assignment": "experiment-assignments",
-    "outcome": "experiment-outcomes",
-    "analysisSignal": "experiment-analysis-signals",
-    "error": "experiment-errors",
-    "governance": "experiment-governance",
-}
-_OF_OTHER_TYPES = "experiment-events"
 
 
 def entity_of(event_type: str, options: ServiceBusOptions) -> str:
     """Return the queue or topic of an event type."""
-    named = options.queue_name or options.topic_name
-    return named or _OF_TYPE.get(event_type, _OF_OTHER_TYPES)
+    return options.queue_name or options.topic_name or usual_destination(event_type)
 
 
 def why_no_entity(name: str) -> str | None:

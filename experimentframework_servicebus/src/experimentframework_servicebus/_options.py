@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from experimentframework_core.destinations import Owner
 from experimentframework_core.plugin import ChannelSettings
 from experimentframework_core.units import Secret
 
@@ -59,7 +60,7 @@ class ServiceBusOptions(ChannelSettings, frozen=True, kw_only=True, rename="came
     message_time_to_live_minutes: Minutes | None = None
     max_retry_attempts: Count | None = None
     enable_sessions: bool = False
-    session_strategy: Literal["experimentKey", "subjectId", "tenantId"] = "experimentKey"
+    session_strategy: Owner = "experimentKey"
     client_id: Text | None = None
     transport: Literal["amqp", "websocket"] = "amqp"
     send_timeout_ms: Timeout = 30_000
