@@ -73,10 +73,18 @@ def is_named(name: str, text: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"), [("sqlite", "sqlite"), ("logging", "logging"), ("inMemory", "memory")]
+    ("kind", "name"),
+    [
+        ("sqlite", "sqlite"),
+        ("logging", "logging"),
+        ("inMemory", "memory"),
+        ("kafka", "kafka"),
+        ("azureServiceBus", "service-bus"),
+        ("sqlServer", "sql-server"),
+    ],
 )
 def test_every_option_of_a_backplane_is_explained(kind: str, name: str) -> None:
-    """Given a built-in backplane, When its page is read, Then its table has each option."""
+    """Given a backplane of ours, When its page is read, Then its table has each option."""
     fields = msgspec.structs.fields(find_plugin(kind).options)
     common = ChannelSettings.__struct_fields__
     wanted = {field.encode_name for field in fields if field.name not in common}

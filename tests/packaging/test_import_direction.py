@@ -40,6 +40,7 @@ layers = (
     ("extensions",),
     ("extension",),
     ("plugin",),
+    ("destinations",),
     ("codec",),
     ("_reading",),
     ("schemas",),

@@ -106,11 +106,13 @@ def _advice(type_name: str, installed: list[str]) -> str:
 
 def _install(type_name: str) -> str:
     extra = _extra_of_type[type_name]
-    command = f'pip install "experimentframework[{extra}]"'
     present = _version_or_none(f"experimentframework-{extra}")
     if present is None:
-        return command
-    return f"{command} (the installed experimentframework-{extra} {present} has no such type yet)"
+        return f'pip install "experimentframework[{extra}]"'
+    return (
+        f'pip install --upgrade "experimentframework[{extra}]"'
+        f" (the installed experimentframework-{extra} {present} does not offer it)"
+    )
 
 
 def _version_or_none(distribution: str) -> str | None:

@@ -37,8 +37,10 @@ from experimentframework_core.config._report import Report
 from experimentframework_core.config._sections import SECTIONS
 from experimentframework_core.config._source import read
 from experimentframework_core.config._walk import At, Walk
-from experimentframework_core.plugins import find_plugin as find_installed_plugin
+from experimentframework_core.plugins import installed_plugins
 from experimentframework_core.units import Secret
+from experimentframework_kafka import KafkaSecurity, KafkaTopicCreation
+from experimentframework_sqlserver import SqlServerRetention
 from tests.core.config.sample_plugins import CourierOptions, Login, find_plugin
 
 if TYPE_CHECKING:
@@ -54,13 +56,16 @@ REQUIRED: dict[type[msgspec.Struct], dict[str, Any]] = {
     SelectionModeOptions: {"type": "rollout", "options": RolloutOptions(percentage=5)},
     ErrorPolicyOptions: {"type": "fallbackTo", "fallback_key": "a"},
 }
-BUILT_IN = [find_installed_plugin(name).options for name in ("inMemory", "logging", "sqlite")]
 OF_THE_LANGUAGE = [getattr(config, name) for name in config.__all__ if name.endswith("Options")]
+INSTALLED = [each.plugin.options for each in installed_plugins() if each.plugin is not None]
 CLASSES: list[type[msgspec.Struct]] = [
     *OF_THE_LANGUAGE,
     CourierOptions,
     Login,
-    *BUILT_IN,
+    *INSTALLED,
+    KafkaSecurity,
+    KafkaTopicCreation,
+    SqlServerRetention,
 ]
 
 
@@ -203,3 +208,10 @@ def test_a_section_is_offered_by_its_name_in_python() -> None:
     fields = msgspec.structs.fields(Configuration)
 
     assert tuple(field.encode_name for field in fields) == SECTIONS
+
+
+def test_the_options_of_every_sibling_are_walked() -> None:
+    """Given the installed plugins, When their types are listed, Then all of ours are there."""
+    found = {each.type for each in installed_plugins() if each.plugin is not None}
+
+    assert found >= {"azureServiceBus", "inMemory", "kafka", "logging", "sqlServer", "sqlite"}

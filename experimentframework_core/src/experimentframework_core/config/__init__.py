@@ -57,6 +57,7 @@ from experimentframework_core.config._model import (
 )
 from experimentframework_core.config._notices import notices
 from experimentframework_core.config._problem import Problem
+from experimentframework_core.config._report import listed, nearest, shown, unknown
 from experimentframework_core.config._root import Configuration, SettingsOptions, data_plane_of
 from experimentframework_core.config._selection import (
     RolloutOptions,
@@ -115,10 +116,14 @@ __all__ = [
     "data_plane_of",
     "effective",
     "effective_sources",
+    "listed",
     "load_file",
     "load_files",
     "load_text",
+    "nearest",
     "notices",
     "read_configuration",
     "resolved_options",
+    "shown",
+    "unknown",
 ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import msgspec
 
 from experimentframework_core.config._breach import Breach
+from experimentframework_core.config._effective import attempts_in
 from experimentframework_core.plugin import ChannelSettings, Severity
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from experimentframework_core.plugin import BackplanePlugin, Finding
 
 _NO_CHANNEL = ("flushIntervalMs", "concurrency")
+_AT_ONCE = "has no effect on dead letters, which are written at once; leave it out"
 
 
 def plugin_breaches(
@@ -57,8 +59,18 @@ def dead_letter_breaches(
     yield from plugin_breaches(plugin, options, path)
     for key in channel_settings_in(options):
         if key in _NO_CHANNEL:
-            message = "has no effect on dead letters, which are written at once; leave it out"
-            yield Breach(f"{path}.options.{key}", message)
+            yield Breach(f"{path}.options.{key}", _AT_ONCE)
+    attempts = attempts_key(plugin, options)
+    if attempts is not None:
+        yield Breach(f"{path}.options.{attempts}", _AT_ONCE)
+
+
+def attempts_key(plugin: BackplanePlugin[Any], options: ChannelSettings) -> str | None:
+    """Return the key by which ``options`` say ``retry.maxAttempts``; None if they do not."""
+    if attempts_in(options, plugin) is None:
+        return None
+    keys = {field.name: field.encode_name for field in msgspec.structs.fields(options)}
+    return keys[str(plugin.attempts_option)]
 
 
 def channel_settings_in(options: ChannelSettings) -> Iterator[str]:

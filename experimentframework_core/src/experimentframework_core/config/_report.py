@@ -205,7 +205,7 @@ def listed(words: Sequence[str]) -> str:
 def unknown(what: str, given: str, known: Iterable[str]) -> str:
     """Word a name that is not one of ``known``: what is, and which was probably meant."""
     names = list(known)
-    meant = _nearest(given, names)
+    meant = nearest(given, names)
     parts = [f"unknown {what} {shown(given)}"]
     if names and (meant is None or len(names) <= _MOST_LISTED):
         parts.append(f"expected {listed(names)}")
@@ -214,7 +214,8 @@ def unknown(what: str, given: str, known: Iterable[str]) -> str:
     return "; ".join(parts)
 
 
-def _nearest(given: str, known: Sequence[str]) -> str | None:
+def nearest(given: str, known: Sequence[str]) -> str | None:
+    """Return which of ``known`` was probably meant; None if nothing is near."""
     by_letters = {_letters(name): name for name in known}
     close = difflib.get_close_matches(_letters(given[:_LONGEST_SHOWN]), by_letters, n=1)
     return by_letters[close[0]] if close else None
