@@ -136,7 +136,7 @@ def _flat(path: str, value: object) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict) and value:
         for key, each in value.items():
             yield from _flat(f"{path}.{key}", each)
-    elif isinstance(value, list) and any(isinstance(each, dict) for each in value):
+    elif isinstance(value, list | tuple) and any(isinstance(each, dict) for each in value):
         for index, each in enumerate(value):
             yield from _flat(f"{path}[{index}]", each)
     else:
