@@ -137,12 +137,12 @@ class Report:
         return re.sub(values, lambda found: written_for[found[1]], message)
 
     def _hidden_in(self, path: str) -> Iterator[str]:
-        """Yield the paths at or in ``path`` whose values are hidden, without a look at the rest."""
+        """Yield the paths at or in ``path`` whose values are hidden; '' is the root."""
         first = bisect_left(self._hidden_paths, path)
         with_prefix = takewhile(
             lambda each: each.startswith(path), islice(self._hidden_paths, first, None)
         )
-        return (each for each in with_prefix if _holds(path, each))
+        return (each for each in with_prefix if not path or _holds(path, each))
 
     def concerns(self, path: str) -> bool:
         """Tell whether ``path``, something in it or something around it has an error."""
