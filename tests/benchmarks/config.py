@@ -97,7 +97,7 @@ def run(*, quick: bool) -> Report:
         {
             "bare Python": [sys.executable, "-c", "pass"],
             "Python and Typer": [sys.executable, "-c", _typer],
-            "import": [sys.executable, "-c", "import experimentframework_core"],
+            "import": [sys.executable, "-c", "from experimentframework_core import DataPlane"],
             "validate": [f"{sysconfig.get_path('scripts')}/experimentframework", "validate"],
         },
         times,

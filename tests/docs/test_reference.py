@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from textwrap import dedent
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
@@ -12,8 +13,11 @@ import experimentframework_core
 from experimentframework_core import errors
 from experimentframework_core.plugin import ChannelSettings
 from experimentframework_core.plugins import find_plugin
-from tests.docs.pages import blocks_of, docs
+from tests.docs.pages import blocks_of, docs, pages
 from tests.packaging.layout import core
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 reference = docs / "reference"
 no_log_lines = {
@@ -97,3 +101,13 @@ def test_every_option_of_a_backplane_is_explained(kind: str, name: str) -> None:
 def page(name: str) -> str:
     """Return a page of the reference."""
     return (reference / f"{name}.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("path", pages, ids=lambda path: path.name)
+def test_every_include_is_found(path: Path) -> None:
+    """Given a page, When its blocks are read, Then what they include is there, none is garbled."""
+    blocks = blocks_of(path)
+
+    left = [str(block) for block in blocks if re.search(r"^--8", block.code, re.MULTILINE)]
+
+    assert left == []

@@ -117,3 +117,8 @@ def _isort_key(name: str) -> tuple[int, str]:
     if name.isupper():
         return 0, name
     return (1 if name[:1].isupper() else 2), name
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'DataPlain'"):
+        _ = experimentframework_core.DataPlain  # type: ignore[attr-defined]

@@ -112,15 +112,15 @@ def _written(text: str, lines: list[str], line: int, start: int) -> str | None:
 
 
 def _rendered(line: str, tokens: list[_Token], column: int) -> Excerpt:
-    starts = [token.start for token in tokens]
-    first = bisect_left(starts, column - _WINDOW)
-    last = bisect_left(starts, column + _WINDOW)
+    first = bisect_left(tokens, column - _WINDOW, key=_start)
+    last = bisect_left(tokens, column + _WINDOW, key=_start)
     near = tokens[first:last]
     if not near:
         return _of_nothing_known(line, column)
     text = _lead(line[: near[0].start]) if first == 0 else "… "
     caret = None
-    for token, end in zip(near, [*starts[first + 1 :], len(line)], strict=False):
+    ends = [*map(_start, tokens[first + 1 : last + 1]), len(line)]
+    for token, end in zip(near, ends, strict=False):
         if token.start == column:
             caret = len(text)
         text += _segment(line[token.start : end], token)
@@ -128,6 +128,10 @@ def _rendered(line: str, tokens: list[_Token], column: int) -> Excerpt:
         text += "…"
     text = text.rstrip()
     return Excerpt(text, min(column, len(text)) if caret is None else caret)
+
+
+def _start(token: _Token) -> int:
+    return token.start
 
 
 def _of_nothing_known(line: str, column: int) -> Excerpt:

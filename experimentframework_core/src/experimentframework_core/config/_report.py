@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
+from bisect import bisect_left, insort
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 
 from experimentframework_core.config._problem import Problem
@@ -41,6 +43,7 @@ class Report:
         self.open_values: set[Place] = set()
         self.secret_values: set[Place] = set()
         self._hidden: dict[str, tuple[str, str]] = {}
+        self._hidden_paths: list[str] = []
 
     @property
     def errors(self) -> list[Problem]:
@@ -49,12 +52,15 @@ class Report:
 
     def hide(self, path: str, value: str, written: str) -> None:
         """Show ``written`` for ``value`` in problems at ``path`` or around it."""
-        self._hidden[_bare(path)] = value, written
+        path = _bare(path)
+        if path not in self._hidden:
+            insort(self._hidden_paths, path)
+        self._hidden[path] = value, written
 
     def empty(self) -> Report:
         """Return one without problems, of the same configuration."""
         other = Report(self.file)
-        other._hidden = self._hidden
+        other._hidden, other._hidden_paths = self._hidden, self._hidden_paths
         return other
 
     def add(
@@ -122,15 +128,22 @@ class Report:
     def _without_values(self, message: str, about: str) -> str:
         written_for = {
             form: shown_instead
-            for path, (value, written) in self._hidden.items()
-            if not about or _holds(about, path)
-            for form, shown_instead in _forms(value, written)
+            for path in self._hidden_in(about)
+            for form, shown_instead in _forms(*self._hidden[path])
         }
         if not written_for:
             return message
         longest_first = sorted(written_for, key=len, reverse=True)
         values = rf"(?<!\w)({'|'.join(map(re.escape, longest_first))})(?!\w)"
         return re.sub(values, lambda found: written_for[found[1]], message)
+
+    def _hidden_in(self, path: str) -> Iterator[str]:
+        """Yield the paths at or in ``path`` whose values are hidden; '' is the root."""
+        first = bisect_left(self._hidden_paths, path)
+        with_prefix = takewhile(
+            lambda each: each.startswith(path), islice(self._hidden_paths, first, None)
+        )
+        return (each for each in with_prefix if not path or _holds(path, each))
 
     def concerns(self, path: str) -> bool:
         """Tell whether ``path``, something in it or something around it has an error."""

@@ -86,11 +86,11 @@ def _named_conditions(trial: TrialOptions, path: str) -> Iterator[tuple[str, str
 def _unsaid_condition(
     trial: TrialOptions, path: str, conditions: tuple[str, ...]
 ) -> Iterator[Breach]:
-    """Yield a rollout to the condition ``true``, which it is unless said otherwise, without one."""
+    """Yield a rollout to the condition ``true``, as it is by default, where there is none."""
     mode, keys, where = trial.selection_mode, condition_keys(trial), f"{path}.selectionMode"
     said = mode.options or RolloutOptions() if mode.type in _ROLLOUTS else None
     if getattr(said, "included_key", None) == _INCLUDED and _INCLUDED not in keys:
-        message = f"missing, and no condition has the key '{_INCLUDED}'; expected {listed(keys)}"
+        message = f"unknown condition '{_INCLUDED}', which is the default; expected {listed(keys)}"
         reads = (*conditions, f"{where}.options", f"{where}.includedKey", f"{where}.type")
         yield Breach(f"{where}.options.includedKey", message, reads, about=path)
 
