@@ -183,6 +183,10 @@ def test_a_good_configuration_has_no_problem() -> None:
             "settings: unexpected DataPlaneOptions; expected a SettingsOptions",
         ),
         (
+            wrong(Configuration, decorators=None),
+            "decorators: unexpected null; expected a list",
+        ),
+        (
             wrong(Configuration, trials=trial()),
             "trials: unexpected TrialOptions; expected a list",
         ),

@@ -70,7 +70,7 @@ def _check_sections(
     fields = {field.encode_name: field for field in fields_of(Configuration)}
     for entry in getattr(sections, "entries", ()):
         field, at = fields[entry.key], At(entry.key, entry.place)
-        if in_python and is_absent(entry.value):
+        if in_python and field.default is None and is_absent(entry.value):
             continue
         if entry.key == _PLANE:
             walk = PlaneWalk(report, find_plugin, in_python=in_python)
