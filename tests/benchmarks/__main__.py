@@ -11,7 +11,7 @@ import msgspec
 from tests.benchmarks import _report
 from tests.benchmarks._run import SideFailedError
 
-_names = ("publish", "memory", "drain", "durable", "disk", "sqlite", "tail", "peers")
+_names = ("publish", "memory", "drain", "durable", "disk", "sqlite", "tail", "config", "peers")
 
 
 def main() -> int:

@@ -20,6 +20,7 @@ _rows = {
     "disk": ("events/s with 1,000 on disk", "p50 of a call, accepted"),
     "sqlite": ("from publish to the disk, 2,000", "average over 50,000"),
     "tail": ("p50 of a call", "loop lag p99"),
+    "config": ("start of validate", "YAML, a configuration of 2,000 lines"),
     "peers": ("p50 of a call, held", "mean of a call, live"),
 }
 

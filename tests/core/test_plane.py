@@ -33,6 +33,7 @@ from tests.core._planes import (
     options,
     sunk,
 )
+from tests.core.config.sample_plugins import find_plugin as find_courier
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -284,6 +285,42 @@ def test_a_plane_is_made_from_a_file(tmp_path: Path) -> None:
     plane = DataPlane.from_file(path)
 
     assert plane.options.batch_size == 7
+
+
+def test_a_plane_is_made_from_several_files(tmp_path: Path) -> None:
+    """Given two files, when a plane is made from both, then the second one wins."""
+    (tmp_path / "base.yaml").write_text("dataPlane: {batchSize: 7, backplane: {type: inMemory}}\n")
+    (tmp_path / "prod.json").write_text('{"dataPlane": {"batchSize": 8, /* more */}}')
+
+    plane = DataPlane.from_file(tmp_path / "base.yaml", tmp_path / "prod.json")
+
+    assert plane.options.batch_size == 8
+
+
+def test_a_plane_is_made_from_a_folder(tmp_path: Path) -> None:
+    """Given a folder with the usual file, when a plane is made from it, then the file is found."""
+    path = tmp_path / "experiments.yml"
+    path.write_text("dataPlane: {batchSize: 7, backplane: {type: inMemory}}\n")
+
+    plane = DataPlane.from_file(tmp_path)
+
+    assert plane.options.batch_size == 7
+
+
+def test_a_warning_of_a_file_is_logged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Given a plugin that warns of its options, when a plane is made, then that is logged."""
+    for module in ("plane", "_setup"):
+        monkeypatch.setattr(f"experimentframework_core.{module}.find_plugin", find_courier)
+    path = tmp_path / "e.yaml"
+    node = "{type: courier, options: {addresses: a, code: odd}}"
+    path.write_text(f"dataPlane: {{backplane: {node}}}\n")
+
+    DataPlane.from_file(path)
+
+    assert caplog.text.count("configuration_warned") == 1
+    assert "an odd code is slow" in caplog.text
 
 
 async def test_health_tells_of_the_worst_backplane() -> None:

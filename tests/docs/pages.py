@@ -65,5 +65,14 @@ def all_blocks(*languages: str) -> list[Block]:
     return [block for page in pages for block in blocks_of(page, *languages)]
 
 
+def write_files(page: Path, folder: Path) -> None:
+    """Write the files that a page shows into a folder."""
+    for block in blocks_of(page):
+        if block.file:
+            file = folder / block.file
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(block.code, "utf-8")
+
+
 def _included(code: str) -> str:
     return _include.sub(lambda match: (root / match[1]).read_text("utf-8").rstrip(), code)

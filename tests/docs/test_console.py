@@ -13,13 +13,13 @@ import pytest
 import typer.main
 from typer.core import TyperGroup
 
-from experimentframework_core.cli._app import app
+from experimentframework_core.cli._app import app_with
 from tests.docs.pages import Block, all_blocks, blocks_of
 from tests.packaging.layout import distribution_folders, root
 
 scripts = Path(sysconfig.get_path("scripts"))
 of_the_system = {"curl", "kill", "sqlite3", "zcat"}
-commands = typer.main.get_command(app)
+commands = typer.main.get_command(app_with())
 shell_blocks = [block for block in all_blocks("console", "sh") if "&&" not in block.code]
 
 

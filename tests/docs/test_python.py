@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import Block, all_blocks, blocks_of, pages
+from tests.docs.pages import Block, all_blocks, blocks_of, pages, write_files
 from tests.packaging.layout import root
 
 runner = Path(__file__).with_name("run_page.py")
@@ -56,10 +56,3 @@ def is_used(block: Block) -> bool:
     module = Path(block.file or "").stem
     others = blocks_of(root / block.page, "python")
     return any(f"{module} import" in other.code for other in others if not other.file)
-
-
-def write_files(page: Path, folder: Path) -> None:
-    """Write the files that a page shows into a folder."""
-    for block in blocks_of(page):
-        if block.file:
-            (folder / block.file).write_text(block.code, "utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from textwrap import dedent
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
@@ -12,11 +13,19 @@ import experimentframework_core
 from experimentframework_core import errors
 from experimentframework_core.plugin import ChannelSettings
 from experimentframework_core.plugins import find_plugin
-from tests.docs.pages import blocks_of, docs
+from tests.docs.pages import blocks_of, docs, pages
 from tests.packaging.layout import core
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 reference = docs / "reference"
-no_log_lines = {"experimentframework.backplanes", "experimentframework.events"}
+no_log_lines = {
+    "experimentframework.backplanes",
+    "experimentframework.decorators",
+    "experimentframework.events",
+    "experimentframework.selection_modes",
+}
 
 
 def test_every_log_line_is_explained() -> None:
@@ -68,10 +77,18 @@ def is_named(name: str, text: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"), [("sqlite", "sqlite"), ("logging", "logging"), ("inMemory", "memory")]
+    ("kind", "name"),
+    [
+        ("sqlite", "sqlite"),
+        ("logging", "logging"),
+        ("inMemory", "memory"),
+        ("kafka", "kafka"),
+        ("azureServiceBus", "service-bus"),
+        ("sqlServer", "sql-server"),
+    ],
 )
 def test_every_option_of_a_backplane_is_explained(kind: str, name: str) -> None:
-    """Given a built-in backplane, When its page is read, Then its table has each option."""
+    """Given a backplane of ours, When its page is read, Then its table has each option."""
     fields = msgspec.structs.fields(find_plugin(kind).options)
     common = ChannelSettings.__struct_fields__
     wanted = {field.encode_name for field in fields if field.name not in common}
@@ -84,3 +101,13 @@ def test_every_option_of_a_backplane_is_explained(kind: str, name: str) -> None:
 def page(name: str) -> str:
     """Return a page of the reference."""
     return (reference / f"{name}.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("path", pages, ids=lambda path: path.name)
+def test_every_include_is_found(path: Path) -> None:
+    """Given a page, When its blocks are read, Then what they include is there, none is garbled."""
+    blocks = blocks_of(path)
+
+    left = [str(block) for block in blocks if re.search(r"^--8", block.code, re.MULTILINE)]
+
+    assert left == []

@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import experimentframework_jsonlines
-from experimentframework_core.config import load_file, load_text
+from experimentframework_core.config import (
+    Configuration,
+    load_file,
+    load_text,
+    read_configuration,
+)
 from experimentframework_core.plugins import find_plugin
-from tests.docs.pages import Block, all_blocks, docs
+from tests.docs.pages import Block, all_blocks, docs, write_files
+from tests.packaging.layout import root
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,19 +29,36 @@ def find(type_name: str) -> BackplanePlugin[Any]:
     return written if type_name == written.type else find_plugin(type_name)
 
 
-@pytest.mark.parametrize("block", all_blocks("yaml"), ids=str)
+together = {block.page for block in all_blocks("yaml") if "configurationPaths:" in block.code}
+"""The pages whose files name each other: they are loaded as one."""
+
+alone = [block for block in all_blocks("yaml") if block.page not in together or not block.file]
+
+
+@pytest.mark.parametrize("block", alone, ids=str)
 def test_a_block_is_a_good_configuration(block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
     """Given a block of YAML, When it is loaded, Then it has no problem."""
     monkeypatch.setenv("REDACTION_KEY", "a key")
 
-    options = load_text(block.code, find_plugin=find).data_plane
+    configuration = load_text(block.code, find_plugin=find)
 
-    assert options.backplane is not None
+    assert configuration != Configuration()
+
+
+@pytest.mark.parametrize("page", sorted(together))
+def test_the_files_of_a_page_are_a_good_configuration(page: str, tmp_path: Path) -> None:
+    """Given files that name each other, When the first is loaded, Then there is no problem."""
+    write_files(root / page, tmp_path)
+
+    loaded = read_configuration(tmp_path / "experiments.yaml", find)
+
+    assert [problem for problem in loaded.problems if problem.severity != "information"] == []
+    assert len(loaded.files) > 1
 
 
 @pytest.mark.parametrize("file", sorted((docs / "examples").glob("*.yaml")), ids=lambda f: f.name)
 def test_an_example_is_a_good_configuration(file: Path) -> None:
     """Given an example file, When it is loaded, Then it has no problem."""
-    options = load_file(file, find_plugin).data_plane
+    configuration = load_file(file, find_plugin)
 
-    assert options.backplane is not None
+    assert configuration != Configuration()

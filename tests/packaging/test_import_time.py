@@ -32,11 +32,24 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_heavy_modules_are_not_imported() -> None:
     """Given a fresh process, When the package is imported, Then no heavy module comes with it."""
-    code = "import sys, experimentframework_core; print('\\n'.join(sys.modules))"
+    code = "import sys; from experimentframework_core import *; print('\\n'.join(sys.modules))"
 
     loaded = run("-c", code).stdout.split()
 
     assert [name for name in heavy_modules if name in loaded] == []
+
+
+def test_the_plane_comes_when_it_is_asked_for() -> None:
+    """Given a fresh process, When the package is imported, Then asyncio and the plane wait."""
+    code = (
+        "import sys, experimentframework_core as core; before = set(sys.modules);"
+        "core.DataPlane; print('DataPlane' in dir(core), *sorted(set(sys.modules) - before))"
+    )
+
+    listed, *later = run("-c", code).stdout.split()
+
+    assert listed == "True"
+    assert {"asyncio", "experimentframework_core.plane"} <= set(later)
 
 
 @pytest.mark.timeout(120)
@@ -48,7 +61,7 @@ def test_the_import_takes_at_most_100_ms() -> None:
     """
     code = (
         "from time import process_time as now; start = now()\n"
-        "import experimentframework_core; print(now() - start)"
+        "from experimentframework_core import DataPlane; print(now() - start)"
     )
 
     durations: list[float] = []

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+
+import pytest
+
 import experimentframework_core
 
 public_names = [
@@ -71,6 +75,25 @@ def test_public_names_are_pinned() -> None:
     assert names == public_names
 
 
+@pytest.mark.parametrize(
+    ("package", "names"),
+    [
+        (
+            "experimentframework_kafka",
+            ["KafkaOptions", "KafkaSecurity", "KafkaTopicCreation", "plugin"],
+        ),
+        ("experimentframework_servicebus", ["ServiceBusOptions", "plugin"]),
+        ("experimentframework_sqlserver", ["SqlServerOptions", "SqlServerRetention", "plugin"]),
+    ],
+)
+def test_public_names_of_plugins_are_pinned(package: str, names: list[str]) -> None:
+    """Given a plugin's package, When its `__all__` is read, Then it is this list."""
+    module = importlib.import_module(package)
+
+    assert module.__all__ == names
+    assert [name for name in names if not hasattr(module, name)] == []
+
+
 def test_public_names_are_sorted() -> None:
     """Given the package, When its `__all__` is sorted as ruff sorts it, Then nothing moves."""
     names = experimentframework_core.__all__
@@ -94,3 +117,8 @@ def _isort_key(name: str) -> tuple[int, str]:
     if name.isupper():
         return 0, name
     return (1 if name[:1].isupper() else 2), name
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'DataPlain'"):
+        _ = experimentframework_core.DataPlain  # type: ignore[attr-defined]

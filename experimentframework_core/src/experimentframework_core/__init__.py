@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from experimentframework_core.config import (
     BackplaneOptions,
     BreakerOptions,
@@ -50,9 +52,6 @@ from experimentframework_core.events import (
     SignalSeverity,
     event,
 )
-from experimentframework_core.plane import (
-    DataPlane,
-)
 from experimentframework_core.plugin import (
     Backplane,
     BackplanePlugin,
@@ -74,6 +73,11 @@ from experimentframework_core.status import (
 from experimentframework_core.units import (
     Secret,
 )
+
+if TYPE_CHECKING:
+    from experimentframework_core.plane import (
+        DataPlane,
+    )
 
 __all__ = [
     "Ack",
@@ -133,3 +137,18 @@ __all__ = [
     "UnavailableError",
     "event",
 ]
+
+
+if not TYPE_CHECKING:  # a type checker would take any name for one of the package's
+
+    def __getattr__(name: str) -> object:
+        """Import the plane when it is asked for: who reads a configuration starts without it."""
+        if name != "DataPlane":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from experimentframework_core.plane import DataPlane
+
+        globals()[name] = DataPlane
+        return DataPlane
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from experimentframework_core._log import logger
 from experimentframework_core.backplanes.composite import (
     Destination,
     FindPlugin,
@@ -39,7 +40,7 @@ from experimentframework_core.plugin import (
 from experimentframework_core.plugins import find_plugin
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 
 def resolve(
@@ -59,7 +60,9 @@ def resolve(
             node = BackplaneOptions(type=backplane.type)
             options = msgspec.structs.replace(options, backplane=node)
         backplane = None
-    problems = check(options, find)
+    found = check(options, find)
+    warn_of(found)
+    problems = [each for each in found if each.severity == "error"]
     if (options.backplane is None) == (backplane is None):
         problems.append(_one_backplane(given=backplane is not None))
     elif backplane is not None and options.concurrency > 1:
@@ -69,6 +72,13 @@ def resolve(
     if backplane is not None:
         return options, [given(options, backplane)]
     return options, destinations(options, find)
+
+
+def warn_of(problems: Iterable[Problem]) -> None:
+    """Log each warning among ``problems``."""
+    for problem in problems:
+        if problem.severity == "warning":
+            logger.warning("experimentframework.configuration_warned", problem=str(problem))
 
 
 def _check_kinds(options: object, backplane: object) -> None:

@@ -42,9 +42,9 @@ def run_here(*arguments: object) -> Ran:
     """Run the command in this process: faster where nothing depends on the process."""
     from typer.testing import CliRunner
 
-    from experimentframework_core.cli._app import app
+    from experimentframework_core.cli._app import app_with
 
-    done = CliRunner().invoke(app, [*map(str, arguments)])
+    done = CliRunner().invoke(app_with(), [*map(str, arguments)])
     assert done.exception is None or isinstance(done.exception, SystemExit)
     return Ran(done.exit_code, done.stdout, done.stderr)
 

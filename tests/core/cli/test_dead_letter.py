@@ -14,7 +14,7 @@ import typer.main
 from typer.core import TyperGroup
 
 from experimentframework_core.cli import _dead_letter
-from experimentframework_core.cli._app import app
+from experimentframework_core.cli._app import app_with
 from experimentframework_core.deadletter import DeadLetter, open_letters
 from tests.core.cli.command import run, run_here
 from tests.core.letters._letters import NOON, ids_in, keep, make_letter
@@ -180,7 +180,7 @@ class TestPurge:
 
 @pytest.mark.parametrize("command", ["list", "show", "requeue", "purge"])
 def test_the_reference_has_every_option(command: str) -> None:
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(app_with())
     assert isinstance(group, TyperGroup)
     letters = group.commands["dead-letter"]
     assert isinstance(letters, TyperGroup)

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 
 from experimentframework_core.errors import PluginNotFoundError
-from experimentframework_core.plugin import Backplane, BackplanePlugin, ChannelSettings, OpenContext
+from experimentframework_core.plugin import (
+    Backplane,
+    BackplanePlugin,
+    ChannelSettings,
+    Finding,
+    OpenContext,
+)
 from experimentframework_core.units import ByteSize, Milliseconds, Secret
 
 if TYPE_CHECKING:
@@ -62,9 +68,13 @@ async def _open(_options: ChannelSettings, _context: OpenContext) -> AsyncIterat
     yield
 
 
-def _check(options: CourierOptions) -> Iterator[tuple[str, str]]:
+def _check(options: CourierOptions) -> Iterator[Finding]:
     if "north" in options.routes:
         yield "routes.north", "no courier rides north; leave it out"
+    if options.code == "odd":
+        yield "code", "an odd code is slow", "warning"
+    if options.code == "worse":
+        yield "code", "a bug of the plugin", "terrible"  # type: ignore[misc]
     if options.code == "crash":
         raise RuntimeError("a bug of the plugin")
 
@@ -98,6 +108,6 @@ def find_plugin(type_name: str) -> BackplanePlugin[Any]:
 
 def load(text: str | bytes, name: str = "e.yaml") -> DataPlaneOptions:
     """Load a text that may use the two."""
-    from experimentframework_core.config import load_text
+    from experimentframework_core.config import data_plane_of, load_text
 
-    return load_text(text, name=name, find_plugin=find_plugin).data_plane
+    return data_plane_of(load_text(text, name=name, find_plugin=find_plugin), name)

@@ -18,6 +18,11 @@ from experimentframework_core.config import Problem
         (Problem(file="a.yaml", message="no"), "a.yaml: no"),
         (Problem(path="a.b", message="no"), "a.b: no"),
         (Problem(message="no"), "no"),
+        (
+            Problem(file="a.yaml", line=1, column=2, path="a", message="hm", severity="warning"),
+            "a.yaml:1:2: warning: a: hm",
+        ),
+        (Problem(message="so", severity="information"), "information: so"),
     ],
 )
 def test_a_problem_says_only_what_it_knows(problem: Problem, text: str) -> None:

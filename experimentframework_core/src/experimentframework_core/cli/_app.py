@@ -4,41 +4,62 @@ from __future__ import annotations
 
 import logging
 import sys
-from importlib.metadata import version
-from typing import Annotated
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from experimentframework_core.backplanes.logging import LoggingOptions
-from experimentframework_core.cli._dead_letter import group as dead_letter
-from experimentframework_core.cli._demo import demo
-from experimentframework_core.cli._doctor import doctor
 from experimentframework_core.cli._output import FAILED, USAGE, expected_errors, print_json, say
-from experimentframework_core.cli._plugins import plugins
-from experimentframework_core.cli._publish import publish
-from experimentframework_core.cli._report import report
 from experimentframework_core.cli._streams import OutputError, make_safe
-from experimentframework_core.cli._validate import validate
 
-app = typer.Typer(
-    name="experimentframework",
-    help="Get experiment events out of an app, and count them again.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-for _command in (demo, validate, plugins, publish, report, doctor):
-    app.command()(expected_errors(_command))
-app.add_typer(dead_letter)
+if TYPE_CHECKING:
+    from types import ModuleType
+
+_COMMANDS = {
+    "demo": "_demo",
+    "validate": "_validate",
+    "plugins": "_plugins",
+    "publish": "_publish",
+    "report": "_report",
+    "doctor": "_doctor",
+}
+"""Each command, and the module whose function of that name it is."""
+
+_GROUPS = {"dead-letter": "_dead_letter"}
+"""Each group of commands, and the module whose ``group`` it is."""
 
 
 def _show_version(asked: bool) -> None:  # noqa: FBT001 - a callback of an option
     if asked:
+        from importlib.metadata import version
+
         typer.echo(f"experimentframework {version('experimentframework-core')}")
         raise typer.Exit
 
 
-@app.callback()
+def app_with(*names: str) -> typer.Typer:
+    """Return the application with the named commands, and no other imported; none: with all."""
+    app = typer.Typer(
+        name="experimentframework",
+        help="Get experiment events out of an app, and count them again.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_main)
+    for name, module in _COMMANDS.items():
+        if not names or name in names:
+            app.command(name)(expected_errors(getattr(_module(module), name)))
+    for name, module in _GROUPS.items():
+        if not names or name in names:
+            app.add_typer(_module(module).group)
+    return app
+
+
+def _module(name: str) -> ModuleType:
+    return import_module(f"experimentframework_core.cli.{name}")
+
+
 def _main(
     *,
     _version: Annotated[
@@ -51,6 +72,8 @@ def _main(
 
 def run() -> None:
     """Run the command of ``sys.argv``; stderr gets warnings, and what the type logging writes."""
+    from experimentframework_core.backplanes.logging import LoggingOptions
+
     make_safe()
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger(LoggingOptions().logger).setLevel(logging.DEBUG)
@@ -72,6 +95,8 @@ def _run() -> int:
 
 
 def _code_of(arguments: list[str]) -> int:
+    first = arguments[0] if arguments else ""
+    app = app_with(first) if first in (*_COMMANDS, *_GROUPS) else app_with()
     if "--json" not in arguments:
         try:
             app(arguments)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from experimentframework_core.config import load_file
+from experimentframework_core.cli._output import say
+from experimentframework_core.config import data_plane_of, read_configuration
 from experimentframework_core.plugins import find_plugin
 
 if TYPE_CHECKING:
@@ -20,12 +21,17 @@ _NEVER_GIVE_UP_MS = 1_000_000_000
 
 
 def load(path: Path) -> DataPlaneOptions:
-    """Return the options in ``path``.
+    """Return the options in a file or folder; warnings go to stderr.
 
     Raises:
-        ConfigurationError: With every problem of the file, or that it cannot be read.
+        ConfigurationError: With every problem, or that a file cannot be read.
     """
-    return load_file(path, find_plugin).data_plane
+    loaded = read_configuration(path, find_plugin)
+    configuration = loaded.valid()
+    for problem in loaded.problems:
+        if problem.severity == "warning":
+            say(str(problem))
+    return data_plane_of(configuration, loaded.files[0])
 
 
 def destinations(node: BackplaneOptions | None) -> Iterator[BackplaneOptions]:

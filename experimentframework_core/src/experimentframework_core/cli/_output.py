@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from experimentframework_core.errors import (
     ConfigurationError,
@@ -22,6 +20,9 @@ from experimentframework_core.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+
+    from rich.console import Console
+    from rich.table import Table
 
 OK = 0
 FAILED = 1
@@ -33,11 +34,9 @@ _PIPE_WIDTH = 120
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document, and nothing else, to stdout.")
 ]
-ConfigArgument = Annotated[
-    Path, typer.Argument(metavar="FILE", help="The configuration file, YAML or JSON.")
-]
 ConfigOption = Annotated[
-    Path, typer.Option("--config", "-c", help="The configuration file, YAML or JSON.")
+    Path,
+    typer.Option("--config", "-c", help="The configuration: a YAML or JSON file, or a folder."),
 ]
 
 P = ParamSpec("P")
@@ -86,8 +85,16 @@ def say(text: str) -> None:
     sys.stderr.write("\n".join(printable(line) for line in text.split("\n")) + "\n")
 
 
+def say_out(text: str) -> None:
+    """Write one line to stdout."""
+    sys.stdout.write(f"{printable(text)}\n")
+    sys.stdout.flush()
+
+
 def console() -> Console:
     """Return a console on stdout that prints text as it is, wide enough for a table in a pipe."""
+    from rich.console import Console
+
     width = None if sys.stdout.isatty() else _PIPE_WIDTH
     return Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False)
 
@@ -114,6 +121,8 @@ def print_json(document: object) -> None:
 
 def table(*columns: str, rows: Iterable[Sequence[str]], title: str | None = None) -> Table:
     """Return a plain table; columns whose name begins with ``#`` hold figures."""
+    from rich.table import Table
+
     made = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
         figures = column.startswith("#")
