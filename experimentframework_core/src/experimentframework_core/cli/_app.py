@@ -17,6 +17,7 @@ from experimentframework_core.cli._output import FAILED, USAGE, expected_errors,
 from experimentframework_core.cli._plugins import plugins
 from experimentframework_core.cli._publish import publish
 from experimentframework_core.cli._report import report
+from experimentframework_core.cli._schema import group as schema
 from experimentframework_core.cli._streams import OutputError, make_safe
 from experimentframework_core.cli._validate import validate
 
@@ -30,6 +31,7 @@ app = typer.Typer(
 for _command in (demo, validate, plugins, publish, report, doctor):
     app.command()(expected_errors(_command))
 app.add_typer(dead_letter)
+app.add_typer(schema)
 
 
 def _show_version(asked: bool) -> None:  # noqa: FBT001 - a callback of an option

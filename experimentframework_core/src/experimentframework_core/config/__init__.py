@@ -11,6 +11,7 @@ from experimentframework_core.config._effective import (
     effective_sources,
     resolved_options,
 )
+from experimentframework_core.config._json_schema import json_schema
 from experimentframework_core.config._load import load_file, load_text
 from experimentframework_core.config._model import (
     BackplaneOptions,
@@ -42,6 +43,7 @@ __all__ = [
     "check",
     "effective",
     "effective_sources",
+    "json_schema",
     "load_file",
     "load_text",
     "resolved_options",

@@ -20,6 +20,11 @@ SIZE_UNITS = {
     "MiB": 1024**2,
     "GiB": 1024**3,
 }
+TEXT_FORMS = {
+    unit: (rf"[0-9]{{1,18}}(\.[0-9]{{1,9}})? ?({'|'.join(names)})",)
+    for unit, names in (("duration", DURATION_UNITS), ("size", SIZE_UNITS))
+}
+"""The regular expressions of the texts that may stand for a number of each unit, one a form."""
 
 _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from experimentframework_core.config._tree import Entry, Node, Place
 
 ROOT = "experimentFramework"
+SCHEMA_KEY = "$schema"
+"""A key of the root that tells editors where the JSON Schema is; the loader does not read it."""
+
 SECTIONS = ("dataPlane",)
 _LATER = (
     "settings",
@@ -28,9 +31,9 @@ _EXPECTED = "expected a mapping with the key dataPlane"
 def sections_of(root: Node, report: Report) -> Mapping | None:
     """Return the mapping whose keys are the sections; None after a problem."""
     if isinstance(root, Mapping) and (outer := _entry(root, ROOT)):
-        _refuse_others(root, (ROOT,), report)
+        _refuse_others(root, (ROOT, SCHEMA_KEY), report)
         return _known(outer.value, outer.place, (), report)
-    return _known(root, root.place, (ROOT,), report)
+    return _known(root, root.place, (ROOT, SCHEMA_KEY), report)
 
 
 def _known(

@@ -1,0 +1,161 @@
+"""The JSON Schema of one scalar: what the checker takes for it, ``${…}`` included."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from msgspec import inspect
+
+from experimentframework_core.config._describe import choices, unwrapped
+from experimentframework_core.config._interpolate import WELL_FORMED
+from experimentframework_core.config._scalars import TEXT_FORMS, resolve
+from experimentframework_core.units import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+Schema: TypeAlias = dict[str, Any]
+
+_LARGEST = 2**63 - 1
+_SHORTEST_EXPRESSION = len("${A}")
+_BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+_ZONE = r"([Zz]|[+-]\d{2}:?\d{2})?"
+_TIME = r"\d{2}:\d{2}:\d{2}(\.\d+)?"
+_FORMATS: dict[type, tuple[str, str]] = {
+    inspect.DateTimeType: ("date-time", rf"^\d{{4}}-\d{{2}}-\d{{2}}[Tt ]{_TIME}{_ZONE}$"),
+    inspect.DateType: ("date", r"^\d{4}-\d{2}-\d{2}$"),
+    inspect.TimeType: ("time", rf"^{_TIME}{_ZONE}$"),
+    inspect.UUIDType: ("uuid", r"^[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}$"),
+}
+
+
+def _quantity(unit: str, *, positive: bool) -> Schema:
+    some = "(?=.*[1-9])" if positive else ""
+    return {
+        "type": ["integer", "string"],
+        "minimum": int(positive),
+        "maximum": _LARGEST,
+        "pattern": f"^{some}({'|'.join(TEXT_FORMS[unit])})$|{WELL_FORMED}",
+    }
+
+
+DEFINITIONS: dict[str, Schema] = {
+    "expression": {
+        "description": "Text with `${NAME}`, `${NAME:-default}` or `${file:/path}` in it, which "
+        "becomes the value when the configuration is loaded.",
+        "type": "string",
+        "pattern": WELL_FORMED,
+    },
+    "boolean": {"type": ["boolean", "string"], "pattern": WELL_FORMED},
+    "integer": {
+        "type": ["integer", "string"],
+        "minimum": -_LARGEST,
+        "maximum": _LARGEST,
+        "pattern": WELL_FORMED,
+    },
+    "number": {
+        "type": ["number", "string"],
+        "exclusiveMinimum": -(_LARGEST + 1),
+        "exclusiveMaximum": _LARGEST + 1,
+        "pattern": WELL_FORMED,
+    },
+    **{unit: _quantity(unit, positive=False) for unit in TEXT_FORMS},
+    **{f"positive{unit.title()}": _quantity(unit, positive=True) for unit in TEXT_FORMS},
+}
+"""What stands in ``$defs`` for the scalars. A rule of a field may be set beside its reference."""
+
+
+def scalar(kind: inspect.Type) -> Schema:
+    """Return the schema of a scalar.
+
+    Raises:
+        TypeError: There is no rule for this type.
+    """
+    bare, unit = unwrapped(kind)
+    if isinstance(bare, inspect.IntType | inspect.FloatType):
+        return _number(bare, unit)
+    if type(bare) in _FORMATS:
+        return _formatted(*_FORMATS[type(bare)])
+    rule = _RULES.get(type(bare))
+    if rule is None:
+        raise TypeError(f"no JSON Schema for {bare!r}")
+    return rule(bare)
+
+
+def shared(name: str) -> Schema:
+    """Return the reference to a definition."""
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def one_of(names: Sequence[Any]) -> Schema:
+    """Return the schema of a choice; what YAML reads as a number may stand for its text."""
+    read = [resolve(each) if isinstance(each, str) else each for each in names]
+    numbers = [each for each in read if each is not None and each not in names]
+    return {"anyOf": [{"enum": [*names, *numbers]}, shared("expression")]}
+
+
+def nullable(schema: Schema) -> Schema:
+    """Return the schema of what ``schema`` takes, or null."""
+    if isinstance(schema.get("type"), str):
+        return {**schema, "type": [schema["type"], "null"]}
+    others = schema["anyOf"] if schema.keys() == {"anyOf"} else [schema]
+    return {"anyOf": [*others, {"type": "null"}]}
+
+
+def limits(kind: inspect.Type) -> Schema:
+    """Return what a schema says of the length and pattern of a text, or the length of a list."""
+    what = "Length" if isinstance(kind, inspect.StrType) else "Items"
+    said = {
+        f"min{what}": getattr(kind, "min_length", None),
+        f"max{what}": getattr(kind, "max_length", None),
+        "pattern": getattr(kind, "pattern", None),
+    }
+    return {key: value for key, value in said.items() if value is not None}
+
+
+def _number(kind: inspect.IntType | inspect.FloatType, unit: str | None) -> Schema:
+    name = "integer" if isinstance(kind, inspect.IntType) else "number"
+    if unit in TEXT_FORMS:
+        positive = (kind.ge or 0) > 0 or kind.gt is not None
+        name = f"positive{unit.title()}" if positive else unit
+    bounds = {_BOUNDS[key]: getattr(kind, key) for key in _BOUNDS} | {
+        "multipleOf": kind.multiple_of
+    }
+    known = DEFINITIONS[name]
+    said = {key: value for key, value in bounds.items() if value not in (None, known.get(key))}
+    return {**shared(name), **said}
+
+
+def _text(kind: inspect.StrType) -> Schema:
+    text = {"type": "string", **limits(kind)}
+    short = kind.max_length is None and (kind.min_length or 0) <= _SHORTEST_EXPRESSION
+    if short and kind.pattern is None:
+        return text
+    return {"anyOf": [text, shared("expression")]}
+
+
+def _formatted(name: str, pattern: str) -> Schema:
+    text = {"type": "string", "format": name, "pattern": pattern}
+    return {"anyOf": [text, shared("expression")]}
+
+
+def _custom(kind: inspect.CustomType) -> Schema:
+    if kind.cls is not Secret:
+        raise TypeError(f"no JSON Schema for {kind!r}")
+    return {"type": "string", "minLength": 1, "writeOnly": True}
+
+
+def _decimal(_kind: inspect.Type) -> Schema:
+    number = r"^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?$"
+    return {"type": ["number", "string"], "pattern": f"{number}|{WELL_FORMED}"}
+
+
+_RULES: dict[type, Callable[[Any], Schema]] = {
+    inspect.AnyType: lambda _kind: {},
+    inspect.BoolType: lambda _kind: shared("boolean"),
+    inspect.CustomType: _custom,
+    inspect.DecimalType: _decimal,
+    inspect.EnumType: lambda kind: one_of(choices(kind)),
+    inspect.LiteralType: lambda kind: one_of(choices(kind)),
+    inspect.StrType: _text,
+}
