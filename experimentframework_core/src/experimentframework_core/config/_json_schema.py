@@ -47,7 +47,7 @@ def json_schema(plugins: Iterable[BackplanePlugin[Any]]) -> dict[str, Any]:
         "description": f"Its sections stand in `{ROOT}`, or at the root.",
         "type": "object",
         "properties": {
-            SCHEMA_KEY: {"description": "Where an editor finds this schema.", "type": "string"},
+            SCHEMA_KEY: {"description": "Where an editor finds this schema."},
             ROOT: {**wrapped, "description": sections["description"]},
         },
         "if": {"required": [ROOT]},
