@@ -99,7 +99,7 @@ def _struct(cls: type[msgspec.Struct], depth: int) -> st.SearchStrategy[Document
 
     @cache
     def of_kind(name: str) -> st.SearchStrategy[Document]:
-        given = {choice.by: st.just(name)}
+        given: dict[str, st.SearchStrategy[Any]] = {choice.by: st.just(name)}
         options = kinds[name]
         if options is not None:
             given[choice.field] = _struct(options, depth + 1)
@@ -146,7 +146,7 @@ def _value(kind: inspect.Type, depth: int) -> st.SearchStrategy[Any]:
     bare, unit = unwrapped(kind)
     match bare:
         case inspect.UnionType():
-            return st.one_of(_value(each, depth) for each in bare.types)
+            return st.one_of([_value(each, depth) for each in bare.types])
         case inspect.StructType():
             return _struct(bare.cls, depth)
         case inspect.IntType() | inspect.FloatType():
