@@ -32,7 +32,6 @@ _FORMATS: dict[type, tuple[str, str]] = {
 def _quantity(unit: str, *, positive: bool) -> Schema:
     some = "(?=.*[1-9])" if positive else ""
     return {
-        "type": ["integer", "string"],
         "minimum": int(positive),
         "maximum": _LARGEST,
         "pattern": f"^{some}({'|'.join(TEXT_FORMS[unit])})$|{WELL_FORMED}",
@@ -46,15 +45,13 @@ DEFINITIONS: dict[str, Schema] = {
         "type": "string",
         "pattern": WELL_FORMED,
     },
-    "boolean": {"type": ["boolean", "string"], "pattern": WELL_FORMED},
+    "boolean": {"pattern": WELL_FORMED},
     "integer": {
-        "type": ["integer", "string"],
         "minimum": -_LARGEST,
         "maximum": _LARGEST,
         "pattern": WELL_FORMED,
     },
     "number": {
-        "type": ["number", "string"],
         "exclusiveMinimum": -(_LARGEST + 1),
         "exclusiveMaximum": _LARGEST + 1,
         "pattern": WELL_FORMED,
@@ -62,7 +59,8 @@ DEFINITIONS: dict[str, Schema] = {
     **{unit: _quantity(unit, positive=False) for unit in TEXT_FORMS},
     **{f"positive{unit.title()}": _quantity(unit, positive=True) for unit in TEXT_FORMS},
 }
-"""What stands in ``$defs`` for the scalars. A rule of a field may be set beside its reference."""
+"""What stands in ``$defs`` for the scalars; the type, and a field's own rules, stand beside the
+reference, so that null is one type more and no error hides behind an ``anyOf``."""
 
 
 def scalar(kind: inspect.Type) -> Schema:
@@ -96,8 +94,9 @@ def one_of(names: Sequence[Any]) -> Schema:
 
 def nullable(schema: Schema) -> Schema:
     """Return the schema of what ``schema`` takes, or null."""
-    if isinstance(schema.get("type"), str):
-        return {**schema, "type": [schema["type"], "null"]}
+    if "type" in schema:
+        types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+        return {**schema, "type": [*types, "null"]}
     others = schema["anyOf"] if schema.keys() == {"anyOf"} else [schema]
     return {"anyOf": [*others, {"type": "null"}]}
 
@@ -114,7 +113,7 @@ def limits(kind: inspect.Type) -> Schema:
 
 
 def _number(kind: inspect.IntType | inspect.FloatType, unit: str | None) -> Schema:
-    name = "integer" if isinstance(kind, inspect.IntType) else "number"
+    name = json_type = "integer" if isinstance(kind, inspect.IntType) else "number"
     if unit in TEXT_FORMS:
         positive = (kind.ge or 0) > 0 or kind.gt is not None
         name = f"positive{unit.title()}" if positive else unit
@@ -123,7 +122,7 @@ def _number(kind: inspect.IntType | inspect.FloatType, unit: str | None) -> Sche
     }
     known = DEFINITIONS[name]
     said = {key: value for key, value in bounds.items() if value not in (None, known.get(key))}
-    return {**shared(name), **said}
+    return {"type": [json_type, "string"], **shared(name), **said}
 
 
 def _text(kind: inspect.StrType) -> Schema:
@@ -152,7 +151,7 @@ def _decimal(_kind: inspect.Type) -> Schema:
 
 _RULES: dict[type, Callable[[Any], Schema]] = {
     inspect.AnyType: lambda _kind: {},
-    inspect.BoolType: lambda _kind: shared("boolean"),
+    inspect.BoolType: lambda _kind: {"type": ["boolean", "string"], **shared("boolean")},
     inspect.CustomType: _custom,
     inspect.DecimalType: _decimal,
     inspect.EnumType: lambda kind: one_of(choices(kind)),

@@ -67,7 +67,7 @@ def _definition(cls: type[msgspec.Struct], types: Types, *, choices: Choices) ->
     said = meanings(cls)
     needed = _NEEDED.get(cls, ())
     fields = fields_of(cls)
-    schema: Schema = {"description": lead(cls), "type": "object", "properties": {}}
+    schema: Schema = {"description": lead(cls), "properties": {}}
     kind = type_of(cls)
     if isinstance(kind, inspect.StructType) and kind.tag_field:
         schema["properties"][kind.tag_field] = {"const": kind.tag}
@@ -116,7 +116,7 @@ def _default(field: inspect.Field, needed: tuple[str, ...]) -> Schema:
     value = field.default_factory() if made else field.default
     if isinstance(value, msgspec.Struct) and value == type(value)():
         return {"default": {}}
-    return {"default": msgspec.to_builtins(value, enc_hook=str)}
+    return {"default": msgspec.json.decode(msgspec.json.encode(value, enc_hook=str))}
 
 
 def _chosen(choice: Choice, fields: dict[str, inspect.Field], types: Types) -> Iterator[Schema]:

@@ -44,7 +44,7 @@ class Types:
             self._names[cls] = name
             self.definitions[name] = {}
             self.definitions[name] = self._define(cls, self)
-        return shared(self._names[cls])
+        return {"type": "object", **shared(self._names[cls])}
 
     def of(self, kind: inspect.Type) -> Schema:
         """Return the schema of ``kind``.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 ROOT = "experimentFramework"
 SCHEMA_KEY = "$schema"
-"""A key of the root that tells editors where the JSON Schema is; the loader does not read it."""
+"""A key of the root that tells an editor where the JSON Schema is; nothing else reads it."""
 
 SECTIONS = ("dataPlane",)
 _LATER = (
@@ -30,10 +30,18 @@ _EXPECTED = "expected a mapping with the key dataPlane"
 
 def sections_of(root: Node, report: Report) -> Mapping | None:
     """Return the mapping whose keys are the sections; None after a problem."""
+    root = _without_schema(root)
     if isinstance(root, Mapping) and (outer := _entry(root, ROOT)):
-        _refuse_others(root, (ROOT, SCHEMA_KEY), report)
+        _refuse_others(root, (ROOT,), report)
         return _known(outer.value, outer.place, (), report)
-    return _known(root, root.place, (ROOT, SCHEMA_KEY), report)
+    return _known(root, root.place, (ROOT,), report)
+
+
+def _without_schema(root: Node) -> Node:
+    if not isinstance(root, Mapping):
+        return root
+    entries = tuple(entry for entry in root.entries if entry.key != SCHEMA_KEY)
+    return Mapping(entries, root.place, root.origin)
 
 
 def _known(
