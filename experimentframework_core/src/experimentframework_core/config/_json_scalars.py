@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec import inspect
 
-from experimentframework_core.config._describe import choices, unwrapped
+from experimentframework_core.config._describe import choices, expected, unwrapped
 from experimentframework_core.config._interpolate import WELL_FORMED
 from experimentframework_core.config._scalars import TEXT_FORMS, resolve
 from experimentframework_core.units import Secret
@@ -29,32 +29,40 @@ _FORMATS: dict[type, tuple[str, str]] = {
 }
 
 
+def _or_expression(kind: inspect.Type, text: str = "") -> Schema:
+    """Return what holds for a text that stands for ``kind``: it looks so, or has an expression.
+
+    ``patternErrorMessage`` is not JSON Schema's: editors show it, validators pass it over.
+    """
+    pattern = f"{text}|{WELL_FORMED}" if text else WELL_FORMED
+    message = f"expected {expected(kind)}, or text with ${{NAME}}"
+    return {"pattern": pattern, "patternErrorMessage": message}
+
+
 def _quantity(unit: str, *, positive: bool) -> Schema:
+    least = int(positive)
+    kind = inspect.Metadata(inspect.IntType(ge=least), extra={"unit": unit})
     some = "(?=.*[1-9])" if positive else ""
-    return {
-        "minimum": int(positive),
-        "maximum": _LARGEST,
-        "pattern": f"^{some}({'|'.join(TEXT_FORMS[unit])})$|{WELL_FORMED}",
-    }
+    text = f"^{some}({'|'.join(TEXT_FORMS[unit])})$"
+    return {"minimum": least, "maximum": _LARGEST, **_or_expression(kind, text)}
 
 
 DEFINITIONS: dict[str, Schema] = {
     "expression": {
-        "description": "Text with `${NAME}`, `${NAME:-default}` or `${file:/path}` in it, which "
-        "becomes the value when the configuration is loaded.",
+        "$comment": "Becomes the value when the configuration is loaded.",
         "type": "string",
         "pattern": WELL_FORMED,
     },
-    "boolean": {"pattern": WELL_FORMED},
+    "boolean": _or_expression(inspect.BoolType()),
     "integer": {
         "minimum": -_LARGEST,
         "maximum": _LARGEST,
-        "pattern": WELL_FORMED,
+        **_or_expression(inspect.IntType()),
     },
     "number": {
         "exclusiveMinimum": -(_LARGEST + 1),
         "exclusiveMaximum": _LARGEST + 1,
-        "pattern": WELL_FORMED,
+        **_or_expression(inspect.FloatType()),
     },
     **{unit: _quantity(unit, positive=False) for unit in TEXT_FORMS},
     **{f"positive{unit.title()}": _quantity(unit, positive=True) for unit in TEXT_FORMS},
@@ -144,9 +152,9 @@ def _custom(kind: inspect.CustomType) -> Schema:
     return {"type": "string", "minLength": 1, "writeOnly": True}
 
 
-def _decimal(_kind: inspect.Type) -> Schema:
+def _decimal(kind: inspect.Type) -> Schema:
     number = r"^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?$"
-    return {"type": ["number", "string"], "pattern": f"{number}|{WELL_FORMED}"}
+    return {"type": ["number", "string"], **_or_expression(kind, number)}
 
 
 _RULES: dict[type, Callable[[Any], Schema]] = {
