@@ -67,6 +67,24 @@ def test_what_is_wrong_in_shape_is_wrong_to_both(text: str) -> None:
     assert bool(by_schema) == bool(of_shape(by_us)), (by_us, by_schema)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "batchSize: 5.0",  # a whole number to JSON Schema
+        "batchSize: '${NOT_SET_HERE:-5}'",  # text, by its quotes
+        "flushIntervalMs: 0.5ms",  # no whole millisecond
+        "flushIntervalMs: 999999999999999999d",  # more than 2^63 ms
+    ],
+)
+def test_what_only_the_loader_sees(line: str) -> None:
+    """Given what is not in the data, When both judge it, Then only the loader refuses it."""
+    text = AROUND["plane"].format(line)
+
+    said = bool(by_the_loader(text)), bool(by_the_schema(text))
+
+    assert said == (True, False)
+
+
 @settings(
     max_examples=100, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
 )
