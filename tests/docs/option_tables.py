@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 from msgspec import inspect
 
-from experimentframework_core.config._choices import choices_with
+from experimentframework_core.config._choices import FIELD, choices_with
 from experimentframework_core.config._describe import LISTS, alternatives, expected, unwrapped
 from experimentframework_core.config._docstrings import lead, meanings
+from experimentframework_core.config._kinds import AnyKeys
 from experimentframework_core.config._types import fields_of
 from experimentframework_core.plugin import ChannelSettings
 from experimentframework_core.units import Secret
@@ -78,8 +79,8 @@ def table(section: Section, sections: Sequence[Section]) -> str:
     rows = []
     for field in shown_fields(section.options):
         value = _value(field.type, links)
-        if choice is not None and field.name == choice.field:
-            value = _chosen(section, sections) or value
+        if choice is not None and field.name == FIELD:
+            value = _chosen(choice, sections) or "a mapping"
         cells = (f"`{field.encode_name}`", value, _default(field), said[field.name])
         rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
     return "\n".join([HEAD, *rows, ""])
@@ -109,7 +110,7 @@ def _gather(section: Section, within: str, found: dict[Options, Section]) -> Non
     choice = CHOICES.get(section.options)
     for field in shown_fields(section.options):
         path = f"{within}{field.encode_name}"
-        if choice is not None and field.name == choice.field:
+        if choice is not None and field.name == FIELD:
             inner = list(_kinds(choice, path))
         else:
             inner = list(_inside(field.type, path))
@@ -118,10 +119,15 @@ def _gather(section: Section, within: str, found: dict[Options, Section]) -> Non
 
 
 def _kinds(choice: Choice, path: str) -> Iterator[Section]:
-    for options in dict.fromkeys(choice.kinds.values()):
-        if options is not None:
-            kinds = tuple(name for name, each in choice.kinds.items() if each is options)
-            yield Section(path, options, kinds)
+    for options in _options(choice):
+        kinds = tuple(name for name, each in choice.kinds.items() if each.options is options)
+        yield Section(path, options, kinds)
+
+
+def _options(choice: Choice) -> list[Options]:
+    """Return the classes that may be chosen, each once."""
+    found = dict.fromkeys(kind.options for kind in choice.kinds.values())
+    return [each for each in found if each is not None and each is not AnyKeys]
 
 
 def _inside(kind: inspect.Type, path: str) -> Iterator[Section]:
@@ -137,10 +143,9 @@ def _inside(kind: inspect.Type, path: str) -> Iterator[Section]:
         yield from _inside(bare.value_type, f"{path}.*")
 
 
-def _chosen(section: Section, sections: Sequence[Section]) -> str:
+def _chosen(choice: Choice, sections: Sequence[Section]) -> str:
     """Return links to what may stand in the field that a type chooses."""
-    choice = CHOICES[section.options]
-    kinds = [each for each in sections if each.kinds and each.options in choice.kinds.values()]
+    kinds = [each for each in sections if each.kinds and each.options in _options(choice)]
     return ", ".join(f"[{' or '.join(each.kinds)}]({each.link})" for each in kinds)
 
 

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 reference = docs / "reference"
-no_log_lines = {"experimentframework.backplanes", "experimentframework.events"}
+no_log_lines = {
+    "experimentframework.backplanes",
+    "experimentframework.decorators",
+    "experimentframework.events",
+    "experimentframework.selection_modes",
+}
 
 
 def test_every_log_line_is_explained() -> None:

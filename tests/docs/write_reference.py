@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from experimentframework_core.config import Configuration
-from experimentframework_core.config._sections import ROOT
+from experimentframework_core.config._sections import ROOTS
 from experimentframework_core.config._types import fields_of
 from experimentframework_core.plugins import installed_plugins
 from tests.docs.option_tables import is_inherited, sections_of, shown_fields, table, with_heading
@@ -68,7 +68,7 @@ def _made(type_name: str | None) -> str:
 
 
 def _all_settings() -> str:
-    sections = sections_of(Configuration, ROOT, within="")
+    sections = sections_of(Configuration, ROOTS[0], within="")
     parts = [with_heading(each, sections, 2) for each in sections]
     return "\n".join([*parts, _of_every_type()])
 

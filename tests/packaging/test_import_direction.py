@@ -37,6 +37,8 @@ layers = (
     ("_letters",),
     ("plugins",),
     ("config",),
+    ("extensions",),
+    ("extension",),
     ("plugin",),
     ("codec",),
     ("_reading",),
@@ -49,7 +51,7 @@ layers = (
     ("units",),
     ("_sqlite_schema",),
     ("_sqlite",),
-    ("_sqlite_errors", "_failpoints", "_log", "_tasks"),
+    ("_entry_points", "_sqlite_errors", "_failpoints", "_log", "_tasks"),
     ("errors",),
 )
 """From top to bottom. A module imports only from lines below its own; a package is one unit."""

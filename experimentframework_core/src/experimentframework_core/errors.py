@@ -38,20 +38,22 @@ class ConfigurationError(ExperimentFrameworkError):
     """The configuration is wrong; nothing was opened.
 
     Attributes:
-        problems: Every problem found, in file order, each with its place and its mend.
+        problems: Every problem found, in the order of the files, each with its place and its mend;
+            warnings and information too.
     """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        """Hold all ``problems``; the message is one line for each."""
+        """Hold all ``problems``; the message is one line for each error and warning."""
         self.problems = tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        told = (problem for problem in self.problems if problem.severity != "information")
+        super().__init__("\n".join(map(str, told)))
 
 
 class PluginError(ExperimentFrameworkError):
     """A plugin cannot be used.
 
     Attributes:
-        plugin: The backplane type that was asked for, as written in the configuration.
+        plugin: The type that was asked for, as written in the configuration.
     """
 
     def __init__(self, message: str, *, plugin: str) -> None:
@@ -61,7 +63,7 @@ class PluginError(ExperimentFrameworkError):
 
 
 class PluginNotFoundError(PluginError):
-    """No installed distribution offers that backplane type; the message says what to install."""
+    """No installed distribution offers that type; the message says what to install."""
 
 
 class PublishError(ExperimentFrameworkError):

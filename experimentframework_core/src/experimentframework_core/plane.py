@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
@@ -22,7 +21,7 @@ from experimentframework_core._routing import Route, Router
 from experimentframework_core._setup import dead_letter_stores, resolve
 from experimentframework_core._threads import Doorway, Tally
 from experimentframework_core._trace import traceparent_source
-from experimentframework_core.config import DataPlaneOptions, load_file
+from experimentframework_core.config import DataPlaneOptions, data_plane_of, read_configuration
 from experimentframework_core.errors import DataPlaneClosedError, PublishError
 from experimentframework_core.plugins import find_plugin
 from experimentframework_core.status import (
@@ -106,13 +105,22 @@ class DataPlane:
         self._turn = self._turn_length = self.options.batch_size
 
     @classmethod
-    def from_file(cls, path: str | os.PathLike[str]) -> Self:
-        """Return a plane configured by a YAML or JSON file.
+    def from_file(cls, *paths: str | os.PathLike[str]) -> Self:
+        """Return a plane configured by YAML or JSON files.
+
+        Args:
+            paths: Files, and folders in which ``experiments.yaml`` and the like are looked for.
+                They are merged from the first to the last. None: the current folder.
 
         Raises:
-            ConfigurationError: The file is wrong; it holds every problem with line and column.
+            ConfigurationError: A file is wrong; it holds every problem with line and column.
         """
-        return cls(load_file(Path(path), find_plugin).data_plane)
+        loaded = read_configuration(paths or ".", find_plugin)
+        configuration = loaded.valid()
+        for problem in loaded.problems:
+            if problem.severity == "warning":
+                logger.warning("experimentframework.configuration_warned", problem=str(problem))
+        return cls(data_plane_of(configuration, loaded.files[0]))
 
     async def __aenter__(self) -> Self:
         """Start delivering.

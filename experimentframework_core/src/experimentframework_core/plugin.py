@@ -6,7 +6,7 @@ import builtins
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Annotated, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Annotated, Generic, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -128,6 +128,15 @@ class ChannelSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
 
 OptionsT = TypeVar("OptionsT", bound=ChannelSettings)
 
+Severity: TypeAlias = Literal["error", "warning", "information"]
+"""How bad a problem of a configuration is: only an error keeps it from being loaded."""
+
+Finding: TypeAlias = tuple[str, str] | tuple[str, str, Severity]
+"""What a plugin's ``check`` yields: the key's path in the options, what is wrong, how bad it is.
+
+Without the third it is an error.
+"""
+
 
 class BackplanePlugin(msgspec.Struct, Generic[OptionsT], frozen=True, kw_only=True):
     """A backplane type: what the entry point group ``experimentframework.backplanes`` offers.
@@ -143,7 +152,8 @@ class BackplanePlugin(msgspec.Struct, Generic[OptionsT], frozen=True, kw_only=Tr
             where the source has positions a ``checkpoint``: the text to resume after what it
             yielded last.
         check: Yields ``(path, message)`` for what the options' types cannot say, as in
-            ``("queueName", "give queueName or topicName, not both")``.
+            ``("queueName", "give queueName or topicName, not both")``; a third element
+            ``"warning"`` or ``"information"`` says that it is no error.
         channel_defaults: The plugin's own defaults of the channel's settings, given its options.
         ordering_key: Names what must stay in order. Absent: the experiment, then the event id.
     """
@@ -153,6 +163,6 @@ class BackplanePlugin(msgspec.Struct, Generic[OptionsT], frozen=True, kw_only=Tr
     open: Callable[[OptionsT, OpenContext], AbstractAsyncContextManager[Backplane]]
     features: Features = Features()
     read: Callable[[OptionsT, Selection], AsyncIterator[Envelope]] | None = None
-    check: Callable[[OptionsT], Iterable[tuple[str, str]]] | None = None
+    check: Callable[[OptionsT], Iterable[Finding]] | None = None
     channel_defaults: Callable[[OptionsT], ChannelSettings] | None = None
     ordering_key: Callable[[Record, OptionsT], str | None] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from functools import cache
 from io import StringIO
 from typing import TYPE_CHECKING, Any
@@ -14,9 +15,10 @@ from ruamel.yaml import YAML
 
 from experimentframework_core.config import Configuration
 from experimentframework_core.config._backplanes import AVAILABLE
-from experimentframework_core.config._choices import choices_with
+from experimentframework_core.config._choices import BY, FIELD, choices_with
 from experimentframework_core.config._describe import LISTS, alternatives, choices, unwrapped
-from experimentframework_core.config._sections import ROOT
+from experimentframework_core.config._kinds import AnyKeys
+from experimentframework_core.config._sections import ROOTS
 from experimentframework_core.config._types import fields_of
 from tests.core.config.judges import PLUGINS
 
@@ -29,23 +31,53 @@ Document = dict[str, Any]
 
 CHOICES = choices_with(PLUGINS.values())
 NEEDED = ("backplane",)
+WORDS = ["abc", "a.b", "09:00"]
 TEXT = st.text("abcxyz", min_size=1, max_size=5)
 EXPRESSION = st.just("${NOT_SET_HERE:-7}")
-IN_UNITS = {"duration": ["250ms", "1.5s", "2 h", "1d"], "size": ["64KiB", "1 MB", "2B"]}
+IN_UNITS = {
+    "duration": ["250ms", "1.5s", "2 h", "00:00:30", "PT1M"],
+    "size": ["64KiB", "1 MB", "2B"],
+}
 DEEPEST = 3
 JUNK: list[Any] = [
     *(None, True, 0, -1, 1, 65, 1.5, -0.5, 2**63, -(2**63), 1e300),
-    *("", "x", "yes", "5", "0s", "10s", "10S", "1 parsec", "1MiB", "1mib", "memory", "TOO LONG"),
+    *(
+        "",
+        "x",
+        "yes",
+        "5",
+        "0s",
+        "10s",
+        "10S",
+        "1 parsec",
+        "PT30S",
+        "PT",
+        "00:00:30",
+        "24:00:00",
+        "my_app.Type",
+        ".x.",
+        " x",
+        "1MiB",
+        "1mib",
+        "memory",
+        "TOO LONG",
+    ),
     *("${NOT_SET_HERE:-7}", "$${NOT_SET_HERE}", "2026-01-31", "2026-01-31T12:00:00Z"),
     *([], [1], ["x"], ["a", "b", "c"], [None], {}, {"x": 1}, {"type": "x"}, {"type": "plain"}),
     *({"type": "file"}, {"type": "failover", "backplanes": []}),
 ]
+VALUES: dict[type, st.SearchStrategy[Any]] = {
+    inspect.AnyType: st.sampled_from(JUNK).map(copy.deepcopy),
+    inspect.BoolType: st.booleans(),
+    inspect.DateTimeType: st.sampled_from(["2026-01-31T12:00:00Z", "2026-02-28 00:00:00.5+01:00"]),
+    inspect.NoneType: st.none(),
+}
 
 
 def documents() -> st.SearchStrategy[Document]:
     """Return whole configurations, wrapped or not, whose shape is good."""
-    bare = _struct(Configuration, 0)
-    return bare | bare.map(lambda document: {ROOT: document})
+    bare = _struct(Configuration, 0).filter(bool)
+    return bare | bare.map(lambda document: {ROOTS[0]: document})
 
 
 def damaged(good: st.SearchStrategy[Document]) -> st.SearchStrategy[Document]:
@@ -91,21 +123,25 @@ def _struct(cls: type[msgspec.Struct], depth: int) -> st.SearchStrategy[Document
     choice = CHOICES.get(cls)
     if choice is None:
         return _mapping(cls, depth, {})
+    fields = {field.encode_name: field for field in fields_of(cls)}
     kinds = {
-        name: options
-        for name, options in choice.kinds.items()
-        if depth < DEEPEST or name not in choice.needs
+        name: kind
+        for name, kind in choice.kinds.items()
+        if depth < DEEPEST or "backplanes" not in kind.needs
     }
 
     @cache
     def of_kind(name: str) -> st.SearchStrategy[Document]:
-        given: dict[str, st.SearchStrategy[Any]] = {choice.by: st.just(name)}
-        options = kinds[name]
-        if options is not None:
-            given[choice.field] = _struct(options, depth + 1)
-        if name in choice.needs:
-            given[choice.needs[name]] = st.lists(_struct(cls, depth + 1), min_size=1, max_size=2)
-        return _mapping(cls, depth, given, without=(choice.field, *choice.needs.values()))
+        given: dict[str, st.SearchStrategy[Any]] = {BY: st.just(name)}
+        kind = kinds[name]
+        if kind.options is AnyKeys:
+            given[FIELD] = st.just({"any": 1})
+        elif kind.options is not None:
+            given[FIELD] = _struct(kind.options, depth + 1)
+        for key in kind.needs:
+            needed = _value(_not_null(fields[key].type), depth + 1)
+            given[fields[key].name] = needed.filter(_says_something)
+        return _mapping(cls, depth, given, without=(FIELD, "backplanes"))
 
     return st.sampled_from(sorted(kinds)).flatmap(of_kind)
 
@@ -125,13 +161,18 @@ def _mapping(
             has_to[field.encode_name] = _value(_not_null(field.type), depth + 1)
         elif field.name not in without and (depth < DEEPEST or not _has_structs(field.type)):
             available = AVAILABLE.get((cls, field.name))
+            kind = _not_null(field.type) if cls is Configuration else field.type
             may[field.encode_name] = (
-                st.sampled_from(available) if available else _value(field.type, depth + 1)
+                st.sampled_from(available) if available else _value(kind, depth + 1)
             )
     some = st.lists(st.sampled_from(sorted(may)), max_size=3, unique=True) if may else st.just([])
     return some.flatmap(
         lambda chosen: st.fixed_dictionaries({**has_to, **{key: may[key] for key in chosen}})
     )
+
+
+def _says_something(value: Any) -> bool:
+    return bool(value)
 
 
 def _has_structs(kind: inspect.Type) -> bool:
@@ -160,28 +201,30 @@ def _several(kind: Any, depth: int) -> st.SearchStrategy[Any]:
         return st.dictionaries(TEXT, _value(kind.value_type, depth), max_size=2)
     if isinstance(kind, inspect.TupleType):
         return st.tuples(*(_value(each, depth) for each in kind.item_types)).map(list)
-    return st.lists(_value(kind.item_type, depth), max_size=2)
+    least = kind.min_length or 0
+    return st.lists(_value(kind.item_type, depth), min_size=least, max_size=least + 1)
 
 
 def _number(kind: inspect.IntType | inspect.FloatType, unit: str | None) -> st.SearchStrategy[Any]:
     if isinstance(kind, inspect.FloatType):
-        return st.sampled_from([0.5, 1, 1.0]).filter(lambda n: n >= (kind.ge or 0)) | EXPRESSION
+        good = [each for each in (0.5, 1, 1.0, 2.5) if _is_within(each, kind)]
+        return st.sampled_from(good) | EXPRESSION
     least = kind.ge if kind.ge is not None else -(2**63) + 1
     most = kind.le if kind.le is not None else 2**63 - 1
     return st.integers(least, most) | (st.sampled_from(IN_UNITS[unit]) if unit else EXPRESSION)
 
 
+def _is_within(number: float, kind: inspect.FloatType) -> bool:
+    low, high = kind.ge or kind.gt or 0, kind.le or kind.lt or number + 1
+    return (low < number or number == kind.ge) and (number < high or number == kind.le)
+
+
 def _leaf(kind: inspect.Type) -> st.SearchStrategy[Any]:
     match kind:
-        case inspect.NoneType():
-            return st.none()
-        case inspect.BoolType():
-            return st.booleans()
         case inspect.StrType() if kind.pattern:
-            return st.just("abc")
+            return st.sampled_from([each for each in WORDS if re.search(kind.pattern, each)])
+        case inspect.StrType() | inspect.CustomType():
+            return TEXT
         case inspect.LiteralType() | inspect.EnumType():
             return st.sampled_from(choices(kind))
-        case inspect.AnyType():
-            return st.sampled_from(JUNK).map(copy.deepcopy)
-    assert isinstance(kind, inspect.StrType | inspect.CustomType), kind
-    return TEXT
+    return VALUES[type(kind)]

@@ -27,21 +27,27 @@ VALIDATOR = Draft202012Validator(json_schema(PLUGINS.values()))
 
 RULES_ONLY = {
     # between settings
-    r"says the same as": "two keys together",
-    r"longer than": "compares two keys",
-    r"needs a folder|is of a memory buffer|on a buffer in memory": "type, whenFull and path",
+    r"(?i)the (same|opposite) (as|of) (?!experimentFramework)": "two keys together",
+    r"longer than|not after": "compares two values",
+    r"has no effect": "only for some types or places, or with another key",
+    r"(composite|failover) has it": "only for some types",
+    r"needs a folder|is of a memory buffer": "type, whenFull and path",
     r"durable needs a buffer": "ack and every buffer",
     r"keeps events in order": "redaction and the order of the backplanes",
-    r"(composite|failover) has it": "only for some types",
-    r"has no effect on": "only for some types, or places",
     r"a \w+ inside a \w+": "the groups around it",
-    r"the name '.*' is taken": "all names together",
+    r"is taken by|is (tried|listed) already": "all names together",
+    r"unknown condition|no condition has the key": "the keys of the trial's conditions",
+    r"only the last rule can|what the attribute must be": "the rules together",
+    r"a hypothesis of type \w+ needs it|for the outcome is binary": "two keys together",
+    r"fallbackToSpecificTrial needs it": "two keys together",
+    r"dataPlane.backplane: missing": "another file may say it",
     # of one setting, but in words that JSON Schema has not
     r"unknown event type|expected at least 1 event type": "event types are registered in Python",
     r"cannot be redacted|has a setting of its own": "payload fields are registered in Python",
+    r"unknown (convention|provider)": "a rule, as a type in code may stand there",
     r"bytes in UTF-8": "a schema counts characters",
     r"no such home folder|NUL character": "what a file system takes",
-    r"out of range: nan": "JSON has no such number",
+    r"out of range: nan|not a finite number": "JSON has no such number",
     r"no courier rides|the plugin failed in its check|the office is shut": "a plugin's own check",
     # of the text, not of what it says
     r"(^|[^$])\$\{": "what an expression becomes is known where it is loaded",
@@ -59,11 +65,12 @@ def find_plugin(type_name: str) -> BackplanePlugin[Any]:
 
 
 def by_the_loader(text: str, name: str = "e.yaml") -> list[str]:
-    """Return the messages of the loader's problems."""
+    """Return the messages of the loader's errors."""
     try:
         load_text(text, name=name, find_plugin=find_plugin)
     except ConfigurationError as error:
-        return [f"{problem.path}: {problem.message}" for problem in error.problems]
+        wrong = [problem for problem in error.problems if problem.severity == "error"]
+        return [f"{problem.path}: {problem.message}" for problem in wrong]
     return []
 
 

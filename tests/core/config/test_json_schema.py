@@ -74,6 +74,7 @@ def test_it_is_the_same_for_the_same_plugins() -> None:
     [
         GOOD,
         {"experimentFramework": GOOD},
+        {"ExperimentFramework": GOOD},
         {"$schema": "./schema.json", **GOOD},
         {"$schema": "./schema.json", "experimentFramework": GOOD},
     ],
@@ -87,10 +88,16 @@ def test_the_root_may_be_wrapped_or_not(document: object) -> None:
     ("document", "expected"),
     [
         ([], "$: [] is not of type 'object'"),
-        ({}, "$: 'dataPlane' is a required property"),
-        ({"experimentFramework": {}}, "$.experimentFramework: 'dataPlane' is a required property"),
         ({"experimentFramework": None}, "$.experimentFramework: None is not of type 'object'"),
-        ({"dataPlane": {}}, "$.dataPlane: 'backplane' is a required property"),
+        ({"dataPlane": None}, "$.dataPlane: None is not of type 'object'"),
+        (
+            {"experimentFramework": {"$schema": "x"}},
+            f"$.experimentFramework: {UNEXPECTED % '$schema'}",
+        ),
+        (
+            {"experimentFramework": {}, "ExperimentFramework": {}},
+            f"$: {UNEXPECTED % 'ExperimentFramework'}",
+        ),
         (
             {"experimentFramework": GOOD, "dataPlane": {}},
             f"$: {UNEXPECTED % 'dataPlane'}",

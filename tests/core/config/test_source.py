@@ -36,8 +36,8 @@ def test_every_key_and_value_knows_its_line_and_column() -> None:
     assert isinstance(outer.value, Mapping)
     inner = outer.value.entries[0]
     assert isinstance(inner.value, Items)
-    assert (outer.place, inner.place) == ((1, 1), (2, 3))
-    assert [item.place for item in inner.value.items] == [(2, 7), (2, 10)]
+    assert (outer.place, inner.place) == ((1, 1, "e.yaml"), (2, 3, "e.yaml"))
+    assert [item.place for item in inner.value.items] == [(2, 7, "e.yaml"), (2, 10, "e.yaml")]
 
 
 def test_quoted_text_is_told_from_plain_text() -> None:
@@ -73,14 +73,14 @@ def test_a_byte_order_mark_is_no_content() -> None:
     root = tree(b"\xef\xbb\xbfa: 1\n")
 
     assert isinstance(root, Mapping)
-    assert (root.entries[0].key, root.entries[0].place) == ("a", (1, 1))
+    assert (root.entries[0].key, root.entries[0].place) == ("a", (1, 1, "e.yaml"))
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", "e.yaml:1:1: empty; expected a mapping with the key dataPlane"),
-        ("# only this\n", "e.yaml:1:1: empty; expected a mapping with the key dataPlane"),
+        ("", "e.yaml:1:1: empty; expected a mapping with sections such as dataPlane"),
+        ("# only this\n", "e.yaml:1:1: empty; expected a mapping with sections such as dataPlane"),
         (b"a: \xff", "e.yaml: not UTF-8 at byte offset 3; expected UTF-8 text"),
         ("é: \x07", "e.yaml: character U+0007 at byte offset 4; expected printable text"),
         ("a: \ud800", "e.yaml: character U+D800 at byte offset 3; expected printable text"),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from experimentframework_core.config import load_file
+from experimentframework_core.config import data_plane_of, load_file
 from experimentframework_core.plugins import find_plugin
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def load(path: Path) -> DataPlaneOptions:
     Raises:
         ConfigurationError: With every problem of the file, or that it cannot be read.
     """
-    return load_file(path, find_plugin).data_plane
+    return data_plane_of(load_file(path, find_plugin), str(path))
 
 
 def destinations(node: BackplaneOptions | None) -> Iterator[BackplaneOptions]:

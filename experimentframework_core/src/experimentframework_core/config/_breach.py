@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from experimentframework_core.config._report import Report
+    from experimentframework_core.plugin import Severity
 
 
 class Breach(NamedTuple):
@@ -14,9 +20,24 @@ class Breach(NamedTuple):
         reads: The other settings that the rule has looked at; with a problem in one of them, or
             at ``path``, nothing is known and nothing is said.
         about: What the message may quote values of, where that is not ``path``.
+        severity: How bad it is.
     """
 
     path: str
     message: str
     reads: tuple[str, ...] = ()
     about: str | None = None
+    severity: Severity = "error"
+
+
+def note(breaches: Iterable[Breach], report: Report) -> None:
+    """Note in ``report`` each breach of which all that its rule has looked at is good."""
+    known = [each for each in breaches if not any(map(report.concerns, (each.path, *each.reads)))]
+    for breach in known:
+        report.add_at_path(
+            breach.path,
+            breach.message,
+            about=breach.about,
+            severity=breach.severity,
+            reads=breach.reads,
+        )

@@ -1,53 +1,72 @@
-"""Where one key of a mapping chooses the type of another, as ``type`` does of ``options``."""
+"""Where the ``type`` of a mapping chooses the type of its ``options`` and the keys it needs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import msgspec
 
 from experimentframework_core.config._backplanes import GROUPS, LETTER_FILES
+from experimentframework_core.config._kinds import FAMILIES, Kind, kind_named
 from experimentframework_core.config._model import (
     BackplaneOptions,
     DeadLetterOptions,
     DeadLetterStoreOptions,
 )
+from experimentframework_core.errors import PluginError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    import msgspec
-
+    from experimentframework_core.config._kinds import Family
     from experimentframework_core.plugin import BackplanePlugin
+
+BY = "type"
+"""The field that chooses."""
+
+FIELD = "options"
+"""The field whose type is chosen, where the mapping has it."""
 
 
 class Choice(NamedTuple):
-    """A field of a struct whose type another field chooses.
+    """What may be chosen in one kind of mapping.
 
     Attributes:
-        by: The field that chooses, by its name in Python.
-        field: The field whose type is chosen, by its name in Python.
-        kinds: What may be chosen, each with the struct of ``field``; None: it has to be left out.
-        needs: Lists that must not be empty, by what is chosen.
+        kinds: What each type allows and needs.
+        in_code: Whether the name of a type in code may be chosen, too.
     """
 
-    by: str
-    field: str
-    kinds: Mapping[str, type[msgspec.Struct] | None]
-    needs: Mapping[str, str] = {}
+    kinds: Mapping[str, Kind]
+    in_code: bool = False
 
 
-Choices = dict[type["msgspec.Struct"], Choice]
-"""The choices of a language, by the struct that has both fields."""
+Choices: TypeAlias = dict[type[msgspec.Struct], Choice]
+"""The choices of the language, by the class of the mapping."""
 
 
 def choices_with(plugins: Iterable[BackplanePlugin[Any]]) -> Choices:
-    """Return every choice of the language where these plugins are installed."""
-    options = {plugin.type: plugin.options for plugin in plugins}
-    installed = {name: options[name] for name in sorted(options)}
-    files = dict.fromkeys(LETTER_FILES, DeadLetterStoreOptions)
-    backplanes = {**installed, **dict.fromkeys(GROUPS)}
+    """Return every choice of the language where these backplane types are installed.
+
+    Selection modes and decorators are those that installed packages offer and that can be loaded.
+    """
+    options: dict[str, Any] = {plugin.type: plugin.options for plugin in plugins}
+    installed = {name: Kind(options=options[name]) for name in sorted(options)}
+    groups = dict.fromkeys(GROUPS, Kind(needs=("backplanes",)))
+    files = dict.fromkeys(LETTER_FILES, Kind(options=DeadLetterStoreOptions))
     return {
-        BackplaneOptions: Choice(
-            "type", "options", backplanes, needs=dict.fromkeys(GROUPS, "backplanes")
-        ),
-        DeadLetterOptions: Choice("type", "options", {**installed, **files}),
+        BackplaneOptions: Choice({**installed, **groups}),
+        DeadLetterOptions: Choice({**installed, **files}),
+        **{cls: _of_family(family) for cls, family in FAMILIES.items()},
     }
+
+
+def _of_family(family: Family) -> Choice:
+    return Choice({**family.kinds, **dict(_installed(family))}, family.in_code is not None)
+
+
+def _installed(family: Family) -> Iterator[tuple[str, Kind]]:
+    for name in family.installed():
+        try:
+            yield name, kind_named(family, name)
+        except PluginError:
+            continue

@@ -44,6 +44,8 @@ _NAMES: dict[type, str] = {
 
 def expected(kind: inspect.Type) -> str:
     """Return what to write for ``kind``, as in ``a whole number, at least 1``."""
+    if isinstance(kind, inspect.Metadata) and "expected" in (kind.extra or {}):
+        return str((kind.extra or {})["expected"])
     kind, unit = unwrapped(kind)
     if isinstance(kind, inspect.UnionType):
         return listed([expected(each) for each in alternatives(kind)])

@@ -66,8 +66,7 @@ class Interpolation:
             value = _EXPRESSION.sub(self._replacement, written)
         except _Unknown as error:
             self._report.add(path, scalar.place, str(error))
-            return Scalar(UNKNOWN, scalar.place)
-        self._report.hide(path, value, written)
+            return Scalar(UNKNOWN, scalar.place, written=written)
         return Scalar(value, scalar.place, plain=scalar.plain or self._json, written=written)
 
     def _replacement(self, found: re.Match[str]) -> str:

@@ -19,12 +19,13 @@ Schema: TypeAlias = dict[str, Any]
 _LARGEST = 2**63 - 1
 _SHORTEST_EXPRESSION = len("${A}")
 _BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
-_ZONE = r"([Zz]|[+-]\d{2}:?\d{2})?"
-_TIME = r"\d{2}:\d{2}:\d{2}(\.\d+)?"
+_DATE = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+_TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?"
+_ZONE = r"([Zz]|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])"
 _FORMATS: dict[type, tuple[str, str]] = {
-    inspect.DateTimeType: ("date-time", rf"^\d{{4}}-\d{{2}}-\d{{2}}[Tt ]{_TIME}{_ZONE}$"),
-    inspect.DateType: ("date", r"^\d{4}-\d{2}-\d{2}$"),
-    inspect.TimeType: ("time", rf"^{_TIME}{_ZONE}$"),
+    inspect.DateTimeType: ("date-time", f"^{_DATE}[Tt ]{_TIME}{_ZONE}?$"),
+    inspect.DateType: ("date", f"^{_DATE}$"),
+    inspect.TimeType: ("time", f"^{_TIME}{_ZONE}?$"),
     inspect.UUIDType: ("uuid", r"^[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}$"),
 }
 
@@ -81,7 +82,9 @@ def scalar(kind: inspect.Type) -> Schema:
     if isinstance(bare, inspect.IntType | inspect.FloatType):
         return _number(bare, unit)
     if type(bare) in _FORMATS:
-        return _formatted(*_FORMATS[type(bare)])
+        return _formatted(bare)
+    if isinstance(bare, inspect.StrType):
+        return _text(kind, bare)
     rule = _RULES.get(type(bare))
     if rule is None:
         raise TypeError(f"no JSON Schema for {bare!r}")
@@ -93,11 +96,11 @@ def shared(name: str) -> Schema:
     return {"$ref": f"#/$defs/{name}"}
 
 
-def one_of(names: Sequence[Any]) -> Schema:
+def one_of(names: Sequence[Any], *others: Schema) -> Schema:
     """Return the schema of a choice; what YAML reads as a number may stand for its text."""
     read = [resolve(each) if isinstance(each, str) else each for each in names]
     numbers = [each for each in read if each is not None and each not in names]
-    return {"anyOf": [{"enum": [*names, *numbers]}, shared("expression")]}
+    return {"anyOf": [{"enum": [*names, *numbers]}, *others, shared("expression")]}
 
 
 def nullable(schema: Schema) -> Schema:
@@ -133,15 +136,19 @@ def _number(kind: inspect.IntType | inspect.FloatType, unit: str | None) -> Sche
     return {"type": [json_type, "string"], **shared(name), **said}
 
 
-def _text(kind: inspect.StrType) -> Schema:
-    text = {"type": "string", **limits(kind)}
-    short = kind.max_length is None and (kind.min_length or 0) <= _SHORTEST_EXPRESSION
-    if short and kind.pattern is None:
-        return text
-    return {"anyOf": [text, shared("expression")]}
+def _text(kind: inspect.Type, bare: inspect.StrType) -> Schema:
+    text = {"type": "string", **limits(bare)}
+    if bare.pattern is not None:
+        text |= _or_expression(kind, bare.pattern)
+    if bare.max_length is not None or (bare.min_length or 0) > _SHORTEST_EXPRESSION:
+        return {"anyOf": [text, shared("expression")]}
+    return text
 
 
-def _formatted(name: str, pattern: str) -> Schema:
+def _formatted(kind: inspect.Type) -> Schema:
+    name, pattern = _FORMATS[type(kind)]
+    if getattr(kind, "tz", None):
+        pattern = pattern.replace(f"{_ZONE}?", _ZONE)
     text = {"type": "string", "format": name, "pattern": pattern}
     return {"anyOf": [text, shared("expression")]}
 
@@ -164,5 +171,4 @@ _RULES: dict[type, Callable[[Any], Schema]] = {
     inspect.DecimalType: _decimal,
     inspect.EnumType: lambda kind: one_of(choices(kind)),
     inspect.LiteralType: lambda kind: one_of(choices(kind)),
-    inspect.StrType: _text,
 }

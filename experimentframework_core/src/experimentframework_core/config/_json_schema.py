@@ -9,22 +9,24 @@ import msgspec
 from msgspec import inspect
 
 from experimentframework_core.config._backplanes import AVAILABLE
-from experimentframework_core.config._choices import Choice, Choices, choices_with
+from experimentframework_core.config._choices import BY, FIELD, choices_with
+from experimentframework_core.config._describe import alternatives
 from experimentframework_core.config._docstrings import lead, meanings
 from experimentframework_core.config._json_scalars import Schema, nullable, one_of
 from experimentframework_core.config._json_types import Types, where
-from experimentframework_core.config._model import DataPlaneOptions
+from experimentframework_core.config._kinds import IN_CODE, AnyKeys
 from experimentframework_core.config._root import Configuration
-from experimentframework_core.config._sections import ROOT, SCHEMA_KEY
+from experimentframework_core.config._sections import ROOTS, SCHEMA_KEY
 from experimentframework_core.config._types import fields_of, type_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from experimentframework_core.config._choices import Choice, Choices
+    from experimentframework_core.config._kinds import Kind
     from experimentframework_core.plugin import BackplanePlugin
 
-_NEEDED: dict[type[msgspec.Struct], tuple[str, ...]] = {DataPlaneOptions: ("backplane",)}
-"""Fields that a file has to say, where Python code may leave them out."""
+_ANY_OPTIONS: Schema = {"type": ["object", "null"]}
 
 
 def json_schema(plugins: Iterable[BackplanePlugin[Any]]) -> dict[str, Any]:
@@ -38,25 +40,24 @@ def json_schema(plugins: Iterable[BackplanePlugin[Any]]) -> dict[str, Any]:
     """
     types = Types(partial(_definition, choices=choices_with(plugins)))
     wrapped = types.struct(Configuration)
-    sections = types.definitions["Configuration"]
-    names = (ROOT, SCHEMA_KEY)
+    sections = types.definitions[Configuration.__name__]
+    root: Schema = {"properties": {SCHEMA_KEY: True, **sections["properties"]}}
+    root["additionalProperties"] = False
+    for key in reversed(ROOTS):
+        inside: Schema = {"properties": {SCHEMA_KEY: True, key: wrapped}}
+        inside["additionalProperties"] = False
+        root = {"if": {"required": [key]}, "then": inside, "else": root}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:experimentframework:configuration",
         "title": "experimentframework configuration",
-        "description": f"Its sections stand in `{ROOT}`, or at the root.",
+        "description": f"Its sections stand in `{ROOTS[0]}`, or at the root.",
         "type": "object",
         "properties": {
             SCHEMA_KEY: {"description": "Where an editor finds this schema."},
-            ROOT: {**wrapped, "description": sections["description"]},
+            ROOTS[0]: {"description": sections["description"]},
         },
-        "if": {"required": [ROOT]},
-        "then": {"properties": dict.fromkeys(names, True), "additionalProperties": False},
-        "else": {
-            "properties": {SCHEMA_KEY: True, **sections["properties"]},
-            "required": sections["required"],
-            "additionalProperties": False,
-        },
+        **root,
         "$defs": dict(sorted(types.definitions.items())),
     }
 
@@ -65,7 +66,6 @@ def _definition(cls: type[msgspec.Struct], types: Types, *, choices: Choices) ->
     """Return the schema of a struct."""
     choice = choices.get(cls)
     said = meanings(cls)
-    needed = _NEEDED.get(cls, ())
     fields = fields_of(cls)
     schema: Schema = {"description": lead(cls), "properties": {}}
     kind = type_of(cls)
@@ -76,61 +76,68 @@ def _definition(cls: type[msgspec.Struct], types: Types, *, choices: Choices) ->
         schema["properties"][field.encode_name] = {
             **_value(cls, field, types, choice),
             **described,
-            **_default(field, needed),
+            **_default(cls, field),
         }
-    required = [each.encode_name for each in fields if each.required or each.name in needed]
-    if required:
+    if required := [each.encode_name for each in fields if each.required]:
         schema["required"] = required
     schema["additionalProperties"] = False
     if choice is not None:
-        schema["allOf"] = list(_chosen(choice, {each.name: each for each in fields}, types))
+        schema["allOf"] = list(_chosen(choice, {each.encode_name: each for each in fields}, types))
     return schema
 
 
 def _value(
     cls: type[msgspec.Struct], field: inspect.Field, types: Types, choice: Choice | None
 ) -> Schema:
-    if choice is not None and field.name == choice.by:
-        return one_of(list(choice.kinds))
-    if choice is not None and field.name == choice.field:
-        return {"type": ["object", "null"]}
+    if choice is not None and field.name == BY:
+        in_code = [{"type": "string", "pattern": IN_CODE}] if choice.in_code else []
+        return one_of(list(choice.kinds), *in_code)
+    if choice is not None and field.name == FIELD:
+        return _ANY_OPTIONS
     if available := AVAILABLE.get((cls, field.name)):
         return one_of(list(available))
-    if field.name in _NEEDED.get(cls, ()):
-        return types.of(_without_null(field.type))
-    return types.of(field.type)
+    return types.of(_without_null(field.type) if cls is Configuration else field.type)
 
 
 def _without_null(kind: inspect.Type) -> inspect.Type:
-    if not isinstance(kind, inspect.UnionType):
-        return kind
-    left = tuple(each for each in kind.types if not isinstance(each, inspect.NoneType))
-    return left[0] if len(left) == 1 else inspect.UnionType(left)
+    """Return what a section is that is there, or a key that is needed: not null."""
+    return alternatives(kind)[0] if isinstance(kind, inspect.UnionType) else kind
 
 
-def _default(field: inspect.Field, needed: tuple[str, ...]) -> Schema:
+def _default(cls: type[msgspec.Struct], field: inspect.Field) -> Schema:
     """Return the default as a document says it; ``{}`` for a struct with all its defaults."""
-    if field.required or field.name in needed:
-        return {}
     made = field.default_factory is not msgspec.NODEFAULT
     value = field.default_factory() if made else field.default
-    if isinstance(value, msgspec.Struct) and value == type(value)():
-        return {"default": {}}
+    if field.required or (cls is Configuration and value is None):
+        return {}
+    if isinstance(value, msgspec.Struct) and not any(
+        each.required for each in fields_of(type(value))
+    ):
+        return {"default": {}} if value == type(value)() else {}
     return {"default": msgspec.json.decode(msgspec.json.encode(value, enc_hook=str))}
 
 
 def _chosen(choice: Choice, fields: dict[str, inspect.Field], types: Types) -> Iterator[Schema]:
     """Yield what holds for each kind that may be chosen."""
-    by, key = fields[choice.by], fields[choice.field].encode_name
-    for named, options in choice.kinds.items():
-        then: Schema = {"properties": {key: {"type": "null"}}}
-        if options is not None:
-            struct = types.struct(options)
-            has_to = any(field.required for field in fields_of(options))
-            then = {"properties": {key: struct if has_to else nullable(struct)}}
-            then |= {"required": [key]} if has_to else {}
-        if (needed := choice.needs.get(named)) is not None:
-            lists = fields[needed].encode_name
-            then["properties"][lists] = {"type": "array", "minItems": 1}
-            then["required"] = [*then.get("required", []), lists]
-        yield where(by.encode_name, named, then, default=by.default == named)
+    for named, kind in choice.kinds.items():
+        then = _options(kind, types) if FIELD in fields else {"properties": {}, "required": []}
+        for key in kind.needs:
+            needed = types.of(_without_null(fields[key].type))
+            least = {"minItems": 1} if needed.get("type") == "array" else {}
+            then["properties"][key] = {**needed, **least}
+        then["required"] += kind.needs
+        said = {key: value for key, value in then.items() if value}
+        if said:
+            yield where(BY, named, said, default=fields[BY].default == named)
+
+
+def _options(kind: Kind, types: Types) -> Schema:
+    """Return what a kind says of the options: which, none, or any."""
+    if kind.options is None:
+        return {"properties": {FIELD: {"type": "null"}}, "required": []}
+    if kind.options is AnyKeys:
+        return {"properties": {FIELD: _ANY_OPTIONS}, "required": []}
+    struct = types.struct(kind.options)
+    if any(field.required for field in fields_of(kind.options)):
+        return {"properties": {FIELD: struct}, "required": [FIELD]}
+    return {"properties": {FIELD: nullable(struct)}, "required": []}

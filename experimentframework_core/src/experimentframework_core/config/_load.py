@@ -1,47 +1,106 @@
-"""Loads a configuration from a file or a text."""
+"""Loads a configuration from files or from a text."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
+
+import msgspec
 
 from experimentframework_core.config._check import check_tree
-from experimentframework_core.config._interpolate import Interpolation
+from experimentframework_core.config._excerpt import Excerpts
+from experimentframework_core.config._merge import merged
+from experimentframework_core.config._problem import Problem
+from experimentframework_core.config._read import PATHS, read_files, read_text
 from experimentframework_core.config._report import Report
-from experimentframework_core.config._sections import sections_of
-from experimentframework_core.config._source import MOST_BYTES, read
+from experimentframework_core.config._root import Configuration
+from experimentframework_core.config._tree import UNKNOWN, Place, places, scalars
 from experimentframework_core.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from experimentframework_core.config._backplanes import FindPlugin
-    from experimentframework_core.config._root import Configuration
+    from experimentframework_core.config._read import Document
+
+PathLike: TypeAlias = str | os.PathLike[str]
 
 
-def load_file(path: str | os.PathLike[str], find_plugin: FindPlugin) -> Configuration:
-    """Return the configuration in a YAML or JSON file; nothing is opened.
+class Loaded(msgspec.Struct, frozen=True, kw_only=True):
+    """What reading a configuration has found, good or bad.
+
+    Attributes:
+        configuration: The configuration; None where a problem is an error.
+        problems: Every problem in the order of the files: errors, warnings, and as information
+            each value that one file says and a later one overrides.
+        files: The files that were read, in the order in which they are merged.
+        origins: Where each path of the configuration is said, as ``dataPlane.batchSize``; what
+            is not there has its default.
+        excerpts: The source lines of problems.
+    """
+
+    configuration: Configuration | None
+    problems: tuple[Problem, ...]
+    files: tuple[str, ...]
+    origins: dict[str, Place]
+    excerpts: Excerpts
+
+    def valid(self) -> Configuration:
+        """Return the configuration.
+
+        Raises:
+            ConfigurationError: There are errors; with every problem.
+        """
+        if self.configuration is None:
+            raise ConfigurationError(self.problems)
+        return self.configuration
+
+
+def read_configuration(paths: PathLike | Sequence[PathLike], find_plugin: FindPlugin) -> Loaded:
+    """Return the configuration in files with every problem, as tools need it; opens nothing.
 
     Args:
-        path: The file; a name that ends in ``.json`` holds JSON.
+        paths: Files and folders, the later ones winning, see `load_files`.
+        find_plugin: Returns the plugin of a backplane type, or raises PluginError.
+    """
+    given = [paths] if isinstance(paths, str | os.PathLike) else paths
+    report = Report()
+    documents = read_files([os.fspath(path) for path in given], report)
+    return _loaded(documents, report, find_plugin)
+
+
+def load_file(path: PathLike, find_plugin: FindPlugin) -> Configuration:
+    """Return the configuration in a YAML or JSON file, or in a folder; nothing is opened.
+
+    Args:
+        path: The file; a name that ends in ``.json`` holds JSON. In a folder the files
+            ``experiments.yaml``, ``experiments.yml``, ``experiments.json`` are read, and all that
+            are below ``ExperimentDefinitions``.
         find_plugin: Returns the plugin of a backplane type, or raises PluginError.
 
     Raises:
-        ConfigurationError: With every problem of the file, or that it cannot be read.
+        ConfigurationError: With every problem, or that a file cannot be read.
     """
-    name = os.fspath(path)
-    report = Report(name)
-    try:
-        with Path(path).open("rb") as file:
-            source = file.read(MOST_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        report.add("", None, f"cannot be read: {reason}; expected a YAML or JSON file")
-        raise ConfigurationError(report.in_order()) from error
-    return _load(source, report, find_plugin)
+    return read_configuration(path, find_plugin).valid()
+
+
+def load_files(paths: Sequence[PathLike], find_plugin: FindPlugin) -> Configuration:
+    """Return the configuration in several files, merged from the first to the last.
+
+    Args:
+        paths: Files and folders, each as in `load_file`; the later one wins.
+        find_plugin: Returns the plugin of a backplane type, or raises PluginError.
+
+    Raises:
+        ConfigurationError: With every problem, or that a file cannot be read.
+    """
+    return read_configuration(paths, find_plugin).valid()
 
 
 def load_text(text: str | bytes, *, name: str = "<text>", find_plugin: FindPlugin) -> Configuration:
     """Return the configuration in a YAML or JSON text; nothing is opened.
+
+    What its ``configurationPaths`` name is not read: a text has no folder.
 
     Args:
         text: The document; as bytes it must be UTF-8.
@@ -51,19 +110,30 @@ def load_text(text: str | bytes, *, name: str = "<text>", find_plugin: FindPlugi
     Raises:
         ConfigurationError: With every problem of the text.
     """
-    return _load(text, Report(name), find_plugin)
+    report = Report()
+    document = read_text(text, name, report)
+    for entry in document.sections.entries if document.sections else ():
+        if entry.key == PATHS:
+            message = "not followed, a text has no folder; load a file instead"
+            report.add(PATHS, entry.place, message, severity="warning")
+    return _loaded([document], report, find_plugin).valid()
 
 
-def _load(source: str | bytes, report: Report, find_plugin: FindPlugin) -> Configuration:
-    root = read(source, report)
-    sections = None
-    if root is not None:
-        is_json = (report.file or "").endswith(".json")
-        root = Interpolation(os.environ, report, json=is_json).fill(root)
-        sections = sections_of(root, report)
+def _loaded(documents: list[Document], report: Report, find_plugin: FindPlugin) -> Loaded:
+    files = tuple(document.name for document in documents)
+    report.file = files[0] if files else None
+    known = [document.sections for document in documents if document.sections is not None]
+    sections = merged(known, report)
+    for path, scalar in scalars(sections):
+        if scalar.written is not None and scalar.value is not UNKNOWN:
+            report.hide(path, str(scalar.value), scalar.written)
     configuration = None
-    if sections is not None:
+    if known and len(known) == len(documents):  # else what is missing may be in the other file
         configuration = check_tree(sections, report, find_plugin)
-    if configuration is None or report.problems:
-        raise ConfigurationError(report.in_order())
-    return configuration
+    return Loaded(
+        configuration=None if report.errors else configuration,
+        problems=report.in_order(files),
+        files=files,
+        origins=dict(places(sections)),
+        excerpts=Excerpts(documents, report),
+    )

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 
 from experimentframework_core.config._breach import Breach
-from experimentframework_core.plugin import ChannelSettings
+from experimentframework_core.plugin import ChannelSettings, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-    from experimentframework_core.plugin import BackplanePlugin
+    from experimentframework_core.plugin import BackplanePlugin, Finding
 
 _NO_CHANNEL = ("flushIntervalMs", "concurrency")
 
@@ -21,17 +21,33 @@ def plugin_breaches(
     plugin: BackplanePlugin[Any], options: ChannelSettings, path: str
 ) -> Iterator[Breach]:
     """Yield what the plugin finds wrong with the options of the node at ``path``."""
-    if plugin.check is None:
-        return
+    if plugin.check is not None:
+        yield from check_breaches(plugin.check, options, path)
+
+
+def check_breaches(
+    check: Callable[[Any], Iterable[Finding]], options: object, path: str
+) -> Iterator[Breach]:
+    """Yield what a plugin's ``check`` says of the options of the node at ``path``."""
     try:
-        said = list(plugin.check(options))
+        said = [_parts(finding) for finding in check(options)]
     except Exception as error:  # noqa: BLE001 - a plugin's bug must not hide the other problems
         message = f"the plugin failed in its check: {type(error).__name__}: {error}"
         yield Breach(f"{path}.type", message, about=path)
         return
     options_path = f"{path}.options"
-    for key, message in said:
-        yield Breach(f"{options_path}.{key}" if key else options_path, message, about=options_path)
+    for key, message, severity in said:
+        where = f"{options_path}.{key}" if key else options_path
+        yield Breach(where, message, about=options_path, severity=severity)
+
+
+def _parts(finding: Finding) -> tuple[str, str, Severity]:
+    """Return the three parts of what a check yields; the last may be left out."""
+    if len(finding) == 2:  # noqa: PLR2004 - mypy narrows the union by this number
+        return (*finding, "error")
+    if finding[2] not in get_args(Severity):
+        raise ValueError(f"{finding[2]!r} is no severity")
+    return finding
 
 
 def dead_letter_breaches(

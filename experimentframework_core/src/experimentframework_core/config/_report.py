@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from experimentframework_core.config._tree import Place
+    from experimentframework_core.plugin import Severity
 
 LATER = "is not available in this version"
 
-_ROOT = "experimentFramework."
+_ROOTS = re.compile(r"[eE]xperimentFramework\.")
 _LONGEST_SHOWN = 60
 _MOST_LISTED = 12
 _SHORTEST_WORD = 4
@@ -25,9 +26,11 @@ class Report:
     """The problems of one configuration.
 
     Attributes:
-        file: The name that each problem begins with; None for options built in Python.
+        file: What a problem without a place begins with; None for options built in Python.
         problems: What was found so far.
         places: Where each path that was seen stands.
+        open_values: Where the values stand that a source line may show.
+        secret_values: Where those stand that it may not, whatever else is said of them.
     """
 
     def __init__(self, file: str | None = None) -> None:
@@ -35,11 +38,18 @@ class Report:
         self.file = file
         self.problems: list[Problem] = []
         self.places: dict[str, Place | None] = {}
+        self.open_values: set[Place] = set()
+        self.secret_values: set[Place] = set()
         self._hidden: dict[str, tuple[str, str]] = {}
+
+    @property
+    def errors(self) -> list[Problem]:
+        """The problems that keep the configuration from being loaded."""
+        return [each for each in self.problems if each.severity == "error"]
 
     def hide(self, path: str, value: str, written: str) -> None:
         """Show ``written`` for ``value`` in problems at ``path`` or around it."""
-        self._hidden[path.removeprefix(_ROOT)] = value, written
+        self._hidden[_bare(path)] = value, written
 
     def empty(self) -> Report:
         """Return one without problems, of the same configuration."""
@@ -48,7 +58,13 @@ class Report:
         return other
 
     def add(
-        self, path: str, place: Place | None, message: str, *, about: str | None = None
+        self,
+        path: str,
+        place: Place | None,
+        message: str,
+        *,
+        about: str | None = None,
+        severity: Severity = "error",
     ) -> None:
         """Note one problem; a path or message of several lines is put on one.
 
@@ -56,32 +72,58 @@ class Report:
             path: The setting to change.
             place: Where it stands.
             message: What is wrong.
-            about: What the message may quote values of; ``path`` if it is not given.
+            about: What the message may quote values of; ``path`` if it is not given, everything
+                if it is empty.
+            severity: How bad it is.
         """
-        line, column = place or (None, None)
         about = path if about is None else about
         self.problems.append(
             Problem(
-                message=one_line(self._without_values(message, about.removeprefix(_ROOT))),
-                path=one_line(path).removeprefix(_ROOT),
-                file=self.file,
-                line=line,
-                column=column,
+                message=one_line(self._without_values(message, _bare(about))),
+                path=_bare(one_line(path)),
+                file=(place and place.file) or self.file,
+                line=place.line if place else None,
+                column=place.column if place else None,
+                severity=severity,
             )
         )
 
-    def add_at_path(self, path: str, message: str, *, about: str | None = None) -> None:
-        """Note one problem at the place of ``path``, or of the nearest path above that was seen."""
+    def add_at_path(
+        self,
+        path: str,
+        message: str,
+        *,
+        about: str | None = None,
+        severity: Severity = "error",
+        reads: Sequence[str] = (),
+    ) -> None:
+        """Note one problem at the place of ``path``, or of the nearest path above that was seen.
+
+        Args:
+            path: The setting to change.
+            message: What is wrong.
+            about: What the message may quote values of; ``path`` if it is not given.
+            severity: How bad it is.
+            reads: The other settings that are concerned; where those of another file stand is
+                said too.
+        """
         known = path
         while known and known not in self.places:
             known = known[: max(known.rfind("."), known.rfind("["), 0)]
-        self.add(path, self.places.get(known), message, about=about)
+        place = self.places.get(known)
+        elsewhere = [
+            f"; {each.rpartition('.')[2]} stands at {other}"
+            for each in reads
+            if place and (other := self.places.get(each)) and other.file != place.file
+        ]
+        message = "".join([message, *elsewhere])
+        self.add(path, place, message, about=about, severity=severity)
 
     def _without_values(self, message: str, about: str) -> str:
         written_for = {
             form: shown_instead
             for path, (value, written) in self._hidden.items()
-            if _holds(about, path)
+            if not about or _holds(about, path)
             for form, shown_instead in _forms(value, written)
         }
         if not written_for:
@@ -91,8 +133,8 @@ class Report:
         return re.sub(values, lambda found: written_for[found[1]], message)
 
     def concerns(self, path: str) -> bool:
-        """Tell whether ``path``, something in it or something around it has a problem."""
-        return any(_holds(each.path, path) or _holds(path, each.path) for each in self.problems)
+        """Tell whether ``path``, something in it or something around it has an error."""
+        return any(_holds(each.path, path) or _holds(path, each.path) for each in self.errors)
 
     def is_below(self, path: str) -> bool:
         """Tell whether every problem is of something inside ``path``, none of itself."""
@@ -102,15 +144,28 @@ class Report:
         """Take over all of ``other``."""
         self.problems += other.problems
         self.places |= other.places
+        self.open_values |= other.open_values
+        self.secret_values |= other.secret_values
 
-    def in_order(self) -> tuple[Problem, ...]:
-        """Return the problems in the order of the file, each once."""
+    def in_order(self, files: Sequence[str] = ()) -> tuple[Problem, ...]:
+        """Return the problems in the order of ``files`` and of their lines, each once."""
+        order = {file: number for number, file in enumerate(files)}
         return tuple(
             sorted(
                 dict.fromkeys(self.problems),
-                key=lambda problem: (problem.line or 0, problem.column or 0),
+                key=lambda problem: (
+                    order.get(problem.file or "", -1),
+                    problem.line or 0,
+                    problem.column or 0,
+                ),
             )
         )
+
+
+def _bare(path: str) -> str:
+    """Return ``path`` from the root's sections on, however the root is spelled."""
+    wrapped = _ROOTS.match(path)
+    return path[wrapped.end() :] if wrapped else path
 
 
 def _holds(outer: str, path: str) -> bool:

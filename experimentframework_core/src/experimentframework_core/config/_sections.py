@@ -5,36 +5,49 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from experimentframework_core.config._describe import actual
-from experimentframework_core.config._report import LATER, unknown
+from experimentframework_core.config._refusals import SOME_SECTION
+from experimentframework_core.config._report import shown, unknown
 from experimentframework_core.config._tree import Mapping
 
 if TYPE_CHECKING:
     from experimentframework_core.config._report import Report
     from experimentframework_core.config._tree import Entry, Node, Place
 
-ROOT = "experimentFramework"
+ROOTS = ("experimentFramework", "ExperimentFramework")
+"""The key around the sections, and how the .NET ExperimentFramework spells it in JSON."""
+
 SCHEMA_KEY = "$schema"
 """A key of the root that tells an editor where the JSON Schema is; nothing else reads it."""
 
-SECTIONS = ("dataPlane",)
-_LATER = (
+SECTIONS = (
     "settings",
     "decorators",
     "configurationPaths",
     "trials",
     "experiments",
+    "dataPlane",
     "governance",
 )
-_EXPECTED = "expected a mapping with the key dataPlane"
 
 
 def sections_of(root: Node, report: Report) -> Mapping | None:
     """Return the mapping whose keys are the sections; None after a problem."""
     root = _without_schema(root)
-    if isinstance(root, Mapping) and (outer := _entry(root, ROOT)):
-        _refuse_others(root, (ROOT,), report)
-        return _known(outer.value, outer.place, (), report)
-    return _known(root, root.place, (ROOT,), report)
+    wrapped = [entry for entry in _entries(root) if entry.key in ROOTS]
+    if not wrapped:
+        return _known(root, root.place, (*SECTIONS, ROOTS[0]), report)
+    outer, *others = wrapped
+    for other in others:
+        line = outer.place.line if outer.place else "?"
+        message = f"says the same as {outer.key} at line {line}; leave one out"
+        report.add(other.key, other.place, message)
+    for entry in _entries(root):
+        if entry.key in SECTIONS:
+            message = f"the section {shown(entry.key)} stands beside {outer.key}; put it inside"
+            report.add(entry.key, entry.place, message)
+        elif entry.key not in ROOTS:
+            report.add(entry.key, entry.place, unknown("key", entry.key, [outer.key]))
+    return _known(outer.value, outer.place, SECTIONS, report)
 
 
 def _without_schema(root: Node) -> Node:
@@ -45,23 +58,17 @@ def _without_schema(root: Node) -> Node:
 
 
 def _known(
-    node: Node, place: Place | None, also: tuple[str, ...], report: Report
+    node: Node, place: Place | None, known: tuple[str, ...], report: Report
 ) -> Mapping | None:
     if not isinstance(node, Mapping):
-        report.add("", place, f"unexpected {actual(node, hidden=True)}; {_EXPECTED}")
+        report.add("", place, f"unexpected {actual(node, hidden=True)}; {SOME_SECTION}")
         return None
-    _refuse_others(node, (*SECTIONS, *also), report)
-    known = tuple(entry for entry in node.entries if entry.key in SECTIONS)
-    return Mapping(known, place, node.origin)
-
-
-def _refuse_others(node: Mapping, known: tuple[str, ...], report: Report) -> None:
     for entry in node.entries:
-        if entry.key in _LATER:
-            report.add(entry.key, entry.place, f"the section '{entry.key}' {LATER}")
-        elif entry.key not in known:
+        if entry.key not in known:
             report.add(entry.key, entry.place, unknown("key", entry.key, known))
+    sections = tuple(entry for entry in node.entries if entry.key in SECTIONS)
+    return Mapping(sections, place, node.origin)
 
 
-def _entry(node: Mapping, key: str) -> Entry | None:
-    return next((entry for entry in node.entries if entry.key == key), None)
+def _entries(node: Node) -> tuple[Entry, ...]:
+    return node.entries if isinstance(node, Mapping) else ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from experimentframework_core.config._tree import too_many_nodes
+from experimentframework_core.config._refusals import too_many_nodes
 
 if TYPE_CHECKING:
     from experimentframework_core.config._report import Report
@@ -21,17 +21,25 @@ _KEY = re.compile(r"^[ \t]*+(?:-[ \t]++)*+[\w.\"'][\w.\"'-]*+:(?=\s)", re.MULTIL
 _ITEM = re.compile(r"^[ \t]*+-[ \t]", re.MULTILINE)
 
 
+def is_json(name: str) -> bool:
+    """Tell whether a file of this name holds JSON: it ends in ``.json``."""
+    return name.lower().endswith(".json")
+
+
 def read(source: bytes | str, report: Report) -> Node | None:
     """Return the tree of ``source``; None after a problem that leaves nothing to check.
 
-    Duplicate keys, tags and the like are noted in ``report`` and passed over.
+    The name in ``report`` says whether it is JSON. Duplicate keys, tags and the like are noted
+    there and passed over.
     """
     text = _decode(source, report)
     if text is None:
         return None
-    from experimentframework_core.config import _yaml
-
-    return _yaml.build(text, report, most_nodes=MOST_NODES, deepest=DEEPEST)
+    if is_json(report.file or ""):
+        from experimentframework_core.config._json import build
+    else:
+        from experimentframework_core.config._yaml import build
+    return build(text, report, most_nodes=MOST_NODES, deepest=DEEPEST)
 
 
 def _decode(source: bytes | str, report: Report) -> str | None:
@@ -49,13 +57,13 @@ def _decode(source: bytes | str, report: Report) -> str | None:
         code = f"U+{ord(forbidden[0]):04X}"
         report.add("", None, f"character {code} at byte offset {offset}; expected printable text")
         return None
-    if _least_nodes(text) > MOST_NODES:
+    if not is_json(report.file or "") and _least_nodes(text) > MOST_NODES:
         report.add("", None, too_many_nodes(MOST_NODES))
         return None
     return text.removeprefix("\ufeff")
 
 
 def _least_nodes(text: str) -> int:
-    """Count what looks like a node: far cheaper than to scan, so that oversize is refused fast."""
+    """Count what looks like a node of YAML: far cheaper than a scan, so that it is refused fast."""
     text = _COMMENT.sub("", text)
     return 2 * len(_KEY.findall(text)) + len(_ITEM.findall(text)) + text.count(",")

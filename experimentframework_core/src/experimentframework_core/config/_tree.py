@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 UNKNOWN = object()
 """The value of a scalar whose problem is reported already: nothing more is said of it."""
 
-Place: TypeAlias = tuple[int, int]
-"""A line and a column, both from 1."""
+
+class Place(NamedTuple):
+    """Where something stands.
+
+    Attributes:
+        line: The line, from 1.
+        column: The column in characters, from 1.
+        file: The file as problems call it; None for what was not read from one.
+    """
+
+    line: int
+    column: int
+    file: str | None = None
+
+    def __str__(self) -> str:
+        """Return ``file:line:column``."""
+        return ":".join(str(part) for part in (self.file, self.line, self.column) if part)
 
 
 class Scalar(msgspec.Struct, frozen=True, gc=False):
@@ -83,6 +101,29 @@ def below(path: str, key: str | int) -> str:
     return f"{path}.{key}" if path else key
 
 
-def too_many_nodes(most: int) -> str:
-    """Word the refusal of a tree that is too large."""
-    return f"too large; expected at most {most:,} keys, values and list items"
+def scalars(node: Node, path: str = "") -> Iterator[tuple[str, Scalar]]:
+    """Yield every scalar in ``node`` with its path."""
+    if isinstance(node, Mapping):
+        for entry in node.entries:
+            yield from scalars(entry.value, below(path, entry.key))
+    elif isinstance(node, Items):
+        for index, item in enumerate(node.items):
+            yield from scalars(item, below(path, index))
+    else:
+        yield path, node
+
+
+def places(node: Node, path: str = "") -> Iterator[tuple[str, Place]]:
+    """Yield every path in ``node`` with the place of its key or item."""
+    if isinstance(node, Mapping):
+        for entry in node.entries:
+            where = below(path, entry.key)
+            if entry.place:
+                yield where, entry.place
+            yield from places(entry.value, where)
+    elif isinstance(node, Items):
+        for index, item in enumerate(node.items):
+            where = below(path, index)
+            if item.place:
+                yield where, item.place
+            yield from places(item, where)

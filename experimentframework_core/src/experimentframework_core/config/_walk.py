@@ -18,7 +18,15 @@ from experimentframework_core.config._describe import (
 from experimentframework_core.config._leaf import Refusal, leaf_value
 from experimentframework_core.config._report import Report, unknown
 from experimentframework_core.config._scalars import meaning
-from experimentframework_core.config._tree import UNKNOWN, Items, Mapping, Node, Scalar, below
+from experimentframework_core.config._tree import (
+    UNKNOWN,
+    Items,
+    Mapping,
+    Node,
+    Scalar,
+    below,
+    scalars,
+)
 from experimentframework_core.config._types import fields_of
 
 if TYPE_CHECKING:
@@ -69,6 +77,9 @@ class Walk:
     def convert(self, node: Node, kind: inspect.Type, at: At) -> object:
         """Return ``node`` as a value of ``kind``, or INVALID once its problems are noted."""
         self.report.places[at.path] = at.place
+        if isinstance(node, Scalar) and node.place:
+            values = self.report.open_values if shows_values(kind) else self.report.secret_values
+            values.add(node.place)
         bare, _ = unwrapped(kind)
         if isinstance(bare, inspect.UnionType):
             return self._union(node, bare, at)
@@ -104,6 +115,11 @@ class Walk:
     ) -> None:
         """Look at a good value of a field of the struct ``kind``."""
 
+    def unknown_key(self, node: Mapping, kind: inspect.StructType, key: str) -> str:
+        """Word the problem of a key of ``node`` that the struct ``kind`` does not have."""
+        del node
+        return unknown("key", key, [field.encode_name for field in fields_of(kind.cls)])
+
     def _values(self, node: Mapping, kind: inspect.StructType, at: At) -> dict[str, object]:
         fields = {field.encode_name: field for field in fields_of(kind.cls)}
         values: dict[str, object] = {}
@@ -114,7 +130,7 @@ class Walk:
                 self.convert(entry.value, inspect.LiteralType((kind.tag,)), where)
                 continue
             if field is None:
-                self.report.add(*where, unknown("key", entry.key, fields))
+                self.report.add(*where, self.unknown_key(node, kind, entry.key))
                 continue
             wanted = self.field_type(node, kind, field, where)
             value = INVALID if wanted is None else self.convert(entry.value, wanted, where)
@@ -173,6 +189,7 @@ class Walk:
         return self._unexpected(node, kind, at)
 
     def _dict(self, node: Mapping, kind: inspect.DictType, at: At) -> object:
+        self._keep_secret(node)
         pairs = [
             (
                 self.convert(Scalar(entry.key), kind.key_type, at.below(entry.key, entry.place)),
@@ -206,7 +223,13 @@ class Walk:
         except Refusal as refusal:
             return self._invalid(at, str(refusal))
 
+    def _keep_secret(self, node: Node) -> None:
+        """Show no value of ``node`` in a source line: nobody says which of its keys are secrets."""
+        places = (scalar.place for _, scalar in scalars(node))
+        self.report.secret_values.update(place for place in places if place)
+
     def _anything(self, node: Node, at: At) -> object:
+        self._keep_secret(node)
         if isinstance(node, Mapping):
             return self._dict(node, inspect.DictType(inspect.StrType(), _ANYTHING), at)
         if isinstance(node, Items):

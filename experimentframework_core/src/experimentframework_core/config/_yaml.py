@@ -20,24 +20,31 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.scanner import Scanner
 
+from experimentframework_core.config._refusals import (
+    EMPTY,
+    HALF_A_CHARACTER,
+    LONGEST_KEY,
+    TOO_LONG_KEY,
+    Unreadable,
+    duplicate,
+    too_deep,
+    too_many_nodes,
+)
 from experimentframework_core.config._report import one_line, shown
 from experimentframework_core.config._tree import (
     Entry,
     Items,
     Mapping,
     Node,
+    Place,
     Scalar,
     below,
-    too_many_nodes,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from experimentframework_core.config._report import Report
-    from experimentframework_core.config._tree import Place
-
-_NOTHING = "empty; expected a mapping with the key dataPlane"
 
 
 def build(text: str, report: Report, *, most_nodes: int, deepest: int) -> Node | None:
@@ -51,7 +58,7 @@ def build(text: str, report: Report, *, most_nodes: int, deepest: int) -> Node |
     """
     try:
         return _Builder(_events(text, deepest), report, most_nodes, deepest).document()
-    except _Unreadable as error:
+    except Unreadable as error:
         report.add("", error.place, str(error))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -60,14 +67,6 @@ def build(text: str, report: Report, *, most_nodes: int, deepest: int) -> Node |
     except YAMLError as error:
         report.add("", None, f"not YAML: {error}")
     return None
-
-
-class _Unreadable(Exception):  # noqa: N818 - it ends the reading, whatever is open
-    """The document cannot be read on from ``place``."""
-
-    def __init__(self, message: str, place: Place) -> None:
-        self.place = place
-        super().__init__(message)
 
 
 class _Anchored(NamedTuple):
@@ -111,26 +110,29 @@ class _Builder:
         for event in self._events:
             if isinstance(event, DocumentStartEvent):
                 if root is not None:
-                    raise _Unreadable("second document; expected one", _place(event.start_mark))
+                    raise Unreadable("second document; expected one", self._place(event))
                 self._check_version(event)
             elif isinstance(event, NodeEvent):
                 root = self._node(event, "", 1)
         if root is None:
-            self._report.add("", (1, 1), _NOTHING)
+            self._report.add("", Place(1, 1), EMPTY)
         return root
+
+    def _place(self, event: Event) -> Place:
+        return _place(event.start_mark, self._report.file)
 
     def _check_version(self, event: DocumentStartEvent) -> None:
         if event.version not in (None, (1, 2)):
             version = ".".join(str(number) for number in event.version)
-            place = (max(_place(event.start_mark)[0] - 1, 1), 1)
+            place = Place(max(self._place(event).line - 1, 1), 1)
             self._report.add("", place, f"YAML {version} is not supported; expected YAML 1.2")
 
     def _node(self, event: Event, path: str, level: int) -> Node:
         if isinstance(event, AliasEvent):
             return self._alias(event, level)
-        place = _place(event.start_mark)
+        place = self._place(event)
         if not isinstance(event, (CollectionStartEvent, ScalarEvent)):
-            raise _Unreadable("not YAML: expected a value", place)
+            raise Unreadable("not YAML: expected a value", place)
         if level > self._deepest:
             raise _too_deep(self._deepest, place)
         before = self._nodes
@@ -150,10 +152,10 @@ class _Builder:
         return self._items(event, path, level)
 
     def _alias(self, event: AliasEvent, level: int) -> Node:
-        place = _place(event.start_mark)
+        place = self._place(event)
         anchored = self._anchors.get(event.anchor)
         if anchored is None:
-            raise _Unreadable(f"alias {shown(event.anchor)} before its anchor", place)
+            raise Unreadable(f"alias {shown(event.anchor)} before its anchor", place)
         if level + anchored.levels - 1 > self._deepest:
             raise _too_deep(self._deepest, place)
         self._count(anchored.nodes, place)
@@ -162,10 +164,10 @@ class _Builder:
     def _count(self, nodes: int, place: Place) -> None:
         self._nodes += nodes
         if self._nodes > self._most_nodes:
-            raise _Unreadable(too_many_nodes(self._most_nodes), place)
+            raise Unreadable(too_many_nodes(self._most_nodes), place)
 
     def _scalar(self, event: ScalarEvent, path: str) -> Scalar:
-        place = _place(event.start_mark)
+        place = self._place(event)
         value: str = event.value
         if not value.isascii():
             value = self._paired(value, path, place)
@@ -176,7 +178,7 @@ class _Builder:
         try:
             return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
         except UnicodeDecodeError:
-            self._report.add(path, place, "half of a surrogate pair; expected a whole character")
+            self._report.add(path, place, HALF_A_CHARACTER)
             return ""
 
     def _items(self, event: CollectionStartEvent, path: str, level: int) -> Items:
@@ -185,36 +187,34 @@ class _Builder:
             if isinstance(each, SequenceEndEvent):
                 break
             items.append(self._node(each, below(path, len(items)), level + 1))
-        return Items(tuple(items), _place(event.start_mark))
+        return Items(tuple(items), self._place(event))
 
     def _mapping(self, event: MappingStartEvent, path: str, level: int) -> Mapping:
         entries: dict[str, Entry] = {}
         for each in self._events:
             if isinstance(each, MappingEndEvent):
                 break
-            place = _place(each.start_mark)
+            place = self._place(each)
             key = self._key(each, path, level)
             value = self._node(next(self._events), below(path, key or "?"), level + 1)
             if key in entries:
-                self._duplicate(below(path, key), place, entries[key])
+                self._report.add(below(path, key), place, duplicate(entries[key]))
             elif key is not None:
                 entries[key] = Entry(key, value, place)
-        return Mapping(tuple(entries.values()), _place(event.start_mark))
+        return Mapping(tuple(entries.values()), self._place(event))
 
     def _key(self, event: Event, path: str, level: int) -> str | None:
         node = self._node(event, path, level + 1)
         if not isinstance(node, Scalar):
-            self._report.add(path, _place(event.start_mark), "a key must be text")
+            self._report.add(path, self._place(event), "a key must be text")
             return None
+        if len(str(node.value)) > LONGEST_KEY:
+            raise Unreadable(TOO_LONG_KEY, self._place(event))
         if node.plain and node.value == "<<":
             message = "merge key '<<' is not part of YAML 1.2; repeat the keys"
-            self._report.add(path, _place(event.start_mark), message)
+            self._report.add(path, self._place(event), message)
             return None
         return one_line(str(node.value))
-
-    def _duplicate(self, path: str, place: Place, first: Entry) -> None:
-        line = first.place[0] if first.place else "?"
-        self._report.add(path, place, f"duplicate key {shown(first.key)}; first at line {line}")
 
 
 def _said(error: MarkedYAMLError) -> str:
@@ -226,12 +226,12 @@ def _said(error: MarkedYAMLError) -> str:
 
 def _advice(text: str, place: Place | None) -> str:
     """Return what helps where a plain ``${…}`` is cut by its braces."""
-    line = re.split("\r\n|[\r\n]", text)[place[0] - 1] if place else ""
+    line = re.split("\r\n|[\r\n]", text)[place.line - 1] if place else ""
     return "; inside [ ] and { } put ${…} in quotes" if "${" in line else ""
 
 
-def _too_deep(deepest: int, place: Place) -> _Unreadable:
-    return _Unreadable(f"nested too deep; expected at most {deepest} levels", place)
+def _too_deep(deepest: int, place: Place) -> Unreadable:
+    return Unreadable(too_deep(deepest), place)
 
 
 def _levels(node: Node) -> int:
@@ -242,5 +242,5 @@ def _levels(node: Node) -> int:
     return 1
 
 
-def _place(mark: Any) -> Place:  # noqa: ANN401 - ruamel's marks are Any
-    return mark.line + 1, mark.column + 1
+def _place(mark: Any, file: str | None = None) -> Place:  # noqa: ANN401 - ruamel's marks are Any
+    return Place(mark.line + 1, mark.column + 1, file)
