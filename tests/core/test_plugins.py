@@ -9,55 +9,10 @@ import pytest
 
 from experimentframework_core.errors import PluginError, PluginNotFoundError
 from experimentframework_core.plugins import find_plugin, installed_plugins
+from tests.core.sites import GOOD_PLUGIN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-good_plugin = """
-from contextlib import asynccontextmanager
-
-from experimentframework_core.plugin import BackplanePlugin, ChannelSettings
-
-
-@asynccontextmanager
-async def open_nothing(options, context):
-    yield None
-
-
-plugin = BackplanePlugin(type="{type}", options=ChannelSettings, open=open_nothing)
-"""
-
-
-class Site:
-    """A folder on ``sys.path`` into which a test puts distributions."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def install(
-        self, name: str, *, type_name: str, code: str = good_plugin, version: str = "1.2.3"
-    ) -> str:
-        """Put a distribution there that claims one backplane type, and return its module."""
-        module = name.replace("-", "_")
-        (self._folder / f"{module}.py").write_text(code.replace("{type}", type_name))
-        info = self._folder / f"{module}-{version}.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-        (info / "entry_points.txt").write_text(
-            f"[experimentframework.backplanes]\n{type_name} = {module}:plugin\n"
-        )
-        return module
-
-
-@pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    before = set(sys.modules)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    yield Site(tmp_path)
-    for module in [name for name in sys.modules if name.startswith("acme_")]:
-        if module not in before:
-            del sys.modules[module]
+    from tests.core.sites import Site
 
 
 def test_an_installed_type_is_loaded(site: Site) -> None:
@@ -181,7 +136,7 @@ def test_another_kind_of_object_is_refused(site: Site) -> None:
 def test_a_plugin_of_another_type_than_its_entry_point_is_refused(site: Site) -> None:
     """Given a plugin whose type differs, When it is asked for, Then the error names both types."""
     site.install(
-        "acme-other", type_name="raven", code=good_plugin.replace('type="{type}"', 'type="crow"')
+        "acme-other", type_name="raven", code=GOOD_PLUGIN.replace('type="{type}"', 'type="crow"')
     )
 
     with pytest.raises(PluginError, match=r"'raven'.*'crow'"):

@@ -10,9 +10,12 @@ from experimentframework_core.config._breach import Breach
 from experimentframework_core.config._kinds import FAMILIES
 from experimentframework_core.config._plugin_rules import check_breaches
 from experimentframework_core.config._report import listed
+from experimentframework_core.config._types import fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from msgspec import inspect
 
     from experimentframework_core.config._kinds import Kind
     from experimentframework_core.config._parts import Part
@@ -25,9 +28,9 @@ def kind_breaches(part: Part) -> Iterator[Breach]:
         return
     named = f"{family.what} '{getattr(part.value, 'type', '')}'"
     reads = (f"{part.path}.type",)
-    for field in msgspec.structs.fields(part.value):
+    for field in fields_of(type(part.value)):
         key = field.encode_name
-        said = is_said(field, getattr(part.value, field.name))
+        said = _is_said(field, getattr(part.value, field.name))
         if said and key in family.own_keys and key not in part.kind.keys:
             message = f"has no effect on the {named}; {_instead(part.kind)}"
             yield Breach(f"{part.path}.{key}", message, reads, part.path)
@@ -39,7 +42,7 @@ def kind_breaches(part: Part) -> Iterator[Breach]:
         yield from check_breaches(part.kind.check, part.options, part.path)
 
 
-def is_said(field: msgspec.structs.FieldInfo, value: object) -> bool:
+def _is_said(field: inspect.Field, value: object) -> bool:
     """Tell whether a field's value is not its default."""
     if field.default_factory is not msgspec.NODEFAULT:
         return bool(value)

@@ -16,6 +16,7 @@ from experimentframework_core.config._describe import (
     actual,
     choices,
     expected,
+    expected_shape,
     shows_values,
     takes_text,
     unwrapped,
@@ -159,11 +160,11 @@ def _text(scalar: Scalar, kind: inspect.Type, bare: inspect.StrType) -> str:
     text = str(scalar.value)
     given = shown(text if scalar.written is None else scalar.written)
     if bare.min_length is not None and len(text) < bare.min_length:
-        raise Refusal(f"too short: {given}; expected {expected(kind)}")
+        raise Refusal(f"too short: {given}; expected {expected_shape(kind)}")
     if bare.max_length is not None and len(text) > bare.max_length:
-        raise Refusal(f"too long: {given}; expected {expected(kind)}")
+        raise Refusal(f"too long: {given}; expected {expected_shape(kind)}")
     if bare.pattern is not None and not re.search(bare.pattern, text):
-        raise Refusal(f"malformed: {given}; expected {expected(kind)}")
+        raise Refusal(f"malformed: {given}; expected {expected_shape(kind)}")
     return text
 
 

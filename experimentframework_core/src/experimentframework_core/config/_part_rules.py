@@ -6,8 +6,6 @@ import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import msgspec
-
 from experimentframework_core.config import _decorators, _experiments, _governance, _selection
 from experimentframework_core.config._breach import Breach, note
 from experimentframework_core.config._decorator_rules import (
@@ -41,8 +39,11 @@ from experimentframework_core.config._trial_rules import (
     targeting_rule_breaches,
     trial_breaches,
 )
+from experimentframework_core.config._types import fields_of
 
 if TYPE_CHECKING:
+    import msgspec
+
     from experimentframework_core.config._parts import PartWalk
 
 _Rule: TypeAlias = Callable[[Any, str], Iterator[Breach]]
@@ -85,7 +86,7 @@ def _breaches(walk: PartWalk) -> Iterator[Breach]:
         yield from kind_breaches(part)
         if rule := _RULES.get(type(part.value)):
             yield from rule(part.value, part.path)
-        for field in msgspec.structs.fields(part.value):
+        for field in fields_of(type(part.value)):
             value = getattr(part.value, field.name)
             if isinstance(value, dict):
                 yield from _not_json(value, f"{part.path}.{field.encode_name}")

@@ -12,7 +12,7 @@ from experimentframework_core.config._kinds import FAMILIES, AnyKeys, Kind, kind
 from experimentframework_core.config._scalars import is_absent, text_of
 from experimentframework_core.config._tree import Mapping
 from experimentframework_core.config._types import fields_of, type_of
-from experimentframework_core.config._walk import At, Walk
+from experimentframework_core.config._walk import INVALID, At, Walk
 from experimentframework_core.errors import PluginError
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ class PartWalk(Walk):
             options: object = getattr(built, "options", None)
             if allowed and allowed.options and is_absent(node.get("options")):
                 options = self._unsaid(allowed, at)
-            self.parts.append(Part(at.path, built, allowed, options))
+            known = None if options is INVALID else options
+            self.parts.append(Part(at.path, built, allowed, known))
         return built
 
     def field_type(

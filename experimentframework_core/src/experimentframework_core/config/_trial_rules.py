@@ -91,7 +91,7 @@ def _unsaid_condition(
     said = mode.options or RolloutOptions() if mode.type in _ROLLOUTS else None
     if getattr(said, "included_key", None) == _INCLUDED and _INCLUDED not in keys:
         message = f"missing, and no condition has the key '{_INCLUDED}'; expected {listed(keys)}"
-        reads = (*conditions, f"{where}.includedKey", f"{where}.type")
+        reads = (*conditions, f"{where}.options", f"{where}.includedKey", f"{where}.type")
         yield Breach(f"{where}.options.includedKey", message, reads, about=path)
 
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import msgspec
 
 _TRIMMED = r"^(?!\s|[\s\S]*\s$)"
-_TRIMMED_TEXT = "text without spaces around it"
+_SHAPE = "text without spaces around it"
 
 Label = Annotated[
-    str, msgspec.Meta(min_length=1, pattern=_TRIMMED, extra={"expected": _TRIMMED_TEXT})
+    str,
+    msgspec.Meta(min_length=1, pattern=_TRIMMED, extra={"expected": "text", "shape": _SHAPE}),
 ]
 """A name of something outside: a type, a flag, a role."""
 
@@ -21,7 +22,7 @@ Name = Annotated[
         min_length=1,
         max_length=128,
         pattern=_TRIMMED,
-        extra={"expected": f"{_TRIMMED_TEXT}, at most 128 characters"},
+        extra={"expected": "text", "shape": f"{_SHAPE}, at most 128 characters"},
     ),
 ]
 """The name of an experiment or the key of a condition, as events carry it."""
