@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.core.config import test_part_rules as parts
 from tests.core.config.documents import Document, damaged, documents, in_json, in_yaml
 from tests.core.config.judges import by_the_loader, by_the_schema, of_shape
 
@@ -25,13 +26,21 @@ EXAMPLES = sorted(
 BROKEN = sorted(
     file for file in HERE.glob("broken/*.*") if file.suffix in {".yaml", ".yml", ".json"}
 )
-AROUND = {
-    "root": "{}",
-    "plane": "dataPlane:\n  {}\n  backplane: {{type: plain}}\n",
-    "backplane": "dataPlane:\n  backplane: {}\n",
-    "options": "dataPlane:\n  backplane:\n    type: courier\n    options:\n"
-    "      addresses: a\n      {}\n",
-    "addresses": "dataPlane:\n  backplane: {{type: courier, options: {{addresses: {}}}}}\n",
+AROUND: dict[str, Callable[[str], str]] = {
+    "root": str,
+    "plane": "dataPlane:\n  {}\n  backplane: {{type: plain}}\n".format,
+    "backplane": "dataPlane:\n  backplane: {}\n".format,
+    "options": (
+        "dataPlane:\n  backplane:\n    type: courier\n    options:\n      addresses: a\n      {}\n"
+    ).format,
+    "addresses": "dataPlane:\n  backplane: {{type: courier, options: {{addresses: {}}}}}\n".format,
+    "decorators": parts.in_decorators,
+    "selection": parts.in_selection_mode,
+    "trials": parts.in_trials,
+    "experiments": parts.in_experiments,
+    "hypotheses": parts.in_hypothesis,
+    "governance": parts.in_governance,
+    "settings": str,
 }
 
 
@@ -42,7 +51,7 @@ def bad_texts() -> list[str]:
         _, *blocks = file.read_text("utf-8").split("\n\n")
         for block in blocks:
             lines = [line for line in block.strip().splitlines() if not line.startswith("=> ")]
-            found.append(AROUND[file.stem].format("\n".join(lines)))
+            found.append(AROUND[file.stem]("\n".join(lines)))
     return found
 
 
@@ -78,7 +87,7 @@ def test_what_is_wrong_in_shape_is_wrong_to_both(text: str) -> None:
 )
 def test_what_only_the_loader_sees(line: str) -> None:
     """Given what is not in the data, When both judge it, Then only the loader refuses it."""
-    text = AROUND["plane"].format(line)
+    text = AROUND["plane"](line)
 
     said = bool(by_the_loader(text)), bool(by_the_schema(text))
 
