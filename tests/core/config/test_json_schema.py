@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any
 
+import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -16,9 +17,6 @@ from experimentframework_core.plugin import BackplanePlugin, ChannelSettings
 from tests.core.config.sample_plugins import courier, plain
 from tests.core.config.test_walk import Zoo
 
-if TYPE_CHECKING:
-    import msgspec
-
 SCHEMA = json_schema([courier, plain])
 UNEXPECTED = "Additional properties are not allowed ('%s' was unexpected)"
 GOOD = {"dataPlane": {"backplane": {"type": "plain"}}}
@@ -28,6 +26,10 @@ class Odd(ChannelSettings, frozen=True, kw_only=True, rename="camel"):
     """Options with a type that no document can say."""
 
     data: bytes = b""
+
+
+class Kept(msgspec.Struct):
+    keep_ms: Annotated[int, msgspec.Meta(ge=-1, extra={"unit": "duration"})] = -1
 
 
 class RetryOptions(ChannelSettings, frozen=True, kw_only=True, rename="camel"):
@@ -202,6 +204,12 @@ def test_every_value_may_be_an_expression(key: str) -> None:
 def test_the_type_chooses_the_options(node: dict[str, Any], expected: list[str]) -> None:
     """Given a backplane, When it is judged, Then its options are those of its type alone."""
     assert errors(backplane(node)) == expected
+
+
+@pytest.mark.parametrize(("value", "wrong"), [(-1, 0), ("7d", 0), (-2, 1)])
+def test_a_duration_has_the_bounds_of_its_field(value: object, wrong: int) -> None:
+    """Given a duration that may be -1, When judged, Then its own bound counts, not the usual."""
+    assert len(errors({"keep_ms": value}, schema_of(Kept))) == wrong
 
 
 def test_an_unknown_type_is_refused_where_it_stands() -> None:

@@ -41,11 +41,10 @@ def _or_expression(kind: inspect.Type, text: str = "") -> Schema:
 
 
 def _quantity(unit: str, *, positive: bool) -> Schema:
-    least = int(positive)
-    kind = inspect.Metadata(inspect.IntType(ge=least), extra={"unit": unit})
+    kind = inspect.Metadata(inspect.IntType(ge=int(positive)), extra={"unit": unit})
     some = "(?=.*[1-9])" if positive else ""
     text = f"^{some}({'|'.join(TEXT_FORMS[unit])})$"
-    return {"minimum": least, "maximum": _LARGEST, **_or_expression(kind, text)}
+    return {"maximum": _LARGEST, **_or_expression(kind, text)}
 
 
 DEFINITIONS: dict[str, Schema] = {
