@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -12,6 +11,7 @@ from msgspec import inspect
 from experimentframework_core.config._choices import FIELD, choices_with
 from experimentframework_core.config._describe import LISTS, alternatives, expected, unwrapped
 from experimentframework_core.config._docstrings import lead, meanings
+from experimentframework_core.config._json_schema import default_of
 from experimentframework_core.config._kinds import AnyKeys
 from experimentframework_core.config._types import fields_of
 from experimentframework_core.plugin import ChannelSettings
@@ -152,30 +152,32 @@ def _chosen(choice: Choice, sections: Sequence[Section]) -> str:
 def _value(kind: inspect.Type, links: dict[Options, str]) -> str:
     bare, _ = unwrapped(kind)
     if isinstance(bare, inspect.UnionType):
-        return " or ".join(_value(each, links) for each in alternatives(bare))
+        each = [_value(each, links) for each in alternatives(bare)]
+        return each[0] if len(each) == 1 else expected(kind)
     if isinstance(bare, inspect.StructType) and bare.cls in links:
         return f"[a mapping]({links[bare.cls]})"
     if isinstance(bare, inspect.CustomType) and bare.cls is Secret:
         return "a secret"
     inner = getattr(bare, "item_type", None) or getattr(bare, "value_type", None)
     linked = "" if inner is None else _value(inner, links)
-    several = expected(kind)
+    named = expected(kind)
     if linked.startswith("["):
-        return f"{several} of {linked.replace('a mapping', 'mappings')}"
-    return SHORT.get(several.partition(", or")[0], several.replace(", at least 1 character", ""))
+        what, comma, length = named.partition(",")
+        return f"{what} of {linked.replace('a mapping', 'mappings')}{comma}{length}"
+    return SHORT.get(named.partition(", or")[0], named.replace(", at least 1 character", ""))
 
 
 def _default(field: inspect.Field) -> str:
     if field.required:
         return "required"
-    made = field.default_factory is not msgspec.NODEFAULT
-    default = field.default_factory() if made else field.default
+    default = default_of(field)
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"
     if isinstance(default, int | float):
         return f"{default:,}"
-    if isinstance(default, msgspec.Struct):
-        return "`{}`"
-    if isinstance(default, tuple | list):
+    if isinstance(default, dict):
+        said = ", ".join(f"{key}: {value}" for key, value in default.items())
+        return f"`{{{said}}}`"
+    if isinstance(default, list):
         return ", ".join(f"`{each}`" for each in default)
-    return f"`{default.value if isinstance(default, Enum) else default}`" if default else ""
+    return f"`{default}`" if default else ""

@@ -104,17 +104,23 @@ def _without_null(kind: inspect.Type) -> inspect.Type:
     return alternatives(kind)[0] if isinstance(kind, inspect.UnionType) else kind
 
 
-def _default(cls: type[msgspec.Struct], field: inspect.Field) -> Schema:
-    """Return the default as a document says it; ``{}`` for a struct with all its defaults."""
+def default_of(field: inspect.Field) -> Any:  # noqa: ANN401 - as JSON has it
+    """Return a field's default as a document says it; of a struct only what is not its default."""
     made = field.default_factory is not msgspec.NODEFAULT
     value = field.default_factory() if made else field.default
-    if field.required or (cls is Configuration and value is None):
+    if not isinstance(value, msgspec.Struct):
+        return msgspec.json.decode(msgspec.json.encode(value, enc_hook=str))
+    inside = fields_of(type(value))
+    said = [each for each in inside if getattr(value, each.name) != each.default]
+    document = msgspec.json.decode(msgspec.json.encode(value, enc_hook=str))
+    return {each.encode_name: document[each.encode_name] for each in said}
+
+
+def _default(cls: type[msgspec.Struct], field: inspect.Field) -> Schema:
+    if field.required:
         return {}
-    if isinstance(value, msgspec.Struct) and not any(
-        each.required for each in fields_of(type(value))
-    ):
-        return {"default": {}} if value == type(value)() else {}
-    return {"default": msgspec.json.decode(msgspec.json.encode(value, enc_hook=str))}
+    default = default_of(field)
+    return {} if cls is Configuration and default is None else {"default": default}
 
 
 def _chosen(choice: Choice, fields: dict[str, inspect.Field], types: Types) -> Iterator[Schema]:
