@@ -77,18 +77,17 @@ def test_what_is_wrong_in_shape_is_wrong_to_both(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line",
+    "text",
     [
-        "batchSize: 5.0",  # a whole number to JSON Schema
-        "batchSize: '${NOT_SET_HERE:-5}'",  # text, by its quotes
-        "flushIntervalMs: 0.5ms",  # no whole millisecond
-        "flushIntervalMs: 999999999999999999d",  # more than 2^63 ms
+        AROUND["plane"]("batchSize: 5.0"),  # a whole number to JSON Schema
+        AROUND["plane"]("batchSize: '${NOT_SET_HERE:-5}'"),  # text, by its quotes
+        AROUND["plane"]("flushIntervalMs: 0.5ms"),  # no whole millisecond
+        AROUND["plane"]("flushIntervalMs: 999999999999999999d"),  # more than 2^63 ms
+        AROUND["trials"](f"{parts.TRIAL[:-1]}, activation: {{from: 2026-02-30T00:00:00Z}}}}"),
     ],
 )
-def test_what_only_the_loader_sees(line: str) -> None:
+def test_what_only_the_loader_sees(text: str) -> None:
     """Given what is not in the data, When both judge it, Then only the loader refuses it."""
-    text = AROUND["plane"](line)
-
     said = bool(by_the_loader(text)), bool(by_the_schema(text))
 
     assert said == (True, False)

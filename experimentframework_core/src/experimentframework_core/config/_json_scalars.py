@@ -19,14 +19,14 @@ Schema: TypeAlias = dict[str, Any]
 _LARGEST = 2**63 - 1
 _SHORTEST_EXPRESSION = len("${A}")
 _BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
-_DATE = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+_DATE = r"(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?"
 _ZONE = r"([Zz]|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])"
-_FORMATS: dict[type, tuple[str, str]] = {
-    inspect.DateTimeType: ("date-time", f"^{_DATE}[Tt ]{_TIME}{_ZONE}?$"),
-    inspect.DateType: ("date", f"^{_DATE}$"),
-    inspect.TimeType: ("time", f"^{_TIME}{_ZONE}?$"),
-    inspect.UUIDType: ("uuid", r"^[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}$"),
+_FORMATS: dict[type, str] = {
+    inspect.DateTimeType: f"^{_DATE}[Tt ]{_TIME}{_ZONE}?$",
+    inspect.DateType: f"^{_DATE}$",
+    inspect.TimeType: f"^{_TIME}{_ZONE}?$",
+    inspect.UUIDType: r"^[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}$",
 }
 
 
@@ -145,11 +145,10 @@ def _text(kind: inspect.Type, bare: inspect.StrType) -> Schema:
 
 
 def _formatted(kind: inspect.Type) -> Schema:
-    name, pattern = _FORMATS[type(kind)]
+    pattern = _FORMATS[type(kind)]
     if getattr(kind, "tz", None):
         pattern = pattern.replace(f"{_ZONE}?", _ZONE)
-    text = {"type": "string", "format": name, "pattern": pattern}
-    return {"anyOf": [text, shared("expression")]}
+    return {"type": "string", **_or_expression(kind, pattern)}
 
 
 def _custom(kind: inspect.CustomType) -> Schema:
