@@ -11,7 +11,7 @@ from msgspec import inspect
 from experimentframework_core.config._choices import FIELD, choices_with
 from experimentframework_core.config._describe import LISTS, alternatives, expected, unwrapped
 from experimentframework_core.config._docstrings import lead, meanings
-from experimentframework_core.config._json_schema import default_of
+from experimentframework_core.config._json_document import default_of
 from experimentframework_core.config._kinds import AnyKeys
 from experimentframework_core.config._types import fields_of
 from experimentframework_core.plugin import ChannelSettings

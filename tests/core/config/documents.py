@@ -57,6 +57,7 @@ JUNK: list[Any] = [
         "my_app.Type",
         ".x.",
         " x",
+        " a.b",
         "1MiB",
         "1mib",
         "memory",
