@@ -1,4 +1,4 @@
-"""The reference has every error, every log line and every setting of the built-in backplanes."""
+"""The reference has every error, every log line and every option."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import re
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
-import msgspec
 import pytest
 
 import experimentframework_core
-from experimentframework_core import errors
-from experimentframework_core.plugin import ChannelSettings
-from experimentframework_core.plugins import find_plugin
+from experimentframework_core import config, errors
+from tests.docs.option_tables import sections_of
 from tests.docs.pages import blocks_of, docs, pages
+from tests.docs.write_reference import COMMAND, PAGES, page_of, plugins, renewed
 from tests.packaging.layout import core
 
 if TYPE_CHECKING:
@@ -76,26 +75,31 @@ def is_named(name: str, text: str) -> bool:
     return generated or re.search(rf"\b{name}\b", text) is not None
 
 
-@pytest.mark.parametrize(
-    ("kind", "name"),
-    [
-        ("sqlite", "sqlite"),
-        ("logging", "logging"),
-        ("inMemory", "memory"),
-        ("kafka", "kafka"),
-        ("azureServiceBus", "service-bus"),
-        ("sqlServer", "sql-server"),
-    ],
-)
-def test_every_option_of_a_backplane_is_explained(kind: str, name: str) -> None:
-    """Given a backplane of ours, When its page is read, Then its table has each option."""
-    fields = msgspec.structs.fields(find_plugin(kind).options)
-    common = ChannelSettings.__struct_fields__
-    wanted = {field.encode_name for field in fields if field.name not in common}
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_the_tables_of_options_are_those_of_the_classes(path: Path) -> None:
+    """Given a page, When its tables are made again, Then nothing changes."""
+    text = path.read_text("utf-8")
 
-    explained = set(re.findall(r"^\| `(\w+)`", page(f"backplanes/{name}"), re.MULTILINE))
+    again = renewed(text)
 
-    assert wanted <= explained
+    assert again == text, f"renew {path.name}: {COMMAND}"
+
+
+@pytest.mark.parametrize("kind", plugins())
+def test_the_options_of_a_backplane_have_a_page(kind: str) -> None:
+    """Given a backplane type of this project, When its page is looked for, Then there is one."""
+    found = page_of(kind)
+
+    assert found is not None, f"no page has the mark <!-- options of {kind} -->"
+
+
+def test_every_options_class_is_in_the_tables() -> None:
+    """Given the public options classes, When the tables are made, Then each has one."""
+    public = {getattr(config, name) for name in config.__all__ if name.endswith("Options")}
+
+    shown = {section.options for section in sections_of(config.Configuration, "", within="")}
+
+    assert public - shown == set()
 
 
 def page(name: str) -> str:

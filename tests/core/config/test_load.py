@@ -96,3 +96,19 @@ def test_every_example_is_valid(example: Path) -> None:
     configuration = load_file(example, find_installed_plugin)
 
     assert configuration != Configuration()
+
+
+@pytest.mark.parametrize("indent", ["", "experimentFramework:\n  "])
+def test_a_root_may_say_where_its_schema_is(indent: str) -> None:
+    """Given the key $schema at the root, When it is loaded, Then it is passed over."""
+    options = load(f"$schema: ./schema.json\n{indent}dataPlane: {{backplane: {{type: plain}}}}\n")
+
+    assert options.backplane is not None
+
+
+def test_only_the_root_may_say_where_its_schema_is() -> None:
+    """Given the key $schema in a section, When it is loaded, Then it is an unknown key."""
+    with pytest.raises(ConfigurationError) as caught:
+        load("dataPlane: {$schema: x, backplane: {type: plain}}\n")
+
+    assert [problem.path for problem in caught.value.problems] == ["dataPlane.$schema"]

@@ -168,7 +168,7 @@ def test_a_field_means_the_same_in_a_file_and_in_python(
     options: type[msgspec.Struct], field: inspect.Field, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Given options with one field said, When YAML and JSON say it too, Then all are equal."""
-    monkeypatch.setattr(_backplanes, "_AVAILABLE", {})
+    monkeypatch.setattr(_backplanes, "AVAILABLE", {})
     in_python = built(options, field)
     texts = [in_yaml(document(in_python)), json.dumps(document(in_python))]
 

@@ -11,7 +11,7 @@ from tests.core.config.sample_plugins import load
 
 @pytest.fixture(autouse=True)
 def _everything_is_available(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_backplanes, "_AVAILABLE", {})
+    monkeypatch.setattr(_backplanes, "AVAILABLE", {})
 
 
 def problems(*lines: str) -> list[str]:

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experimentframework_core.config._scalars import (
-    DURATION_FORMS,
     DURATION_UNITS,
     SIZE_UNITS,
+    TEXT_FORMS,
     duration,
     quantity,
     resolve,
@@ -165,7 +165,7 @@ def test_a_duration_that_is_almost_one_is_suggested(text: str, meant: str | None
     assert meant is None or duration(meant) is not None
 
 
-@given(st.one_of([st.from_regex(form, fullmatch=True) for form in DURATION_FORMS]))
+@given(st.one_of([st.from_regex(form, fullmatch=True) for form in TEXT_FORMS["duration"]]))
 def test_any_text_of_the_form_of_a_duration_is_read_or_refused(text: str) -> None:
     """Given any text of a duration's form, When it is read, Then it is whole or nothing."""
     amount = duration(text)

@@ -25,7 +25,7 @@ _COMMANDS = {
 }
 """Each command, and the module whose function of that name it is."""
 
-_GROUPS = {"dead-letter": "_dead_letter"}
+_GROUPS = {"dead-letter": "_dead_letter", "schema": "_schema"}
 """Each group of commands, and the module whose ``group`` it is."""
 
 

@@ -38,6 +38,7 @@ from experimentframework_core.config._hypotheses import (
     HypothesisOptions,
     SuccessCriteriaOptions,
 )
+from experimentframework_core.config._json_schema import json_schema
 from experimentframework_core.config._load import (
     Loaded,
     load_file,
@@ -116,6 +117,7 @@ __all__ = [
     "data_plane_of",
     "effective",
     "effective_sources",
+    "json_schema",
     "listed",
     "load_file",
     "load_files",

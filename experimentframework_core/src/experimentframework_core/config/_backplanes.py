@@ -31,10 +31,12 @@ GROUPS = ("composite", "failover")
 LETTER_FILES = ("sqlite", "file")
 """The types of ``deadLetter`` that are no backplanes."""
 
-_LATER_TYPES = ("openTelemetry",)
-_AVAILABLE: dict[tuple[type, str], tuple[str, ...]] = {
+AVAILABLE: dict[tuple[type, str], tuple[str, ...]] = {
     (DataPlaneOptions, "exposure_semantics"): ("onDecision",),
 }
+"""What this version has of a field's choices, where it has not all of them."""
+
+_LATER_TYPES = ("openTelemetry",)
 
 
 class Found(NamedTuple):
@@ -135,7 +137,7 @@ class PlaneWalk(Walk):
         self, kind: inspect.StructType, field: inspect.Field, value: object, at: At
     ) -> None:
         """Refuse a backplane type that is not installed, and what this version does not have."""
-        available = _AVAILABLE.get((kind.cls, field.name))
+        available = AVAILABLE.get((kind.cls, field.name))
         if available and value is not None and value not in available:
             message = f"{shown(str(value))} {LATER}; expected {listed(available)}"
             self.report.add(*at, message)

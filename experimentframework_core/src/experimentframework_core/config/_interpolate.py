@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from experimentframework_core.config._report import Report
 
+WELL_FORMED = r"(^|[^$])\$\{([A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?|file:[^}]*)\}"
+"""What a text with an expression looks like, as a regular expression of JSON Schema."""
+
 _MOST_BYTES = 1024 * 1024
 _FORMS = "expected ${NAME}, ${NAME:-default} or ${file:/path}; write $${ for a plain ${"
 _EXPRESSION = re.compile(r"\$(\$\{)|\$\{([^}]*)(\}?)")

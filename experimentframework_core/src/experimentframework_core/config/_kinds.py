@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import msgspec
@@ -26,6 +27,9 @@ class AnyKeys(msgspec.Struct):
 
 A_TYPE_IN_CODE = "a type with its module as in my_app.Type"
 """How a type is written that is found in code."""
+
+IN_CODE = r"[^.]\.+[^.]|[^:]:+[^:]"
+"""The regular expression of such a type's name: a dot or colon that is not at an end."""
 
 Check: TypeAlias = "Callable[[Any], Iterable[Finding]]"
 
@@ -172,7 +176,7 @@ def kind_named(family: Family, name: str) -> Kind:
 
 def is_in_code(name: str) -> bool:
     """Tell whether ``name`` is that of a type with its module, as in ``my_app.Gate``."""
-    return "." in name.strip(".") or ":" in name.strip(":")
+    return re.search(IN_CODE, name) is not None
 
 
 def _unknown(family: Family, name: str) -> str:

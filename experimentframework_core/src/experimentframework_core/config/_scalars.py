@@ -22,7 +22,6 @@ SIZE_UNITS = {
     "MiB": 1024**2,
     "GiB": 1024**3,
 }
-
 _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -37,8 +36,12 @@ _ISO = (
     r"P(?=[0-9T])(?:([0-9]{1,8})W)?(?:([0-9]{1,8})D)?"
     r"(?:T(?=[0-9])(?:([0-9]{1,8})H)?(?:([0-9]{1,8})M)?(?:([0-9]{1,8}(?:\.[0-9]{1,9})?)S)?)?"
 )
-DURATION_FORMS = (f"^({_CLOCK})$", f"^({_ISO})$")
-"""The regular expressions of durations without a unit: ``1.02:00:00`` and ``PT30S``."""
+_AMOUNT = r"[0-9]{1,18}(?:\.[0-9]{1,9})?"
+TEXT_FORMS = {
+    "duration": (f"{_AMOUNT} ?({'|'.join(DURATION_UNITS)})", _CLOCK, _ISO),
+    "size": (f"{_AMOUNT} ?({'|'.join(SIZE_UNITS)})",),
+}
+"""The regular expressions of the texts that may stand for a number of each unit, one a form."""
 
 _FORMS = [
     (re.compile(_CLOCK, re.ASCII), (86_400_000, 3_600_000, 60_000, 1000)),
@@ -47,7 +50,7 @@ _FORMS = [
 _ALMOST_CLOCK = re.compile(r"([0-9]{1,8}):([0-5][0-9])(:[0-5][0-9](?:\.[0-9]{1,9})?)?", re.ASCII)
 _HOURS_OF_A_DAY = 24
 
-_QUANTITY = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?) ?([A-Za-z]+)", re.ASCII)
+_QUANTITY = re.compile(rf"({_AMOUNT}) ?([A-Za-z]+)", re.ASCII)
 
 
 def meaning(scalar: Scalar) -> object:

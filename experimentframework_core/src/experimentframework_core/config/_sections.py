@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 ROOTS = ("experimentFramework", "ExperimentFramework")
 """The key around the sections, and how the .NET ExperimentFramework spells it in JSON."""
 
+SCHEMA_KEY = "$schema"
+"""A key of the root that tells an editor where the JSON Schema is; nothing else reads it."""
+
 SECTIONS = (
     "settings",
     "decorators",
@@ -29,6 +32,7 @@ SECTIONS = (
 
 def sections_of(root: Node, report: Report) -> Mapping | None:
     """Return the mapping whose keys are the sections; None after a problem."""
+    root = _without_schema(root)
     wrapped = [entry for entry in _entries(root) if entry.key in ROOTS]
     if not wrapped:
         return _known(root, root.place, (*SECTIONS, ROOTS[0]), report)
@@ -44,6 +48,13 @@ def sections_of(root: Node, report: Report) -> Mapping | None:
         elif entry.key not in ROOTS:
             report.add(entry.key, entry.place, unknown("key", entry.key, [outer.key]))
     return _known(outer.value, outer.place, SECTIONS, report)
+
+
+def _without_schema(root: Node) -> Node:
+    if not isinstance(root, Mapping):
+        return root
+    entries = tuple(entry for entry in root.entries if entry.key != SCHEMA_KEY)
+    return Mapping(entries, root.place, root.origin)
 
 
 def _known(

@@ -1,0 +1,106 @@
+"""Writes the tables of options into the pages of the reference.
+
+``python -m tests.docs.write_reference`` writes what stands between a page's marks. The one above is
+``<!-- all settings -->`` or ``<!-- options of TYPE -->``, the one below ``<!-- end -->``. What is
+around them is written by hand.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from experimentframework_core.config import Configuration
+from experimentframework_core.config._sections import ROOTS
+from experimentframework_core.config._types import fields_of
+from experimentframework_core.plugins import installed_plugins
+from tests.docs.option_tables import is_inherited, sections_of, shown_fields, table, with_heading
+from tests.docs.pages import docs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from experimentframework_core.plugin import BackplanePlugin, ChannelSettings
+
+COMMAND = "python -m tests.docs.write_reference"
+REFERENCE = docs / "reference"
+PAGES = sorted(REFERENCE.rglob("*.md"))
+
+_MARKED = re.compile(
+    r"(?P<begin><!-- (?:all settings|options of (?P<type>\w+)) -->\n).*?(?P<end><!-- end -->\n)",
+    re.DOTALL,
+)
+_DISTRIBUTIONS = "experimentframework-"
+_OF_EVERY_TYPE = """\
+## `dataPlane.backplane.options`
+
+What a backplane takes depends on its `type`. Beside these, each takes `batchSize`, `batchBytes`,
+`flushIntervalMs` and `concurrency`; see [which setting wins](#which-setting-wins).
+
+| type | options |
+|---|---|
+"""
+_CHANNEL = "../configuration.md#which-setting-wins"
+
+
+def plugins() -> dict[str, BackplanePlugin[Any]]:
+    """Return the backplane types of this project, by name."""
+    return {
+        found.type: found.plugin
+        for found in installed_plugins()
+        if found.plugin is not None and found.distribution.startswith(_DISTRIBUTIONS)
+    }
+
+
+def page_of(type_name: str) -> Path | None:
+    """Return the page with the options of a backplane type."""
+    mark = f"<!-- options of {type_name} -->"
+    return next((page for page in PAGES if mark in page.read_text("utf-8")), None)
+
+
+def renewed(text: str) -> str:
+    """Return a page's text with the tables that its marks ask for."""
+    return _MARKED.sub(lambda mark: f"{mark['begin']}\n{_made(mark['type'])}\n{mark['end']}", text)
+
+
+def _made(type_name: str | None) -> str:
+    return _all_settings() if type_name is None else _options(plugins()[type_name])
+
+
+def _all_settings() -> str:
+    sections = sections_of(Configuration, ROOTS[0], within="")
+    parts = [with_heading(each, sections, 2) for each in sections]
+    return "\n".join([*parts, _of_every_type()])
+
+
+def _of_every_type() -> str:
+    rows = [_OF_EVERY_TYPE]
+    for name, plugin in plugins().items():
+        page = page_of(name)
+        link = f"[`{name}`]({page.relative_to(REFERENCE)})" if page else f"`{name}`"
+        keys = ", ".join(f"`{each.encode_name}`" for each in shown_fields(plugin.options))
+        rows.append(f"| {link} | {keys} |\n")
+    return "".join(rows)
+
+
+def _options(plugin: BackplanePlugin[Any]) -> str:
+    options: type[ChannelSettings] = plugin.options
+    own, *inner = sections = sections_of(options, "options", within="options.")
+    fields = fields_of(options)
+    also = [f"`{each.encode_name}`" for each in fields if is_inherited(options, each)]
+    channel = f"Also {', '.join(also)}: [settings of the channel]({_CHANNEL}).\n" if also else ""
+    parts = [table(own, sections), channel, *(with_heading(each, sections, 3) for each in inner)]
+    return "\n".join(part for part in parts if part)
+
+
+def main() -> None:
+    """Renew the pages."""
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        if renewed(text) != text:
+            page.write_text(renewed(text), "utf-8")
+            print(page)  # noqa: T201 - says what it did
+
+
+if __name__ == "__main__":
+    main()
