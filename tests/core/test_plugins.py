@@ -7,57 +7,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from experimentframework_core import plugins
+from experimentframework_core._entry_points import claims_of
 from experimentframework_core.errors import PluginError, PluginNotFoundError
 from experimentframework_core.plugins import find_plugin, installed_plugins
+from tests.core.sites import GOOD_PLUGIN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-good_plugin = """
-from contextlib import asynccontextmanager
-
-from experimentframework_core.plugin import BackplanePlugin, ChannelSettings
-
-
-@asynccontextmanager
-async def open_nothing(options, context):
-    yield None
-
-
-plugin = BackplanePlugin(type="{type}", options=ChannelSettings, open=open_nothing)
-"""
-
-
-class Site:
-    """A folder on ``sys.path`` into which a test puts distributions."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def install(
-        self, name: str, *, type_name: str, code: str = good_plugin, version: str = "1.2.3"
-    ) -> str:
-        """Put a distribution there that claims one backplane type, and return its module."""
-        module = name.replace("-", "_")
-        (self._folder / f"{module}.py").write_text(code.replace("{type}", type_name))
-        info = self._folder / f"{module}-{version}.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-        (info / "entry_points.txt").write_text(
-            f"[experimentframework.backplanes]\n{type_name} = {module}:plugin\n"
-        )
-        return module
+    from tests.core.sites import Site
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    before = set(sys.modules)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    yield Site(tmp_path)
-    for module in [name for name in sys.modules if name.startswith("acme_")]:
-        if module not in before:
-            del sys.modules[module]
+def core_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the entry points of every distribution but the core's."""
+    found = claims_of(plugins._group)
+    own = {name: found[name] for name in ("inMemory", "logging", "sqlite")}
+    monkeypatch.setattr(plugins, "claims_of", lambda _group: own)
 
 
 def test_an_installed_type_is_loaded(site: Site) -> None:
@@ -91,8 +56,12 @@ def test_only_the_named_plugin_is_imported(site: Site) -> None:
     ("type_name", "extra"),
     [("kafka", "kafka"), ("azureServiceBus", "servicebus"), ("sqlServer", "sqlserver")],
 )
-def test_a_type_of_a_sibling_distribution_says_what_to_install(type_name: str, extra: str) -> None:
+def test_a_type_of_a_sibling_distribution_says_what_to_install(
+    type_name: str, extra: str, core_only: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Given no plugin for a known type, When it is asked for, Then the error names the extra."""
+    monkeypatch.setattr(plugins, "_version_or_none", lambda _: None)
+
     with pytest.raises(PluginNotFoundError) as caught:
         find_plugin(type_name)
 
@@ -101,13 +70,13 @@ def test_a_type_of_a_sibling_distribution_says_what_to_install(type_name: str, e
     assert caught.value.plugin == type_name
 
 
-def test_a_sibling_that_is_installed_without_its_type_is_named() -> None:
-    """Given a shell of the Kafka distribution, When kafka is asked for, Then the error says so."""
+def test_an_installed_sibling_without_the_type_is_to_be_upgraded(core_only: None) -> None:
+    """Given a Kafka distribution without its type, When kafka is asked for, Then it is named."""
     with pytest.raises(PluginNotFoundError) as caught:
         find_plugin("kafka")
 
-    assert "the installed experimentframework-kafka " in str(caught.value)
-    assert "has no such type yet" in str(caught.value)
+    assert 'pip install --upgrade "experimentframework[kafka]" (the installed' in str(caught.value)
+    assert "experimentframework-kafka 0.1.0 does not offer it)" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +84,7 @@ def test_a_sibling_that_is_installed_without_its_type_is_named() -> None:
     [
         ("sqllite", "did you mean 'sqlite'?"),
         ("inmemory", "did you mean 'inMemory'?"),
-        ("Kafka", "did you mean 'kafka'? pip install \"experimentframework[kafka]\""),
+        ("Kafka", "did you mean 'kafka'? installed: "),
     ],
 )
 def test_a_misspelt_type_gets_a_suggestion(type_name: str, advice: str) -> None:
@@ -126,7 +95,20 @@ def test_a_misspelt_type_gets_a_suggestion(type_name: str, advice: str) -> None:
     assert advice in str(caught.value)
 
 
-def test_a_type_like_no_other_gets_no_suggestion() -> None:
+def test_a_misspelt_type_of_a_sibling_says_what_to_install(
+    core_only: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given no Kafka plugin, When `Kafka` is asked for, Then it is suggested, and how to get it."""
+    monkeypatch.setattr(plugins, "_version_or_none", lambda _: None)
+
+    with pytest.raises(PluginNotFoundError) as caught:
+        find_plugin("Kafka")
+
+    advice = "did you mean 'kafka'? pip install \"experimentframework[kafka]\"; installed: "
+    assert advice in str(caught.value)
+
+
+def test_a_type_like_no_other_gets_no_suggestion(core_only: None) -> None:
     """Given a type near nothing, When it is asked for, Then the error lists what is installed."""
     with pytest.raises(PluginNotFoundError) as caught:
         find_plugin("zzz")
@@ -181,7 +163,7 @@ def test_another_kind_of_object_is_refused(site: Site) -> None:
 def test_a_plugin_of_another_type_than_its_entry_point_is_refused(site: Site) -> None:
     """Given a plugin whose type differs, When it is asked for, Then the error names both types."""
     site.install(
-        "acme-other", type_name="raven", code=good_plugin.replace('type="{type}"', 'type="crow"')
+        "acme-other", type_name="raven", code=GOOD_PLUGIN.replace('type="{type}"', 'type="crow"')
     )
 
     with pytest.raises(PluginError, match=r"'raven'.*'crow'"):

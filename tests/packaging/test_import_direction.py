@@ -37,7 +37,10 @@ layers = (
     ("_letters",),
     ("plugins",),
     ("config",),
+    ("extensions",),
+    ("extension",),
     ("plugin",),
+    ("destinations",),
     ("codec",),
     ("_reading",),
     ("schemas",),
@@ -49,7 +52,7 @@ layers = (
     ("units",),
     ("_sqlite_schema",),
     ("_sqlite",),
-    ("_sqlite_errors", "_failpoints", "_log", "_tasks"),
+    ("_entry_points", "_sqlite_errors", "_failpoints", "_log", "_tasks"),
     ("errors",),
 )
 """From top to bottom. A module imports only from lines below its own; a package is one unit."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pytest
 
 import experimentframework_core
@@ -71,6 +73,25 @@ def test_public_names_are_pinned() -> None:
     names = experimentframework_core.__all__
 
     assert names == public_names
+
+
+@pytest.mark.parametrize(
+    ("package", "names"),
+    [
+        (
+            "experimentframework_kafka",
+            ["KafkaOptions", "KafkaSecurity", "KafkaTopicCreation", "plugin"],
+        ),
+        ("experimentframework_servicebus", ["ServiceBusOptions", "plugin"]),
+        ("experimentframework_sqlserver", ["SqlServerOptions", "SqlServerRetention", "plugin"]),
+    ],
+)
+def test_public_names_of_plugins_are_pinned(package: str, names: list[str]) -> None:
+    """Given a plugin's package, When its `__all__` is read, Then it is this list."""
+    module = importlib.import_module(package)
+
+    assert module.__all__ == names
+    assert [name for name in names if not hasattr(module, name)] == []
 
 
 def test_public_names_are_sorted() -> None:

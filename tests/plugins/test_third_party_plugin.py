@@ -137,4 +137,4 @@ def test_without_its_distribution_the_type_is_unknown(tmp_path: Path) -> None:
 
     assert result.returncode == 1
     assert "no installed plugin offers the backplane type 'jsonLines'" in result.stderr
-    assert "inMemory, logging, sqlite" in result.stderr
+    assert "installed: azureServiceBus, inMemory, " in result.stderr

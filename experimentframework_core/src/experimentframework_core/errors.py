@@ -53,7 +53,7 @@ class PluginError(ExperimentFrameworkError):
     """A plugin cannot be used.
 
     Attributes:
-        plugin: The backplane type that was asked for, as written in the configuration.
+        plugin: The type that was asked for, as written in the configuration.
     """
 
     def __init__(self, message: str, *, plugin: str) -> None:
@@ -63,7 +63,7 @@ class PluginError(ExperimentFrameworkError):
 
 
 class PluginNotFoundError(PluginError):
-    """No installed distribution offers that backplane type; the message says what to install."""
+    """No installed distribution offers that type; the message says what to install."""
 
 
 class PublishError(ExperimentFrameworkError):

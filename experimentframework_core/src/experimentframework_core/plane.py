@@ -21,7 +21,7 @@ from experimentframework_core._routing import Route, Router
 from experimentframework_core._setup import dead_letter_stores, resolve, warn_of
 from experimentframework_core._threads import Doorway, Tally
 from experimentframework_core._trace import traceparent_source
-from experimentframework_core.config import DataPlaneOptions, read_configuration
+from experimentframework_core.config import DataPlaneOptions, data_plane_of, read_configuration
 from experimentframework_core.errors import DataPlaneClosedError, PublishError
 from experimentframework_core.plugins import find_plugin
 from experimentframework_core.status import (
@@ -118,7 +118,8 @@ class DataPlane:
         loaded = read_configuration(paths or ".", find_plugin)
         configuration = loaded.valid()
         warn_of(each for each in loaded.problems if not each.path.startswith("dataPlane"))
-        return cls(configuration.data_plane)  # which warns of the data plane itself
+        options = data_plane_of(configuration, loaded.files[0])
+        return cls(options)  # which warns of the data plane itself
 
     async def __aenter__(self) -> Self:
         """Start delivering.

@@ -156,6 +156,8 @@ class BackplanePlugin(msgspec.Struct, Generic[OptionsT], frozen=True, kw_only=Tr
             ``"warning"`` or ``"information"`` says that it is no error.
         channel_defaults: The plugin's own defaults of the channel's settings, given its options.
         ordering_key: Names what must stay in order. Absent: the experiment, then the event id.
+        attempts_option: The field of the options that is another spelling of
+            ``retry.maxAttempts``, where they have one; None in it means that nothing is said.
     """
 
     type: str
@@ -166,3 +168,4 @@ class BackplanePlugin(msgspec.Struct, Generic[OptionsT], frozen=True, kw_only=Tr
     check: Callable[[OptionsT], Iterable[Finding]] | None = None
     channel_defaults: Callable[[OptionsT], ChannelSettings] | None = None
     ordering_key: Callable[[Record, OptionsT], str | None] | None = None
+    attempts_option: str | None = None

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from experimentframework_core._entry_points import (
+    Group,
+    claims_of,
+    distribution,
+    load_only,
+    version,
+)
 from experimentframework_core.errors import PluginError, PluginNotFoundError
 from experimentframework_core.plugin import BackplanePlugin
 
@@ -16,6 +22,9 @@ if TYPE_CHECKING:
 entry_point_group = "experimentframework.backplanes"
 """The entry point group in which a distribution offers its backplane types."""
 
+_group = Group[BackplanePlugin[Any]](
+    name=entry_point_group, what="backplane type", plugin=BackplanePlugin
+)
 _extra_of_type = {"kafka": "kafka", "azureServiceBus": "servicebus", "sqlServer": "sqlserver"}
 
 
@@ -48,84 +57,31 @@ def find_plugin(type_name: str) -> BackplanePlugin[Any]:
             install, or which installed type was probably meant.
         PluginError: Several distributions offer the type, or its plugin cannot be loaded.
     """
-    installed = _entry_points()
+    installed = claims_of(_group)
     if type_name not in installed:
         raise PluginNotFoundError(_not_found(type_name, sorted(installed)), plugin=type_name)
-    return _load_only(type_name, installed[type_name])
+    return load_only(_group, type_name, installed[type_name])
 
 
 def installed_plugins() -> tuple[InstalledPlugin, ...]:
     """Load every installed plugin and say of each whether it can be used, sorted by type."""
     return tuple(
         _inspect(entry_point, claims)
-        for _, claims in sorted(_entry_points().items())
+        for _, claims in sorted(claims_of(_group).items())
         for entry_point in claims
     )
-
-
-def _entry_points() -> dict[str, list[EntryPoint]]:
-    """Return the claims of each type; one distribution that is found twice claims once."""
-    from importlib import metadata
-
-    found: dict[str, dict[str, EntryPoint]] = defaultdict(dict)
-    for entry_point in metadata.entry_points(group=entry_point_group):
-        found[entry_point.name].setdefault(_distribution(entry_point), entry_point)
-    return {name: [claims[key] for key in sorted(claims)] for name, claims in found.items()}
-
-
-def _distribution(entry_point: EntryPoint) -> str:
-    return entry_point.dist.name if entry_point.dist else "(unknown distribution)"
-
-
-def _version(entry_point: EntryPoint) -> str:
-    return entry_point.dist.version if entry_point.dist else ""
-
-
-def _load_only(type_name: str, claims: list[EntryPoint]) -> BackplanePlugin[Any]:
-    if len(claims) > 1:
-        owners = " and ".join(_distribution(claim) for claim in claims)
-        raise PluginError(
-            f"the backplane type '{type_name}' is offered by {owners}: uninstall all but one",
-            plugin=type_name,
-        )
-    return _load(claims[0])
-
-
-def _load(entry_point: EntryPoint) -> BackplanePlugin[Any]:
-    source = f"{_distribution(entry_point)} {_version(entry_point)}".strip()
-    try:
-        plugin = entry_point.load()
-    except Exception as error:
-        raise PluginError(
-            f"the backplane type '{entry_point.name}' of {source} cannot be loaded from "
-            f"'{entry_point.value}': {type(error).__name__}: {error}",
-            plugin=entry_point.name,
-        ) from error
-    if not isinstance(plugin, BackplanePlugin):
-        raise PluginError(
-            f"the backplane type '{entry_point.name}' of {source} is not usable: "
-            f"'{entry_point.value}' is a {type(plugin).__name__}, not a BackplanePlugin",
-            plugin=entry_point.name,
-        )
-    if plugin.type != entry_point.name:
-        raise PluginError(
-            f"the backplane type '{entry_point.name}' of {source} is not usable: the plugin at "
-            f"'{entry_point.value}' says that its type is '{plugin.type}'; both must be the same",
-            plugin=entry_point.name,
-        )
-    return plugin
 
 
 def _inspect(entry_point: EntryPoint, claims: list[EntryPoint]) -> InstalledPlugin:
     plugin, error = None, None
     try:
-        plugin = _load_only(entry_point.name, claims)
+        plugin = load_only(_group, entry_point.name, claims)
     except PluginError as problem:
         error = str(problem)
     return InstalledPlugin(
         type=entry_point.name,
-        distribution=_distribution(entry_point),
-        version=_version(entry_point),
+        distribution=distribution(entry_point),
+        version=version(entry_point),
         plugin=plugin,
         error=error,
     )
@@ -150,11 +106,13 @@ def _advice(type_name: str, installed: list[str]) -> str:
 
 def _install(type_name: str) -> str:
     extra = _extra_of_type[type_name]
-    command = f'pip install "experimentframework[{extra}]"'
     present = _version_or_none(f"experimentframework-{extra}")
     if present is None:
-        return command
-    return f"{command} (the installed experimentframework-{extra} {present} has no such type yet)"
+        return f'pip install "experimentframework[{extra}]"'
+    return (
+        f'pip install --upgrade "experimentframework[{extra}]"'
+        f" (the installed experimentframework-{extra} {present} does not offer it)"
+    )
 
 
 def _version_or_none(distribution: str) -> str | None:

@@ -1,1 +1,19 @@
-"""The place of the Kafka backplane. It delivers nothing and registers no type yet."""
+"""The Kafka backplane. This version checks its configuration and does not deliver yet."""
+
+from __future__ import annotations
+
+from experimentframework_core.plugin import BackplanePlugin
+from experimentframework_kafka._backplane import channel_defaults, open_kafka, ordering_key
+from experimentframework_kafka._check import check_kafka
+from experimentframework_kafka._options import KafkaOptions, KafkaSecurity, KafkaTopicCreation
+
+__all__ = ["KafkaOptions", "KafkaSecurity", "KafkaTopicCreation", "plugin"]
+
+plugin = BackplanePlugin(
+    type="kafka",
+    options=KafkaOptions,
+    open=open_kafka,
+    check=check_kafka,
+    channel_defaults=channel_defaults,
+    ordering_key=ordering_key,
+)

@@ -1,1 +1,24 @@
-"""The place of the Azure Service Bus backplane. It delivers nothing and registers no type yet."""
+"""The Azure Service Bus backplane. This version checks its configuration and delivers nothing."""
+
+from __future__ import annotations
+
+from experimentframework_core.plugin import BackplanePlugin
+from experimentframework_servicebus._backplane import (
+    channel_defaults,
+    open_service_bus,
+    ordering_key,
+)
+from experimentframework_servicebus._check import check_service_bus
+from experimentframework_servicebus._options import ServiceBusOptions
+
+__all__ = ["ServiceBusOptions", "plugin"]
+
+plugin = BackplanePlugin(
+    type="azureServiceBus",
+    options=ServiceBusOptions,
+    open=open_service_bus,
+    check=check_service_bus,
+    channel_defaults=channel_defaults,
+    ordering_key=ordering_key,
+    attempts_option="max_retry_attempts",
+)

@@ -202,3 +202,45 @@ def test_a_file_over_the_limit_is_refused(folder: Path) -> None:
     ran = run_here("validate", "e.json")
 
     assert (ran.code, ran.out) == (2, "e.json: too large; expected at most 1 MiB\n1 problem\n")
+
+
+GOVERNED = """\
+governance:
+  policies: [{type: errorRate, maxErrorRate: 0.1}]
+  persistence: {type: redis, connectionString: hunter2}
+decorators: [{type: exposureLogging}]
+"""
+
+
+def test_what_is_only_read_is_told_and_is_no_problem(folder: Path) -> None:
+    """Given sections that nothing acts on, When validated, Then that is told, and all is good."""
+    write(folder, "e.yaml", GOVERNED)
+
+    ran = run_here("validate", "--strict", "e.yaml")
+
+    assert ran.code == 0
+    assert ran.out.splitlines() == [
+        (
+            "information: decorators: validated and offered as config.decorators; nothing is"
+            " wrapped by it in this version; exposureLogging will act through plane.expose() in"
+            " a later one"
+        ),
+        (
+            "information: governance: validated and offered as config.governance; nothing is"
+            " governed by it in this version"
+        ),
+        "e.yaml: no problems",
+    ]
+
+
+def test_settings_without_a_data_plane_are_shown_without_secrets(folder: Path) -> None:
+    """Given governance only, When its settings are printed, Then each is there, the secret not."""
+    write(folder, "e.yaml", GOVERNED)
+
+    ran = run_here("validate", "--print", "--json", "e.yaml")
+
+    settings = {each["path"]: each for each in ran.document()["settings"]}
+    assert settings["governance.policies[0].maxErrorRate"]["at"] == "e.yaml:2"
+    assert settings["governance.persistence.connectionString"]["value"] == "***"
+    assert settings["governance.initialState"]["from"] == "default"
+    assert not any(path.startswith("dataPlane") for path in settings)

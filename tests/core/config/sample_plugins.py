@@ -108,6 +108,6 @@ def find_plugin(type_name: str) -> BackplanePlugin[Any]:
 
 def load(text: str | bytes, name: str = "e.yaml") -> DataPlaneOptions:
     """Load a text that may use the two."""
-    from experimentframework_core.config import load_text
+    from experimentframework_core.config import data_plane_of, load_text
 
-    return load_text(text, name=name, find_plugin=find_plugin).data_plane
+    return data_plane_of(load_text(text, name=name, find_plugin=find_plugin), name)

@@ -97,7 +97,7 @@ def test_all_problems_are_said_at_once_in_the_order_of_the_file() -> None:
     found = problems(
         textwrap.dedent("""\
             experimentFramework:
-              governance: {}
+              governance: {polices: []}
               dataPlane:
                 batchSize: 0
                 batchSize: 5
@@ -114,7 +114,7 @@ def test_all_problems_are_said_at_once_in_the_order_of_the_file() -> None:
     )
 
     assert [line.split(" ")[0] for line in found] == [
-        "e.yaml:2:3:",
+        "e.yaml:2:16:",
         "e.yaml:4:5:",
         "e.yaml:5:5:",
         "e.yaml:6:30:",

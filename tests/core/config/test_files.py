@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from experimentframework_core.config import Loaded, _find, _read, load_files, read_configuration
+from experimentframework_core.config import (
+    Loaded,
+    _find,
+    _read,
+    data_plane_of,
+    load_files,
+    read_configuration,
+)
 from experimentframework_core.errors import ConfigurationError
 from tests.core.config.sample_plugins import find_plugin
 
@@ -71,7 +78,7 @@ def test_a_folder_is_searched_for_the_usual_names(folder: Path) -> None:
         "ExperimentDefinitions/a.yaml",
         "ExperimentDefinitions/b.json",
     )
-    assert found.valid().data_plane.batch_size == 3
+    assert data_plane_of(found.valid(), "").batch_size == 3
 
 
 def test_a_folder_without_any_says_what_was_looked_for(folder: Path) -> None:
@@ -94,8 +101,8 @@ def test_the_later_of_several_files_wins(folder: Path) -> None:
     found = loaded("base.yaml", "prod.yaml", "late.json")
     configuration = load_files(["base.yaml", "prod.yaml"], find_plugin)
 
-    assert found.valid().data_plane.batch_size == 8
-    assert configuration.data_plane.batch_size == 7
+    assert data_plane_of(found.valid(), "").batch_size == 8
+    assert data_plane_of(configuration, "").batch_size == 7
     assert [str(problem) for problem in found.problems] == [
         "late.json:1:40: information: dataPlane.batchSize: overrides prod.yaml:1:13"
     ]

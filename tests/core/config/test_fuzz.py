@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from experimentframework_core.config import read_configuration
+from experimentframework_core.config import load_text, read_configuration
 from experimentframework_core.errors import ConfigurationError
-from tests.core.config.sample_plugins import find_plugin, load
+from tests.core.config.sample_plugins import find_plugin
 
 if TYPE_CHECKING:
     import pytest
@@ -39,6 +40,7 @@ IN_JSON = (
     ).replace("3", "3, // a comment")
     + "/* the end */"
 )
+EXPERIMENTS = (Path(__file__).parents[3] / "docs" / "examples" / "experiments.yaml").read_text()
 TOKENS = st.one_of(
     st.sampled_from(
         [
@@ -54,6 +56,15 @@ TOKENS = st.one_of(
                 "<<: *second",
             ),
             *("---\n", "...\n", "? ", "- ", "null", "1e999", ".nan", "0x1F", "9" * 30, "\ud800"),
+            *(
+                "2026-01-01",
+                "T00:00:00",
+                "00:00:30",
+                "PT",
+                "control",
+                "type: custom\n",
+                "options: ",
+            ),
             *("%YAML 1.1\n", '"\\ud83d"', "[" * 70, "- " * 70, "type: failover\n", "dataPlane: "),
         ]
     ),
@@ -64,6 +75,9 @@ EDITS = st.lists(
     min_size=1,
     max_size=4,
 )
+
+
+BASES = [(IN_YAML, "e.yaml"), (EXPERIMENTS, "e.yaml"), (IN_JSON, "e.json")]
 
 
 def edited(text: str, edits: list[tuple[float, int, str, int]]) -> str:
@@ -77,7 +91,7 @@ def edited(text: str, edits: list[tuple[float, int, str, int]]) -> str:
 @settings(
     max_examples=300, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
 )
-@given(st.sampled_from([(IN_YAML, "e.yaml"), (IN_JSON, "e.json")]), EDITS, st.booleans())
+@given(st.sampled_from(BASES), EDITS, st.booleans())
 def test_a_broken_file_is_refused_with_a_place(
     base: tuple[str, str],
     edits: list[tuple[float, int, str, int]],
@@ -89,7 +103,7 @@ def test_a_broken_file_is_refused_with_a_place(
     source = broken.encode(errors="surrogatepass") if in_bytes else broken
 
     try:
-        load(source, name)
+        load_text(source, name=name, find_plugin=find_plugin)
     except ConfigurationError as error:
         problems = error.problems
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -10,11 +11,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from experimentframework_core.config import (
+    ActivationOptions,
     BackplaneOptions,
     BufferOptions,
+    ConditionOptions,
+    Configuration,
     DataPlaneOptions,
+    DecoratorOptions,
+    ErrorPolicyOptions,
+    ExperimentOptions,
+    GovernanceOptions,
+    PersistenceOptions,
     PiiRedactionOptions,
+    PolicyOptions,
     RetryOptions,
+    SelectionModeOptions,
+    SettingsOptions,
+    TimeoutDecoratorOptions,
+    TrialOptions,
     check,
 )
 from experimentframework_core.plugin import ChannelSettings
@@ -22,7 +36,7 @@ from experimentframework_core.units import Secret
 from tests.core.config.sample_plugins import CourierOptions, Login, find_plugin
 
 
-def problems(options: DataPlaneOptions) -> list[str]:
+def problems(options: DataPlaneOptions | Configuration) -> list[str]:
     return [str(problem) for problem in check(options, find_plugin)]
 
 
@@ -119,6 +133,130 @@ def test_a_bad_option_is_said_with_its_path(options: DataPlaneOptions, expected:
     assert found == [expected]
 
 
+def trial(**settings: Any) -> TrialOptions:
+    """Build a good trial with the conditions a and b, but for ``settings``."""
+    good: dict[str, Any] = {
+        "service_type": "shop.Cart",
+        "selection_mode": SelectionModeOptions(type="featureFlag"),
+        "control": ConditionOptions(key="a", implementation_type="A"),
+        "conditions": (ConditionOptions(key="b", implementation_type="B"),),
+    }
+    return TrialOptions(**{**good, **settings})
+
+
+def test_a_good_configuration_has_no_problem() -> None:
+    """Given sections built in Python, When they are checked, Then nothing is said."""
+    configuration = Configuration(
+        settings=SettingsOptions(naming_convention="shop.Names"),
+        decorators=(
+            DecoratorOptions(type="timeout", options=TimeoutDecoratorOptions(timeout=5000)),
+            DecoratorOptions(type="custom", type_name="shop.Audit", options={"deep": {"any": [1]}}),
+        ),
+        trials=(trial(),),
+        experiments=(
+            ExperimentOptions(
+                name="checkout",
+                metadata={"owner": "growth", "tags": ["a", None, 1.5, True]},
+                activation=ActivationOptions(from_=datetime(2026, 1, 1, tzinfo=UTC)),
+                trials=(trial(),),
+            ),
+        ),
+        governance=GovernanceOptions(
+            persistence=PersistenceOptions(type="redis", connection_string=Secret("s"))
+        ),
+    )
+
+    found = problems(configuration)
+
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("configuration", "expected"),
+    [
+        (
+            Configuration(data_plane=DataPlaneOptions(batch_size=0)),
+            "dataPlane.batchSize: out of range: 0; expected a whole number, at least 1",
+        ),
+        (
+            wrong(Configuration, settings=DataPlaneOptions()),
+            "settings: unexpected DataPlaneOptions; expected a SettingsOptions",
+        ),
+        (
+            wrong(Configuration, trials=trial()),
+            "trials: unexpected TrialOptions; expected a list",
+        ),
+        (
+            Configuration(trials=(trial(error_policy=ErrorPolicyOptions(type="fallbackTo")),)),
+            "trials[0].errorPolicy.fallbackKey: missing; the error policy 'fallbackTo' needs it",
+        ),
+        (
+            Configuration(trials=(trial(control={"key": "a"}),)),
+            "trials[0].control: unexpected mapping; expected a ConditionOptions",
+        ),
+        (
+            Configuration(
+                trials=(
+                    trial(activation=ActivationOptions(until=datetime(2026, 1, 1))),  # noqa: DTZ001
+                )
+            ),
+            (
+                "trials[0].activation.until: no time zone: '2026-01-01T00:00:00'; append Z for UTC,"
+                " or an offset as in +01:00"
+            ),
+        ),
+        (
+            Configuration(
+                trials=(trial(activation=wrong(ActivationOptions, until="2026-01-01T00:00:00Z")),)
+            ),
+            (
+                "trials[0].activation.until: unexpected text '2026-01-01T00:00:00Z'; expected a"
+                " datetime"
+            ),
+        ),
+        (
+            Configuration(
+                experiments=(
+                    ExperimentOptions(name="x", trials=(trial(),), metadata={"a": [{1}, b""]}),
+                )
+            ),
+            "experiments[0].metadata.a[1]: unexpected bytes; expected what JSON can hold",
+        ),
+        (
+            Configuration(
+                governance=GovernanceOptions(
+                    persistence=wrong(PersistenceOptions, type="redis", connection_string="hunter2")
+                )
+            ),
+            "governance.persistence.connectionString: unexpected text; expected a Secret",
+        ),
+        (
+            Configuration(
+                governance=GovernanceOptions(
+                    policies=(
+                        wrong(
+                            PolicyOptions,
+                            type="trafficLimit",
+                            max_traffic_percentage=5,
+                            min_stable_time="30m",
+                        ),
+                    )
+                )
+            ),
+            (
+                "governance.policies[0].minStableTime: unexpected text '30m'; expected a whole"
+                " number, not negative"
+            ),
+        ),
+    ],
+)
+def test_a_bad_section_is_said_with_its_path(configuration: Configuration, expected: str) -> None:
+    """Given one thing wrong, When it is checked, Then the problem is a file's without the file."""
+    found = problems(configuration)
+
+    assert found == [expected]
+
+
 odd_values = st.one_of(
     st.none(),
     st.booleans(),
@@ -141,3 +279,46 @@ def test_any_value_of_any_field_is_answered_by_problems_only(field: str, value: 
     found = check(options, find_plugin)
 
     assert all(problem.path.startswith("dataPlane") for problem in found)
+
+
+odd_sections = st.one_of(
+    odd_values,
+    st.lists(odd_values, max_size=2).map(tuple),
+    st.sampled_from([DecoratorOptions(type="logging"), (trial(),), GovernanceOptions()]),
+)
+
+
+@settings(max_examples=200, derandomize=True)
+@given(st.sampled_from(Configuration.__struct_fields__), odd_sections)
+def test_any_value_of_any_section_is_answered_by_problems_only(section: str, value: object) -> None:
+    """Given any value as a section, When it is checked, Then problems come and no other error."""
+    configuration = msgspec.structs.replace(Configuration(), **{section: value})
+
+    found = check(configuration, find_plugin)
+
+    keys = [field.encode_name for field in msgspec.structs.fields(Configuration)]
+    assert all(problem.path.startswith(tuple(keys)) for problem in found)
+
+
+nodes = st.sampled_from(
+    [
+        (DecoratorOptions(type="logging"), "decorators"),
+        (trial(), "trials"),
+        (ExperimentOptions(name="x", trials=(trial(),)), "experiments"),
+    ]
+)
+
+
+@settings(max_examples=300, derandomize=True)
+@given(nodes, st.data())
+def test_any_value_of_any_field_of_a_section_is_answered_by_problems_only(
+    node: tuple[Any, str], data: st.DataObject
+) -> None:
+    """Given any value in any field of a node, When it is checked, Then only problems come."""
+    options, section = node
+    field = data.draw(st.sampled_from(options.__struct_fields__))
+    spoiled = msgspec.structs.replace(options, **{field: data.draw(odd_sections)})
+
+    found = check(msgspec.structs.replace(Configuration(), **{section: (spoiled,)}), find_plugin)
+
+    assert all(problem.path.startswith(section) for problem in found)

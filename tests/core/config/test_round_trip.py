@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import UTC, datetime
 from enum import Enum
 from io import StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,47 +15,57 @@ import pytest
 from msgspec import inspect
 from ruamel.yaml import YAML
 
+from experimentframework_core import config
 from experimentframework_core.config import (
     BackplaneOptions,
-    BreakerOptions,
-    BufferOptions,
+    Configuration,
     DataPlaneOptions,
     DeadLetterOptions,
-    DeadLetterStoreOptions,
-    PiiRedactionOptions,
-    RetryOptions,
+    DecoratorOptions,
+    ErrorPolicyOptions,
+    LoggingDecoratorOptions,
+    RolloutOptions,
+    SelectionModeOptions,
     _backplanes,
+    check,
+    load_file,
+    load_text,
 )
+from experimentframework_core.config._parts import PartWalk
 from experimentframework_core.config._python import tree_of
 from experimentframework_core.config._report import Report
+from experimentframework_core.config._sections import SECTIONS
 from experimentframework_core.config._source import read
-from experimentframework_core.config._walk import At
-from experimentframework_core.plugins import find_plugin as find_installed_plugin
+from experimentframework_core.config._walk import At, Walk
+from experimentframework_core.plugins import installed_plugins
 from experimentframework_core.units import Secret
+from experimentframework_kafka import KafkaSecurity, KafkaTopicCreation
+from experimentframework_sqlserver import SqlServerRetention
 from tests.core.config.sample_plugins import CourierOptions, Login, find_plugin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+example = Path(__file__).parents[3] / "docs" / "examples" / "experiments.yaml"
 REQUIRED: dict[type[msgspec.Struct], dict[str, Any]] = {
     BackplaneOptions: {"type": "courier", "options": CourierOptions(addresses="a")},
     DeadLetterOptions: {"type": "courier", "options": CourierOptions(addresses="a")},
     CourierOptions: {"addresses": "a"},
     Login: {"user_name": "u"},
+    DecoratorOptions: {"type": "logging", "options": LoggingDecoratorOptions(benchmarks=True)},
+    SelectionModeOptions: {"type": "rollout", "options": RolloutOptions(percentage=5)},
+    ErrorPolicyOptions: {"type": "fallbackTo", "fallback_key": "a"},
 }
-BUILT_IN = [find_installed_plugin(name).options for name in ("inMemory", "logging", "sqlite")]
+OF_THE_LANGUAGE = [getattr(config, name) for name in config.__all__ if name.endswith("Options")]
+INSTALLED = [each.plugin.options for each in installed_plugins() if each.plugin is not None]
 CLASSES: list[type[msgspec.Struct]] = [
-    BackplaneOptions,
-    BreakerOptions,
-    BufferOptions,
-    DataPlaneOptions,
-    DeadLetterOptions,
-    DeadLetterStoreOptions,
-    PiiRedactionOptions,
-    RetryOptions,
+    *OF_THE_LANGUAGE,
     CourierOptions,
     Login,
-    *BUILT_IN,
+    *INSTALLED,
+    KafkaSecurity,
+    KafkaTopicCreation,
+    SqlServerRetention,
 ]
 
 
@@ -71,6 +84,13 @@ def minimal(options: type[msgspec.Struct]) -> dict[str, Any]:
     return given or {each.name: other(each.type) for each in kind.fields if each.required}
 
 
+def reader(options: type[msgspec.Struct], report: Report, *, in_python: bool = False) -> Walk:
+    """Return the walk that knows ``options``."""
+    if options.__module__.endswith("_model") or options not in OF_THE_LANGUAGE:
+        return _backplanes.PlaneWalk(report, find_plugin, in_python=in_python)
+    return PartWalk(report, in_python=in_python)
+
+
 def other(kind: inspect.Type, than: object = None) -> Any:  # noqa: C901, PLR0911, PLR0912 - by type
     """Return a good value of ``kind`` that is not ``than``."""
     match kind:
@@ -83,10 +103,16 @@ def other(kind: inspect.Type, than: object = None) -> Any:  # noqa: C901, PLR091
             return not than
         case inspect.IntType():
             return 7
+        case inspect.FloatType(lt=1):
+            return 0.25
         case inspect.FloatType():
             return 1.0 if than != 1.0 else 0.5
+        case inspect.StrType() if kind.pattern and re.search(kind.pattern, "09:00"):
+            return "09:00"
         case inspect.StrType():
             return "abcd" if than != "abcd" else "abc"
+        case inspect.DateTimeType():
+            return datetime(2026, 1, 31, 12, tzinfo=UTC)
         case inspect.LiteralType():
             return next((each for each in kind.values if each != than), than)
         case inspect.EnumType():
@@ -102,7 +128,7 @@ def other(kind: inspect.Type, than: object = None) -> Any:  # noqa: C901, PLR091
         case inspect.DictType():
             return {"key": other(kind.value_type)}
         case inspect.StructType():
-            return built(kind.cls, kind.fields[0])
+            return kind.cls(**minimal(kind.cls))
         case _:
             return {"any": [1, "thing"]}
 
@@ -126,6 +152,8 @@ def document(value: object) -> Any:
         return [document(each) for each in value]
     if isinstance(value, Secret):
         return value.reveal()
+    if isinstance(value, datetime):
+        return value.isoformat()
     return value.value if isinstance(value, Enum) else value
 
 
@@ -148,15 +176,42 @@ def test_a_field_means_the_same_in_a_file_and_in_python(
     kind = inspect.type_info(options)
     trees = [read(text, report) for text in texts]
     loaded = [
-        _backplanes.PlaneWalk(report, find_plugin).convert(tree, kind, At("x"))
-        for tree in trees
-        if tree is not None
+        reader(options, report).convert(tree, kind, At("x")) for tree in trees if tree is not None
     ]
-    checked = _backplanes.PlaneWalk(report, find_plugin, in_python=True).convert(
-        tree_of(in_python), kind, At("x")
-    )
+    checked = reader(options, report, in_python=True).convert(tree_of(in_python), kind, At("x"))
 
     assert report.problems == []
     assert loaded == [in_python, in_python]
     assert checked == in_python
     assert field.required or field.default == getattr(in_python, field.name) or texts[1] != "{}"
+
+
+def test_a_whole_configuration_means_the_same_in_a_file_and_in_python() -> None:
+    """Given the example with every section, When YAML, JSON and Python say it, Then all agree."""
+    in_yaml_file = load_file(example, find_plugin)
+
+    in_python = msgspec.structs.replace(
+        in_yaml_file,
+        configuration_paths=("more/*.yaml",),
+        data_plane=DataPlaneOptions(backplane=BackplaneOptions(type="plain")),
+    )
+    text = json.dumps(document(in_python))
+    in_json = load_text(text, name="e.json", find_plugin=find_plugin)
+
+    assert in_json == in_python
+    assert check(in_python, find_plugin) == []
+    assert all(getattr(in_python, name) for name in Configuration.__struct_fields__)
+
+
+def test_a_section_is_offered_by_its_name_in_python() -> None:
+    """Given the sections of files, When Python's are listed, Then they are the same, in order."""
+    fields = msgspec.structs.fields(Configuration)
+
+    assert tuple(field.encode_name for field in fields) == SECTIONS
+
+
+def test_the_options_of_every_sibling_are_walked() -> None:
+    """Given the installed plugins, When their types are listed, Then all of ours are there."""
+    found = {each.type for each in installed_plugins() if each.plugin is not None}
+
+    assert found >= {"azureServiceBus", "inMemory", "kafka", "logging", "sqlServer", "sqlite"}

@@ -9,10 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experimentframework_core.config._scalars import (
+    DURATION_FORMS,
     DURATION_UNITS,
     SIZE_UNITS,
+    duration,
     quantity,
     resolve,
+    suggested_duration,
     suggested_unit,
 )
 
@@ -102,3 +105,69 @@ def test_a_size_has_a_unit(text: str, size: int | None) -> None:
 def test_a_unit_in_the_wrong_case_is_mended() -> None:
     assert suggested_unit("64mib", SIZE_UNITS) == "64MiB"
     assert suggested_unit("64 parsecs", SIZE_UNITS) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "milliseconds"),
+    [
+        ("30s", 30_000),
+        ("1.5 h", 5_400_000),
+        ("00:00:30", 30_000),
+        ("00:30:00", 1_800_000),
+        ("23:59:59.9990000", 86_399_999),
+        ("1.02:00:00", 93_600_000),
+        ("7:00:00", 25_200_000),
+        ("PT30S", 30_000),
+        ("PT0.25S", 250),
+        ("P1DT2H", 93_600_000),
+        ("PT90M", 5_400_000),
+        ("P2W", 1_209_600_000),
+        ("P14D", 1_209_600_000),
+        ("", None),
+        ("30", None),
+        ("00:30", None),
+        ("24:00:00", None),
+        ("00:60:00", None),
+        ("-00:00:30", None),
+        ("00:00:00.0001", None),
+        ("P", None),
+        ("PT", None),
+        ("P1DT", None),
+        ("P1M", None),
+        ("P1Y", None),
+        ("PT1,5S", None),
+        ("pt30s", None),
+        ("PT30S ", None),
+        ("00:00:30\n", None),
+        ("\u0660\u0660:00:30", None),
+    ],
+)
+def test_a_duration_is_read_in_every_spelling(text: str, milliseconds: int | None) -> None:
+    """Given a duration with a unit, of .NET or of ISO 8601, When it is read, Then it is whole."""
+    assert duration(text) == milliseconds
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("00:30", "00:30:00"),
+        ("24:00:00", "1.00:00:00"),
+        ("36:15", "1.12:15:00"),
+        ("pt30s", "PT30S"),
+        ("30S", "30s"),
+        ("soon", None),
+        ("99:99", None),
+    ],
+)
+def test_a_duration_that_is_almost_one_is_suggested(text: str, meant: str | None) -> None:
+    """Given almost a duration, When it is looked at, Then what was meant is said."""
+    assert suggested_duration(text) == meant
+    assert meant is None or duration(meant) is not None
+
+
+@given(st.one_of([st.from_regex(form, fullmatch=True) for form in DURATION_FORMS]))
+def test_any_text_of_the_form_of_a_duration_is_read_or_refused(text: str) -> None:
+    """Given any text of a duration's form, When it is read, Then it is whole or nothing."""
+    amount = duration(text)
+
+    assert amount is None or amount >= 0

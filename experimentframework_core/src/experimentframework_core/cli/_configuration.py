@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from experimentframework_core.cli._output import say
-from experimentframework_core.config import read_configuration
+from experimentframework_core.config import data_plane_of, read_configuration
 from experimentframework_core.plugins import find_plugin
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def load(path: Path) -> DataPlaneOptions:
     for problem in loaded.problems:
         if problem.severity == "warning":
             say(str(problem))
-    return configuration.data_plane
+    return data_plane_of(configuration, loaded.files[0])
 
 
 def destinations(node: BackplaneOptions | None) -> Iterator[BackplaneOptions]:

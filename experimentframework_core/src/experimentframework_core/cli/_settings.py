@@ -54,10 +54,11 @@ def settings_of(loaded: Loaded) -> Iterator[Setting]:
     if configuration is None:
         return
     for field in msgspec.structs.fields(Configuration):
-        if field.name != "data_plane":
-            section = getattr(configuration, field.name)
+        section = getattr(configuration, field.name)
+        if isinstance(section, DataPlaneOptions):
+            yield from _of_plane(section, loaded.origins)
+        elif section:
             yield from _said(field.encode_name, section, loaded.origins)
-    yield from _of_plane(configuration.data_plane, loaded.origins)
 
 
 def as_text(value: object) -> str:

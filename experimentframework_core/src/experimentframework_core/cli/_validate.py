@@ -19,7 +19,7 @@ from experimentframework_core.cli._output import (
 )
 from experimentframework_core.cli._problems import show_problems
 from experimentframework_core.cli._settings import Setting, as_text, settings_of
-from experimentframework_core.config import Loaded, Problem, read_configuration
+from experimentframework_core.config import Loaded, Problem, notices, read_configuration
 from experimentframework_core.plugins import find_plugin
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ def validate(
 
 def _told(loaded: Loaded, *, overrides: bool) -> list[Problem]:
     """Return what is told: of one file's value that another overrides only if it is asked for."""
-    return [each for each in loaded.problems if overrides or each.severity != "information"]
+    told = [each for each in loaded.problems if overrides or each.severity != "information"]
+    return [*told, *(notices(loaded.configuration) if loaded.configuration else ())]
 
 
 def _show_settings(settings: list[Setting]) -> None:

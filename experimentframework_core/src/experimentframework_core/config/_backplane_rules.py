@@ -9,7 +9,11 @@ import msgspec
 from experimentframework_core.config._backplanes import GROUPS
 from experimentframework_core.config._breach import Breach
 from experimentframework_core.config._model import BackplaneOptions
-from experimentframework_core.config._plugin_rules import channel_settings_in, plugin_breaches
+from experimentframework_core.config._plugin_rules import (
+    attempts_key,
+    channel_settings_in,
+    plugin_breaches,
+)
 from experimentframework_core.config._report import unknown
 from experimentframework_core.events import event_type_named, event_types
 
@@ -26,6 +30,7 @@ def backplane_breaches(found: Sequence[Found]) -> Iterator[Breach]:
     for each in found:
         yield from _nesting(each)
         yield from _useless_settings(each)
+        yield from _attempts(each)
         yield from _events(each)
         yield from _by_the_plugin(each)
     yield from _names(found)
@@ -67,6 +72,21 @@ def _why_useless(name: str, kind: str, *, in_failover: bool) -> str | None:
     if kind not in GROUPS and in_failover and name not in ("options", "name"):
         return _IN_FAILOVER
     return None
+
+
+def _attempts(found: Found) -> Iterator[Breach]:
+    """Yield an older spelling of ``retry.maxAttempts`` that says it again, or to nobody."""
+    if found.plugin is None or found.options is None:
+        return
+    key = attempts_key(found.plugin, found.options)
+    if key is None:
+        return
+    path = f"{found.path}.options.{key}"
+    if "failover" in found.inside:
+        yield Breach(path, "has no effect on a member of a failover; say retry on the failover")
+    elif found.node.retry is not None and found.node.retry.max_attempts is not None:
+        message = "says the same as retry.maxAttempts of this backplane; leave one out"
+        yield Breach(path, message, (f"{found.path}.retry.maxAttempts",))
 
 
 def _said(node: BackplaneOptions) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from msgspec import inspect
 
@@ -15,15 +15,12 @@ from experimentframework_core.config._model import (
 )
 from experimentframework_core.config._plugin_rules import dead_letter_breaches
 from experimentframework_core.config._report import LATER, Report, listed, shown
-from experimentframework_core.config._scalars import meaning
-from experimentframework_core.config._tree import Mapping, Scalar
+from experimentframework_core.config._scalars import is_absent, text_of
+from experimentframework_core.config._tree import Mapping
 from experimentframework_core.config._types import type_of
 from experimentframework_core.config._walk import At, Walk
 from experimentframework_core.errors import PluginError
 from experimentframework_core.plugin import BackplanePlugin, ChannelSettings
-
-if TYPE_CHECKING:
-    from experimentframework_core.config._tree import Node
 
 FindPlugin: TypeAlias = Callable[[str], BackplanePlugin[Any]]
 """Returns the plugin of a backplane type, or raises PluginError."""
@@ -84,14 +81,14 @@ class PlaneWalk(Walk):
             return self._dead_letter(node, kind, at)
         if kind.cls is not BackplaneOptions:
             return super().struct(node, kind, at)
-        named = _text(node.get("type"))
+        named = text_of(node.get("type"))
         around, self._inside = self._inside, (*self._inside, named or "")
         built = super().struct(node, kind, at)
         self._inside = around
         if isinstance(built, BackplaneOptions):
             plugin = self._plugin(built.type)
             options: object = built.options
-            if plugin and _is_absent(node.get("options")):
+            if plugin and is_absent(node.get("options")):
                 options = self._unsaid(plugin, at)
             known = options if isinstance(options, ChannelSettings) else None
             self.found.append(Found(at.path, built, plugin, known, around))
@@ -108,7 +105,7 @@ class PlaneWalk(Walk):
             return built
         plugin = self._plugin(built.type)
         if plugin is not None:
-            absent = _is_absent(node.get("options"))
+            absent = is_absent(node.get("options"))
             options = self._unsaid(plugin, at) if absent else built.options
             if isinstance(options, ChannelSettings):
                 for breach in dead_letter_breaches(plugin, options, at.path):
@@ -124,12 +121,12 @@ class PlaneWalk(Walk):
         self, node: Mapping, kind: inspect.StructType, field: inspect.Field, at: At
     ) -> inspect.Type | None:
         """Return the plugin's own type for options; None where there is nothing to compare."""
-        named = _text(node.get("type"))
+        named = text_of(node.get("type"))
         if field.name != "options" or kind.cls not in (BackplaneOptions, DeadLetterOptions):
             return field.type
         if kind.cls is DeadLetterOptions and named in (None, *LETTER_FILES):
             return inspect.UnionType((type_of(DeadLetterStoreOptions), inspect.NoneType()))
-        if kind.cls is BackplaneOptions and named in GROUPS and not _is_absent(node.get("options")):
+        if kind.cls is BackplaneOptions and named in GROUPS and not is_absent(node.get("options")):
             self.report.add(*at, f"a {named} has no options; say them on each of its backplanes")
         plugin = self._plugin(named)
         return inspect.UnionType((_options_type(plugin), inspect.NoneType())) if plugin else None
@@ -181,16 +178,6 @@ class PlaneWalk(Walk):
             message = f"the options of the backplane type '{named}' cannot be read: {error}"
             return PluginError(message, plugin=named)
         return plugin
-
-
-def _text(node: Node | None) -> str | None:
-    """Return a node's text, if it is a text that may name a type."""
-    value = meaning(node) if isinstance(node, Scalar) else None
-    return value if isinstance(value, str) and value else None
-
-
-def _is_absent(node: Node | None) -> bool:
-    return node is None or (isinstance(node, Scalar) and meaning(node) is None)
 
 
 def _options_type(plugin: BackplanePlugin[Any]) -> inspect.Type:

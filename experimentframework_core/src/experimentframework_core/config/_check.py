@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from msgspec import inspect
 
 from experimentframework_core.config._backplanes import PlaneWalk
+from experimentframework_core.config._describe import alternatives
 from experimentframework_core.config._model import DataPlaneOptions
+from experimentframework_core.config._part_rules import check_parts
+from experimentframework_core.config._parts import PartWalk
 from experimentframework_core.config._python import tree_of
-from experimentframework_core.config._report import LATER, Report
+from experimentframework_core.config._report import Report
 from experimentframework_core.config._root import Configuration
 from experimentframework_core.config._rules import check_rules
-from experimentframework_core.config._types import type_of
-from experimentframework_core.config._walk import At
+from experimentframework_core.config._scalars import is_absent
+from experimentframework_core.config._types import fields_of, type_of
+from experimentframework_core.config._walk import INVALID, At
 
 if TYPE_CHECKING:
     from experimentframework_core.config._backplanes import FindPlugin
     from experimentframework_core.config._problem import Problem
     from experimentframework_core.config._tree import Mapping, Node
 
-_SECTION = "dataPlane"
-PATHS = "configurationPaths"
+_PLANE = "dataPlane"
 
 
-def check(options: DataPlaneOptions, find_plugin: FindPlugin) -> list[Problem]:
+def check(options: DataPlaneOptions | Configuration, find_plugin: FindPlugin) -> list[Problem]:
     """Return every problem of ``options`` that were built in Python, by the rules of files.
 
     Args:
-        options: The data plane's options; a missing backplane is no problem here.
+        options: The data plane's options or a whole configuration; a missing backplane is no
+            problem here.
         find_plugin: Returns the plugin of a backplane type, or raises PluginError.
     """
     report = Report()
-    _check_section(tree_of(options), At(_SECTION), PlaneWalk(report, find_plugin, in_python=True))
+    root = tree_of(options)
+    if isinstance(options, Configuration):
+        _check_sections(root, report, find_plugin, in_python=True)
+    else:
+        _check_plane(root, At(_PLANE), PlaneWalk(report, find_plugin, in_python=True))
     return list(report.in_order())
 
 
@@ -42,24 +52,42 @@ def check_tree(sections: Mapping, report: Report, find_plugin: FindPlugin) -> Co
         report: Takes the problems.
         find_plugin: Returns the plugin of a backplane type, or raises PluginError.
     """
-    for entry in sections.entries:
-        if entry.key not in (_SECTION, PATHS):
-            report.add(entry.key, entry.place, f"the section '{entry.key}' {LATER}")
-    section = next((entry for entry in sections.entries if entry.key == _SECTION), None)
-    if section is None:
-        report.add(_SECTION, sections.place, "missing; expected a mapping")
-        return None
-    at = At(_SECTION, section.place)
-    options = _check_section(section.value, at, PlaneWalk(report, find_plugin))
-    missing = at.below("backplane", at.place)
-    if options is not None and options.backplane is None and not report.concerns(missing.path):
-        report.add(*missing, "missing; expected a mapping with type and options")
-    return None if options is None else Configuration(data_plane=options)
+    values = _check_sections(sections, report, find_plugin)
+    plane = values.get("data_plane")
+    if isinstance(plane, DataPlaneOptions) and plane.backplane is None:
+        missing = f"{_PLANE}.backplane"
+        if not report.concerns(missing):
+            report.add_at_path(missing, "missing; expected a mapping with type and options")
+    return None if INVALID in values.values() else Configuration(**values)
 
 
-def _check_section(node: Node, at: At, walk: PlaneWalk) -> DataPlaneOptions | None:
+def _check_sections(
+    sections: Node, report: Report, find_plugin: FindPlugin, *, in_python: bool = False
+) -> dict[str, Any]:
+    """Return the value of each section that is there, by its name in Python."""
+    values: dict[str, Any] = {}
+    parts = PartWalk(report, in_python=in_python)
+    fields = {field.encode_name: field for field in fields_of(Configuration)}
+    for entry in getattr(sections, "entries", ()):
+        field, at = fields[entry.key], At(entry.key, entry.place)
+        if in_python and is_absent(entry.value):
+            continue
+        if entry.key == _PLANE:
+            walk = PlaneWalk(report, find_plugin, in_python=in_python)
+            values[field.name] = _check_plane(entry.value, at, walk)
+        else:
+            values[field.name] = parts.convert(entry.value, _said(field.type), at)
+    check_parts(parts)
+    return values
+
+
+def _said(kind: inspect.Type) -> inspect.Type:
+    """Return the type of a section that is there: no null."""
+    return alternatives(kind)[0] if isinstance(kind, inspect.UnionType) else kind
+
+
+def _check_plane(node: Node, at: At, walk: PlaneWalk) -> object:
     options = walk.convert(node, type_of(DataPlaneOptions), at)
-    if not isinstance(options, DataPlaneOptions):
-        return None
-    check_rules(options, walk.found, walk.report)
+    if isinstance(options, DataPlaneOptions):
+        check_rules(options, walk.found, walk.report)
     return options

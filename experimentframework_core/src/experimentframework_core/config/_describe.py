@@ -44,6 +44,8 @@ _NAMES: dict[type, str] = {
 
 def expected(kind: inspect.Type) -> str:
     """Return what to write for ``kind``, as in ``a whole number, at least 1``."""
+    if said := _words(kind, "expected"):
+        return said
     kind, unit = unwrapped(kind)
     if isinstance(kind, inspect.UnionType):
         return listed([expected(each) for each in alternatives(kind)])
@@ -54,6 +56,16 @@ def expected(kind: inspect.Type) -> str:
     if isinstance(kind, inspect.CustomType):
         return "text" if kind.cls is Secret else f"a {kind.cls.__name__}"
     return ", ".join([_name(kind), *_lengths(kind)])
+
+
+def expected_shape(kind: inspect.Type) -> str:
+    """Return what to write for a text of ``kind``, where a text is given of another shape."""
+    return _words(kind, "shape") or expected(kind)
+
+
+def _words(kind: inspect.Type, key: str) -> str | None:
+    extra = kind.extra if isinstance(kind, inspect.Metadata) else None
+    return (extra or {}).get(key)
 
 
 def actual(node: Node, *, hidden: bool = False) -> str:

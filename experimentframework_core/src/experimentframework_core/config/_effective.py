@@ -136,7 +136,22 @@ def _resolve(
 ) -> dict[str, tuple[Any, Source]]:
     options = resolved_options(node, plugin) if plugin else None
     defaults = plugin.channel_defaults(options) if plugin and plugin.channel_defaults else None
-    return {name: _chosen(name, options, node, defaults, data_plane) for name in _CHANNEL_SETTINGS}
+    chosen = {
+        name: _chosen(name, options, node, defaults, data_plane) for name in _CHANNEL_SETTINGS
+    }
+    attempts = attempts_in(options, plugin) if plugin and options else None
+    if attempts is not None:
+        retry, _ = chosen["retry"]
+        chosen["retry"] = msgspec.structs.replace(retry, max_attempts=attempts), "options"
+    return chosen
+
+
+def attempts_in(options: ChannelSettings, plugin: BackplanePlugin[Any]) -> int | None:
+    """Return what a plugin's own options say for ``retry.maxAttempts``; None if nothing."""
+    if plugin.attempts_option is None:
+        return None
+    attempts: int | None = getattr(options, plugin.attempts_option)
+    return attempts
 
 
 def _chosen(

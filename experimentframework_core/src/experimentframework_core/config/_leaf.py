@@ -16,17 +16,18 @@ from experimentframework_core.config._describe import (
     actual,
     choices,
     expected,
+    expected_shape,
     shows_values,
     takes_text,
     unwrapped,
 )
 from experimentframework_core.config._report import shown, unknown
 from experimentframework_core.config._scalars import (
-    DURATION_UNITS,
-    SIZE_UNITS,
+    duration,
     meaning,
-    quantity,
-    suggested_unit,
+    size,
+    suggested_duration,
+    suggested_size,
 )
 from experimentframework_core.units import Secret
 
@@ -35,8 +36,14 @@ if TYPE_CHECKING:
 
     from experimentframework_core.config._tree import Scalar
 
+_Unit: TypeAlias = "tuple[Callable[[str], int | None], Callable[[str], str | None]]"
+
 _LARGEST = 2**63
-_UNITS = {"duration": DURATION_UNITS, "size": SIZE_UNITS}
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_UNITS: dict[str | None, _Unit] = {
+    "duration": (duration, suggested_duration),
+    "size": (size, suggested_size),
+}
 _CLASSES: dict[type, type] = {
     inspect.DateTimeType: datetime,
     inspect.DateType: date,
@@ -63,7 +70,7 @@ def leaf_value(scalar: Scalar, kind: inspect.Type, *, in_python: bool = False) -
     """
     bare, unit = unwrapped(kind)
     if in_python:
-        kind = bare
+        kind = bare if unit in _UNITS else kind
         if (wanted := _class_of(bare)) is not None:
             return _instance(scalar, bare, wanted)
     elif unit in _UNITS:
@@ -72,6 +79,8 @@ def leaf_value(scalar: Scalar, kind: inspect.Type, *, in_python: bool = False) -
         return _number(scalar, kind, bare)
     if isinstance(bare, inspect.LiteralType | inspect.EnumType):
         return _choice(scalar, bare)
+    if isinstance(bare, inspect.StrType):
+        return _text(scalar, kind, bare)
     return _CONVERSIONS.get(type(bare), _other)(scalar, bare)
 
 
@@ -86,14 +95,15 @@ def _refusal(scalar: Scalar, kind: inspect.Type) -> Refusal:
     return Refusal(f"unexpected {given}; expected {expected(kind)}{quotes}")
 
 
-def _without_unit(scalar: Scalar, kind: inspect.Type, units: dict[str, int]) -> Scalar:
+def _without_unit(scalar: Scalar, kind: inspect.Type, unit: _Unit) -> Scalar:
     value = meaning(scalar)
     if not isinstance(value, str):
         return scalar
-    amount = quantity(value, units)
+    read, suggested = unit
+    amount = read(value)
     if amount is not None:
         return msgspec.structs.replace(scalar, value=amount)
-    meant = suggested_unit(value, units) if scalar.written is None else None
+    meant = suggested(value) if scalar.written is None else None
     suggestion = f"; did you mean '{meant}'?" if meant else ""
     raise Refusal(f"{_refusal(scalar, kind)}{suggestion}")
 
@@ -104,6 +114,7 @@ def _class_of(kind: inspect.Type) -> type | None:
 
 def _instance(scalar: Scalar, kind: inspect.Type, wanted: type) -> object:
     if isinstance(scalar.value, wanted):
+        _refuse_without_zone(scalar.value, kind, scalar)
         return scalar.value
     given = actual(scalar, hidden=not shows_values(kind))
     raise Refusal(f"unexpected {given}; expected a {wanted.__name__}")
@@ -143,17 +154,17 @@ def _out_of_range(kind: inspect.IntType | inspect.FloatType, value: float) -> bo
     )
 
 
-def _text(scalar: Scalar, kind: inspect.StrType) -> str:
+def _text(scalar: Scalar, kind: inspect.Type, bare: inspect.StrType) -> str:
     if not is_text(scalar):
         raise _refusal(scalar, kind)
     text = str(scalar.value)
     given = shown(text if scalar.written is None else scalar.written)
-    if kind.min_length is not None and len(text) < kind.min_length:
-        raise Refusal(f"too short: {given}; expected {expected(kind)}")
-    if kind.max_length is not None and len(text) > kind.max_length:
-        raise Refusal(f"too long: {given}; expected {expected(kind)}")
-    if kind.pattern is not None and not re.search(kind.pattern, text):
-        raise Refusal(f"malformed: {given}; expected {expected(kind)}")
+    if bare.min_length is not None and len(text) < bare.min_length:
+        raise Refusal(f"too short: {given}; expected {expected_shape(kind)}")
+    if bare.max_length is not None and len(text) > bare.max_length:
+        raise Refusal(f"too long: {given}; expected {expected_shape(kind)}")
+    if bare.pattern is not None and not re.search(bare.pattern, text):
+        raise Refusal(f"malformed: {given}; expected {expected_shape(kind)}")
     return text
 
 
@@ -195,9 +206,29 @@ def _other(scalar: Scalar, kind: inspect.Type) -> object:
         raise _refusal(scalar, kind)
     value = scalar.value if is_text(scalar) else meaning(scalar)
     try:
-        return msgspec.convert(value, target)
+        converted: object = msgspec.convert(value, target)
     except msgspec.ValidationError as error:
-        raise _refusal(scalar, kind) from error
+        meant = _suggested_time(scalar, kind)
+        suggestion = f"; did you mean '{meant}'?" if meant else ""
+        raise Refusal(f"{_refusal(scalar, kind)}{suggestion}") from error
+    _refuse_without_zone(converted, kind, scalar)
+    return converted
+
+
+def _suggested_time(scalar: Scalar, kind: inspect.Type) -> str | None:
+    """Return the first moment of a day, where a day is given and a moment belongs."""
+    day = str(scalar.value)
+    is_day = isinstance(kind, inspect.DateTimeType) and _DAY.fullmatch(day)
+    return f"{day}T00:00:00Z" if is_day and scalar.written is None else None
+
+
+def _refuse_without_zone(value: object, kind: inspect.Type, scalar: Scalar) -> None:
+    """Refuse a time that is not the same everywhere, where ``kind`` asks for a zone."""
+    if not (isinstance(kind, inspect.DateTimeType) and kind.tz and isinstance(value, datetime)):
+        return
+    if value.tzinfo is None:
+        given = "a datetime" if scalar.written is not None else f"'{value.isoformat()}'"
+        raise Refusal(f"no time zone: {given}; append Z for UTC, or an offset as in +01:00")
 
 
 _Conversion: TypeAlias = "Callable[[Scalar, Any], object]"
@@ -205,5 +236,4 @@ _CONVERSIONS: dict[type, _Conversion] = {
     inspect.AnyType: _anything,
     inspect.BoolType: _boolean,
     inspect.CustomType: _custom,
-    inspect.StrType: _text,
 }

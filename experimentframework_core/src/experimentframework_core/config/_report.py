@@ -78,7 +78,8 @@ class Report:
             path: The setting to change.
             place: Where it stands.
             message: What is wrong.
-            about: What the message may quote values of; ``path`` if it is not given.
+            about: What the message may quote values of; ``path`` if it is not given, everything
+                if it is empty.
             severity: How bad it is.
         """
         about = path if about is None else about
@@ -217,7 +218,7 @@ def listed(words: Sequence[str]) -> str:
 def unknown(what: str, given: str, known: Iterable[str]) -> str:
     """Word a name that is not one of ``known``: what is, and which was probably meant."""
     names = list(known)
-    meant = _nearest(given, names)
+    meant = nearest(given, names)
     parts = [f"unknown {what} {shown(given)}"]
     if names and (meant is None or len(names) <= _MOST_LISTED):
         parts.append(f"expected {listed(names)}")
@@ -226,7 +227,8 @@ def unknown(what: str, given: str, known: Iterable[str]) -> str:
     return "; ".join(parts)
 
 
-def _nearest(given: str, known: Sequence[str]) -> str | None:
+def nearest(given: str, known: Sequence[str]) -> str | None:
+    """Return which of ``known`` was probably meant; None if nothing is near."""
     by_letters = {_letters(name): name for name in known}
     close = difflib.get_close_matches(_letters(given[:_LONGEST_SHOWN]), by_letters, n=1)
     return by_letters[close[0]] if close else None

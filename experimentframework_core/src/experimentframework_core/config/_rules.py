@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experimentframework_core.config._backplane_rules import backplane_breaches
-from experimentframework_core.config._breach import Breach
+from experimentframework_core.config._breach import Breach, note
 from experimentframework_core.config._effective import plane_buffer
 from experimentframework_core.config._model import BufferOptions
 from experimentframework_core.config._redaction_rules import redaction_breaches
@@ -32,15 +32,7 @@ def check_rules(options: DataPlaneOptions, found: Sequence[Found], report: Repor
         *backplane_breaches(found),
         *(breach for each in found for breach in _section_breaches(each.node, each.path)),
     ]
-    known = [each for each in breaches if not any(map(report.concerns, (each.path, *each.reads)))]
-    for breach in known:
-        report.add_at_path(
-            breach.path,
-            breach.message,
-            about=breach.about,
-            severity=breach.severity,
-            reads=breach.reads,
-        )
+    note(breaches, report)
 
 
 def _plane_breaches(options: DataPlaneOptions) -> Iterator[Breach]:

@@ -7,8 +7,10 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from experimentframework_core.config._tree import Scalar
+
 if TYPE_CHECKING:
-    from experimentframework_core.config._tree import Scalar
+    from experimentframework_core.config._tree import Node
 
 DURATION_UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 SIZE_UNITS = {
@@ -30,6 +32,21 @@ _WHOLE = re.compile(r"[-+]?[0-9]{1,40}|0o[0-7]{1,40}|0x[0-9a-fA-F]{1,40}", re.AS
 _DECIMAL = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
 _SPECIAL = re.compile(r"([-+]?)\.(?:inf|Inf|INF)")
 _NOT_A_NUMBER = {".nan", ".NaN", ".NAN"}
+_CLOCK = r"(?:([0-9]{1,8})\.)?([01]?[0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9](?:\.[0-9]{1,9})?)"
+_ISO = (
+    r"P(?=[0-9T])(?:([0-9]{1,8})W)?(?:([0-9]{1,8})D)?"
+    r"(?:T(?=[0-9])(?:([0-9]{1,8})H)?(?:([0-9]{1,8})M)?(?:([0-9]{1,8}(?:\.[0-9]{1,9})?)S)?)?"
+)
+DURATION_FORMS = (f"^({_CLOCK})$", f"^({_ISO})$")
+"""The regular expressions of durations without a unit: ``1.02:00:00`` and ``PT30S``."""
+
+_FORMS = [
+    (re.compile(_CLOCK, re.ASCII), (86_400_000, 3_600_000, 60_000, 1000)),
+    (re.compile(_ISO, re.ASCII), (604_800_000, 86_400_000, 3_600_000, 60_000, 1000)),
+]
+_ALMOST_CLOCK = re.compile(r"([0-9]{1,8}):([0-5][0-9])(:[0-5][0-9](?:\.[0-9]{1,9})?)?", re.ASCII)
+_HOURS_OF_A_DAY = 24
+
 _QUANTITY = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?) ?([A-Za-z]+)", re.ASCII)
 
 
@@ -38,6 +55,17 @@ def meaning(scalar: Scalar) -> object:
     if scalar.plain and isinstance(scalar.value, str):
         return resolve(scalar.value)
     return scalar.value
+
+
+def text_of(node: Node | None) -> str | None:
+    """Return a node's text, if it is a text that may name a type."""
+    value = meaning(node) if isinstance(node, Scalar) else None
+    return value if isinstance(value, str) and value else None
+
+
+def is_absent(node: Node | None) -> bool:
+    """Tell whether ``node`` says nothing: it is not there, or null."""
+    return node is None or (isinstance(node, Scalar) and meaning(node) is None)
 
 
 def resolve(text: str) -> str | float | bool | None:
@@ -60,6 +88,41 @@ def quantity(text: str, units: dict[str, int]) -> int | None:
         return None
     amount = Decimal(match[1]) * units[match[2]]
     return int(amount) if amount == int(amount) else None
+
+
+def duration(text: str) -> int | None:
+    """Return a duration in whole milliseconds; None if ``text`` is none.
+
+    It is a number with a unit (``90s``), days, hours, minutes and seconds as .NET writes them
+    (``00:01:30``, ``1.02:00:00``), or ISO 8601 in weeks to seconds (``PT1M30S``).
+    """
+    for form, units in _FORMS:
+        if match := form.fullmatch(text):
+            parts = zip(match.groups(default="0"), units, strict=True)
+            amount = sum(Decimal(part) * unit for part, unit in parts)
+            return int(amount) if amount == int(amount) else None
+    return quantity(text, DURATION_UNITS)
+
+
+def size(text: str) -> int | None:
+    """Return a size in bytes; None if ``text`` is none."""
+    return quantity(text, SIZE_UNITS)
+
+
+def suggested_duration(text: str) -> str | None:
+    """Return the duration that ``text`` was probably meant to be."""
+    if almost := _ALMOST_CLOCK.fullmatch(text):
+        days, hours = divmod(int(almost[1]), _HOURS_OF_A_DAY)
+        clock = f"{hours:02}:{almost[2]}{almost[3] or ':00'}"
+        return f"{days}.{clock}" if days else clock
+    if text != text.upper() and _FORMS[1][0].fullmatch(text.upper()):
+        return text.upper()
+    return suggested_unit(text, DURATION_UNITS)
+
+
+def suggested_size(text: str) -> str | None:
+    """Return the size that ``text`` was probably meant to be."""
+    return suggested_unit(text, SIZE_UNITS)
 
 
 def suggested_unit(text: str, units: dict[str, int]) -> str | None:

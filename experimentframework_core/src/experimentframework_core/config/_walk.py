@@ -115,6 +115,11 @@ class Walk:
     ) -> None:
         """Look at a good value of a field of the struct ``kind``."""
 
+    def unknown_key(self, node: Mapping, kind: inspect.StructType, key: str) -> str:
+        """Word the problem of a key of ``node`` that the struct ``kind`` does not have."""
+        del node
+        return unknown("key", key, [field.encode_name for field in fields_of(kind.cls)])
+
     def _values(self, node: Mapping, kind: inspect.StructType, at: At) -> dict[str, object]:
         fields = {field.encode_name: field for field in fields_of(kind.cls)}
         values: dict[str, object] = {}
@@ -125,7 +130,7 @@ class Walk:
                 self.convert(entry.value, inspect.LiteralType((kind.tag,)), where)
                 continue
             if field is None:
-                self.report.add(*where, unknown("key", entry.key, fields))
+                self.report.add(*where, self.unknown_key(node, kind, entry.key))
                 continue
             wanted = self.field_type(node, kind, field, where)
             value = INVALID if wanted is None else self.convert(entry.value, wanted, where)

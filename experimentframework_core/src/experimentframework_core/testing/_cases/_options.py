@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from ruamel.yaml import YAML
 
-from experimentframework_core.config import BackplaneOptions, DataPlaneOptions, load_text
+from experimentframework_core.config import (
+    BackplaneOptions,
+    DataPlaneOptions,
+    data_plane_of,
+    load_text,
+)
 from experimentframework_core.units import Secret
 
 if TYPE_CHECKING:
@@ -36,8 +41,9 @@ def written_as_yaml(plugin: BackplanePlugin[Any], options: ChannelSettings) -> s
 
 def read_from_yaml(plugin: BackplanePlugin[Any], text: str) -> ChannelSettings | None:
     """Return the backplane's options in a configuration."""
-    loaded = load_text(text, name="conformance.yaml", find_plugin=lambda _: plugin).data_plane
-    return loaded.backplane.options if loaded.backplane else None
+    loaded = load_text(text, name="conformance.yaml", find_plugin=lambda _: plugin)
+    data_plane = data_plane_of(loaded, "conformance.yaml")
+    return data_plane.backplane.options if data_plane.backplane else None
 
 
 def _revealed(value: object) -> object:

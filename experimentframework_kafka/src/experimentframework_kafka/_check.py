@@ -1,0 +1,95 @@
+"""What the types of the options cannot say: every problem at once, nothing is opened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from experimentframework_core.config import shown, unknown
+from experimentframework_core.events import event_type_named, event_types
+from experimentframework_kafka._addresses import AddressError, address_of, written
+from experimentframework_kafka._client_settings import setting_breaches
+from experimentframework_kafka._options import KafkaOptions
+from experimentframework_kafka._security import security_breaches
+from experimentframework_kafka._topics import why_no_topic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from experimentframework_core.plugin import Finding
+    from experimentframework_kafka._addresses import Address
+    from experimentframework_kafka._options import KafkaTopicCreation
+
+_MOST_BROKERS = 1000
+_UNSAID = KafkaOptions(brokers="-")
+
+
+def check_kafka(options: KafkaOptions) -> Iterator[Finding]:
+    """Yield what is wrong with the options."""
+    yield from _brokers(options)
+    yield from _topics(options)
+    yield from _delivery(options)
+    yield from security_breaches(options.security)
+    yield from _creation(options.create_topics)
+    for name, message in setting_breaches(options.additional_config):
+        yield f"additionalConfig.{name}", message
+
+
+def _brokers(options: KafkaOptions) -> Iterator[Finding]:
+    brokers = list(written(options.brokers))
+    if not brokers or len(brokers) > _MOST_BROKERS:
+        yield "brokers", f"{len(brokers):,} addresses; expected 1 to {_MOST_BROKERS:,}"
+        return
+    taken: set[Address] = set()
+    for path, text in brokers:
+        if "@" in text:  # It may be a password, so the address is not shown.
+            yield path, "an address has no user in it; expected host:port, and security.username"
+            continue
+        try:
+            address = address_of(text)
+        except AddressError as error:
+            yield path, f"{shown(text)} is not a broker: {error}; expected host:port"
+            continue
+        if address in taken:
+            yield path, f"the broker {address} is named twice; leave one out"
+        taken.add(address)
+
+
+def _topics(options: KafkaOptions) -> Iterator[Finding]:
+    if options.topic is not None and (why := why_no_topic(options.topic)):
+        yield "topic", why
+    if options.topic is not None and options.topics:
+        yield "topics", "topic says where every type goes already; leave one of the two out"
+    known = [each.name for each in event_types()]
+    for name, topic in options.topics.items():
+        if event_type_named(name) is None:
+            yield f"topics.{name}", unknown("event type", name, known)
+        if why := why_no_topic(topic):
+            yield f"topics.{name}", why
+
+
+def _delivery(options: KafkaOptions) -> Iterator[Finding]:
+    if options.enable_idempotence and options.acks != "all":
+        message = (
+            f"{options.acks} does not go with enableIdempotence, which is on; "
+            "expected all, or enableIdempotence: false"
+        )
+        yield "acks", message
+    if options.flush_interval_ms is not None and options.linger_ms != _UNSAID.linger_ms:
+        yield "lingerMs", "says the same as flushIntervalMs; leave one out"
+    if options.max_in_flight not in (1, _UNSAID.max_in_flight):
+        message = (
+            "changes nothing: the client keeps one batch for each partition in flight, "
+            "which also keeps the order"
+        )
+        yield "maxInFlight", message, "warning"
+
+
+def _creation(creation: KafkaTopicCreation) -> Iterator[Finding]:
+    values = {
+        "partitions": creation.partitions,
+        "replicationFactor": creation.replication_factor,
+        "retentionMs": creation.retention_ms,
+    }
+    for key, value in values.items():
+        if value is not None and not creation.enabled:
+            yield f"createTopics.{key}", "has no effect without createTopics.enabled: true"

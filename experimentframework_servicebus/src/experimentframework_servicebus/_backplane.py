@@ -1,0 +1,50 @@
+"""Opens the type ``azureServiceBus``, and says what it keeps in order."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from experimentframework_core.destinations import owner_of
+from experimentframework_core.errors import UnavailableError
+from experimentframework_core.plugin import ChannelSettings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from experimentframework_core.destinations import Owner
+    from experimentframework_core.envelope import Record
+    from experimentframework_core.plugin import Backplane, OpenContext
+    from experimentframework_servicebus._options import ServiceBusOptions
+
+_BATCH_SIZE = 100
+
+
+@asynccontextmanager
+async def open_service_bus(
+    _options: ServiceBusOptions, context: OpenContext
+) -> AsyncIterator[Backplane]:
+    """Say that nothing is delivered yet.
+
+    Raises:
+        UnavailableError: Always.
+    """
+    raise UnavailableError(
+        f"cannot open backplane '{context.name}': this version of experimentframework-servicebus "
+        "checks the configuration and does not deliver yet; name another type until it does"
+    )
+    yield
+
+
+def channel_defaults(_options: ServiceBusOptions) -> ChannelSettings:
+    """Return the settings of the channel where nobody says others."""
+    return ChannelSettings(batch_size=_BATCH_SIZE)
+
+
+def ordering_key(record: Record, options: ServiceBusOptions) -> str:
+    """Return the session's owner, or the event id where there is none.
+
+    Without sessions the service keeps no order; then one experiment stays in one lane.
+    """
+    owner: Owner = options.session_strategy if options.enable_sessions else "experimentKey"
+    return owner_of(record, owner)

@@ -1,0 +1,66 @@
+"""What the types of the options cannot say: every problem at once, nothing is opened."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from experimentframework_core.config import listed
+from experimentframework_servicebus._connection_string import ConnectionString, parse
+from experimentframework_servicebus._entities import why_no_entity
+from experimentframework_servicebus._options import ServiceBusOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_DESTINATIONS = ("queueName", "topicName", "useTypeSpecificDestinations")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+_UNSAID = ServiceBusOptions()
+
+
+def check_service_bus(options: ServiceBusOptions) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with the options."""
+    yield from _namespace(options)
+    yield from _destination(options)
+    if not options.enable_sessions and options.session_strategy != _UNSAID.session_strategy:
+        yield "sessionStrategy", "has no effect without enableSessions: true"
+
+
+def _namespace(options: ServiceBusOptions) -> Iterator[tuple[str, str]]:
+    namespace = options.fully_qualified_namespace
+    if options.connection_string is None and namespace is None:
+        yield "connectionString", "missing; expected connectionString or fullyQualifiedNamespace"
+    if options.connection_string is not None and namespace is not None:
+        message = "connectionString names the namespace already; leave one of the two out"
+        yield "fullyQualifiedNamespace", message
+    if namespace is not None and not _HOST.fullmatch(namespace):
+        # It may be a connection string with its key, so it is not shown.
+        message = "not a host; expected one as in shop.servicebus.windows.net"
+        yield "fullyQualifiedNamespace", message
+    if options.connection_string is not None:
+        found = parse(options.connection_string.reveal())
+        problems = _of_entity(found, options) if isinstance(found, ConnectionString) else found
+        for problem in problems:
+            yield "connectionString", problem
+
+
+def _of_entity(found: ConnectionString, options: ServiceBusOptions) -> Iterator[str]:
+    if found.entity_path is None:
+        return
+    if options.use_type_specific_destinations:
+        yield "its EntityPath allows one queue or topic; useTypeSpecificDestinations needs several"
+    for key, name in (("queueName", options.queue_name), ("topicName", options.topic_name)):
+        if name is not None and name.lower() != found.entity_path.lower():
+            yield f"its EntityPath is another queue or topic than {key}"
+
+
+def _destination(options: ServiceBusOptions) -> Iterator[tuple[str, str]]:
+    chosen = (options.queue_name, options.topic_name, options.use_type_specific_destinations)
+    said = [key for key, value in zip(_DESTINATIONS, chosen, strict=True) if value]
+    if not said:
+        yield "queueName", f"missing; expected {listed(_DESTINATIONS)}"
+    for key in said[1:]:
+        yield key, f"{said[0]} says where events go already; leave one of the two out"
+    for key, name in (("queueName", options.queue_name), ("topicName", options.topic_name)):
+        if name is not None and (why := why_no_entity(name)):
+            yield key, why

@@ -1,0 +1,120 @@
+"""Where events go, what stays in order, and what the channel is told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from experimentframework_core.config import BackplaneOptions, DataPlaneOptions, effective
+from experimentframework_core.errors import UnavailableError
+from experimentframework_core.plugin import OpenContext
+from experimentframework_core.testing import make_exposure, make_record
+from experimentframework_kafka import KafkaOptions, plugin
+from experimentframework_kafka._addresses import Address, address_of, addresses
+from experimentframework_kafka._backplane import ordering_key
+from experimentframework_kafka._topics import topic_of
+
+if TYPE_CHECKING:
+    from ipaddress import IPv6Address
+
+RECORD = make_record(make_exposure(experiment_name="checkout", subject_id="u-1", tenant_id="shop"))
+WITHOUT_TENANT = make_record(make_exposure(tenant_id=None))
+
+
+async def test_opening_says_that_nothing_is_delivered_yet() -> None:
+    """Given good options, When the backplane is opened, Then it says that it cannot deliver."""
+    opening = plugin.open(KafkaOptions(brokers="one"), OpenContext(name="events"))
+
+    with pytest.raises(UnavailableError) as caught:
+        await opening.__aenter__()
+
+    assert str(caught.value) == (
+        "cannot open backplane 'events': this version of experimentframework-kafka checks the"
+        " configuration and does not deliver yet; name another type until it does"
+    )
+
+
+@pytest.mark.parametrize(
+    ("partition_by", "key"),
+    [
+        ("experimentKey", "checkout"),
+        ("subjectId", "u-1"),
+        ("tenantId", "shop"),
+        ("roundRobin", RECORD.event_id),
+    ],
+)
+def test_the_key_follows_partition_by(partition_by: str, key: str) -> None:
+    """Given a way to partition, When a record's key is asked for, Then it is that."""
+    options = KafkaOptions(brokers="one", partition_by=partition_by)  # type: ignore[arg-type]
+
+    found = ordering_key(RECORD, options)
+
+    assert found == key
+
+
+def test_an_event_without_the_key_goes_by_its_id() -> None:
+    """Given no tenant, When events are partitioned by tenant, Then the id is the key."""
+    found = ordering_key(WITHOUT_TENANT, KafkaOptions(brokers="one", partition_by="tenantId"))
+
+    assert found == WITHOUT_TENANT.event_id
+
+
+@pytest.mark.parametrize(
+    ("options", "topics"),
+    [
+        (
+            KafkaOptions(brokers="one"),
+            ("experiment-exposures", "experiment-analysis-signals", "experiment-events"),
+        ),
+        (KafkaOptions(brokers="one", topic="all"), ("all", "all", "all")),
+        (
+            KafkaOptions(brokers="one", topics={"exposure": "seen", "purchase": "sold"}),
+            ("seen", "experiment-analysis-signals", "sold"),
+        ),
+    ],
+)
+def test_the_topic_of_a_type(options: KafkaOptions, topics: tuple[str, ...]) -> None:
+    """Given one topic, one each, or a map, When types are asked for, Then each has its topic."""
+    found = tuple(topic_of(each, options) for each in ("exposure", "analysisSignal", "purchase"))
+
+    assert found == topics
+
+
+def test_the_addresses_of_brokers() -> None:
+    """Given a list or a text, When addresses are asked for, Then the port is there."""
+    listed = addresses(("One", "[::1]:9093"))
+    text = addresses("one, [::1]:9093")
+
+    assert listed == text == (Address("one", 9092), Address("::1", 9093))
+    assert [str(each) for each in listed] == ["one:9092", "[::1]:9093"]
+
+
+@given(
+    st.from_regex(r"[a-z0-9]([a-z0-9._-]{0,20}[a-z0-9])?", fullmatch=True), st.integers(1, 65535)
+)
+def test_an_address_is_read_as_it_was(host: str, port: int) -> None:
+    """Given any host and port, When they are written and read, Then they are the same."""
+    found = address_of(str(Address(host, port)))
+
+    assert found == Address(host, port)
+
+
+@given(st.ip_addresses(v=6), st.integers(1, 65535))
+def test_an_address_of_version_6_is_read_as_it_was(host: IPv6Address, port: int) -> None:
+    """Given any IPv6 address, When it is written and read, Then it is the same."""
+    found = address_of(str(Address(str(host), port)))
+
+    assert found == Address(str(host), port)
+
+
+def test_linger_is_the_flush_interval_of_the_channel() -> None:
+    """Given lingerMs, When the channel is resolved, Then it waits so long, and takes 500."""
+    options = KafkaOptions(brokers="one", linger_ms=20)
+    node = BackplaneOptions(type="kafka", options=options)
+
+    channel = effective(DataPlaneOptions(batch_size=9), node, plugin)
+
+    assert (channel.flush_interval_ms, channel.batch_size) == (20, 500)

@@ -1,0 +1,402 @@
+"""What is wrong with options of Kafka, each with its exact message."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from experimentframework_core.config import (
+    BackplaneOptions,
+    DataPlaneOptions,
+    PiiRedactionOptions,
+    check,
+    load_text,
+)
+from experimentframework_core.errors import ConfigurationError
+from experimentframework_core.events import event
+from experimentframework_core.plugins import find_plugin
+from experimentframework_core.units import Secret
+from experimentframework_kafka import KafkaOptions, KafkaSecurity, KafkaTopicCreation
+from experimentframework_kafka._check import check_kafka
+from tests.core.event_strategies import own_registry
+
+SECRET = Secret("hunter2")
+KEYS = "letters, digits, '.', '_' and '-' of ASCII only"
+MECHANISMS = "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER"
+
+
+def options(**said: object) -> KafkaOptions:
+    """Return options of one broker, with these said."""
+    return KafkaOptions(**{"brokers": "one:9092", **said})  # type: ignore[arg-type]
+
+
+def secured(**said: object) -> KafkaOptions:
+    """Return options with this said of security."""
+    return options(security=KafkaSecurity(**said))  # type: ignore[arg-type]
+
+
+GOOD = [
+    options(),
+    options(brokers=("one", "two:9093", "[::1]", "[fe80::1]:9094", "127.0.0.1", "a_b.c-d")),
+    options(brokers="one, two:9093"),
+    options(topic="a.b-c_D9"),
+    options(topics={"exposure": "seen", "governance": "x" * 249}),
+    options(acks=1, enable_idempotence=False),
+    options(flush_interval_ms=5),
+    options(max_in_flight=1),
+    options(create_topics=KafkaTopicCreation(enabled=True, partitions=6, retention_ms=-1)),
+    options(additional_config={"max_batch_size": 65536, "connections.max.idle.ms": None}),
+    options(additional_config={"batch.size": "131072", "retry_backoff_ms": 0}),
+    secured(protocol="SSL", cafile="ca.pem", certfile="own.pem", keyfile="own.key"),
+    secured(protocol="SSL", certfile="both.pem", keyfile_password=SECRET),
+    secured(protocol="SASL_SSL", mechanism="PLAIN", username="u", password=SECRET),
+    secured(protocol="SASL_PLAINTEXT", mechanism="SCRAM-SHA-256", username="u", password=SECRET),
+    secured(protocol="SASL_SSL", mechanism="OAUTHBEARER", token_provider="shop.auth:token"),
+]
+
+
+@pytest.mark.parametrize("good", GOOD, ids=range(len(GOOD)))
+def test_good_options_have_no_problem(good: KafkaOptions) -> None:
+    """Given options that work, When they are checked, Then nothing is said."""
+    found = list(check_kafka(good))
+
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("brokers", "path", "message"),
+    [
+        ("", "brokers", "'' is not a broker: it is empty; expected host:port"),
+        (
+            ("one", "u:hunter2@two:9092"),
+            "brokers[1]",
+            "an address has no user in it; expected host:port, and security.username",
+        ),
+        ((), "brokers", "0 addresses; expected 1 to 1,000"),
+        ("x," * 1000, "brokers", "1,001 addresses; expected 1 to 1,000"),
+        ("one,,two", "brokers", "'' is not a broker: it is empty; expected host:port"),
+        (
+            "kafka://one:9092",
+            "brokers",
+            (
+                "'kafka://one:9092' is not a broker: the protocol is said in security.protocol;"
+                " expected host:port"
+            ),
+        ),
+        (
+            ("one,two",),
+            "brokers[0]",
+            "'one,two' is not a broker: each address is an item of its own; expected host:port",
+        ),
+        (
+            ("one", "::1"),
+            "brokers[1]",
+            (
+                "'::1' is not a broker: an IPv6 address stands in brackets, as in [::1]:9092;"
+                " expected host:port"
+            ),
+        ),
+        (
+            ("[one]:9092",),
+            "brokers[0]",
+            (
+                "'[one]:9092' is not a broker: in the brackets stands no IPv6 address,"
+                " as in [::1]:9092; expected host:port"
+            ),
+        ),
+        (
+            ("[::1]9092",),
+            "brokers[0]",
+            (
+                "'[::1]9092' is not a broker: in the brackets stands no IPv6 address,"
+                " as in [::1]:9092; expected host:port"
+            ),
+        ),
+        (
+            ("on e:9092",),
+            "brokers[0]",
+            (
+                "'on e:9092' is not a broker: the host is no name of letters, digits, '.', '-' and"
+                " '_'; expected host:port"
+            ),
+        ),
+        *(
+            (
+                (f"one:{port}",),
+                "brokers[0]",
+                (
+                    f"'one:{port}' is not a broker: the port is no number from 1 to 65,535;"
+                    " expected host:port"
+                ),
+            )
+            for port in ("", "0", "65536", "9o92", "-1", "²")
+        ),
+        (
+            ("one:9092", "ONE"),
+            "brokers[1]",
+            "the broker one:9092 is named twice; leave one out",
+        ),
+        (
+            "[::1],[0:0::1]:9092",
+            "brokers",
+            "the broker [::1]:9092 is named twice; leave one out",
+        ),
+    ],
+)
+def test_a_broker_that_is_none(brokers: tuple[str, ...] | str, path: str, message: str) -> None:
+    """Given a bad address, When the options are checked, Then it is named, and why it is bad."""
+    found = list(check_kafka(options(brokers=brokers)))
+
+    assert found == [(path, message)]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("..", "a topic cannot have the name '..'"),
+        (".", "a topic cannot have the name '.'"),
+        ("x" * 250, "250 characters; a topic's name has at most 249"),
+        ("a b", f"not a topic's name; expected {KEYS}"),
+        ("straße", f"not a topic's name; expected {KEYS}"),
+        ("a\n", f"not a topic's name; expected {KEYS}"),
+    ],
+)
+def test_a_topic_that_is_none(name: str, message: str) -> None:
+    """Given a name that Kafka refuses, When checked, Then the message says its rule."""
+    found = [
+        *check_kafka(options(topic=name)),
+        *check_kafka(options(topics={"exposure": name})),
+    ]
+
+    assert found == [("topic", message), ("topics.exposure", message)]
+
+
+@pytest.mark.parametrize(
+    ("bad", "expected"),
+    [
+        (
+            options(topic="all", topics={"exposure": "seen", "outcome": "done"}),
+            [
+                (
+                    "topics",
+                    "topic says where every type goes already; leave one of the two out",
+                )
+            ],
+        ),
+        (
+            options(acks=1),
+            [
+                (
+                    "acks",
+                    (
+                        "1 does not go with enableIdempotence, which is on;"
+                        " expected all, or enableIdempotence: false"
+                    ),
+                )
+            ],
+        ),
+        (
+            options(linger_ms=50, flush_interval_ms=60),
+            [("lingerMs", "says the same as flushIntervalMs; leave one out")],
+        ),
+        (
+            options(max_in_flight=6),
+            [
+                (
+                    "maxInFlight",
+                    (
+                        "changes nothing: the client keeps one batch for each partition in flight,"
+                        " which also keeps the order"
+                    ),
+                    "warning",
+                )
+            ],
+        ),
+        (
+            options(create_topics=KafkaTopicCreation(partitions=6, replication_factor=3)),
+            [
+                ("createTopics.partitions", "has no effect without createTopics.enabled: true"),
+                (
+                    "createTopics.replicationFactor",
+                    "has no effect without createTopics.enabled: true",
+                ),
+            ],
+        ),
+    ],
+)
+def test_options_that_do_not_go_together(
+    bad: KafkaOptions, expected: list[tuple[str, ...]]
+) -> None:
+    """Given two options against each other, When checked, Then the one to change is named."""
+    found = list(check_kafka(bad))
+
+    assert found == expected
+
+
+def test_a_topic_of_an_unknown_type_gets_a_suggestion() -> None:
+    """Given a misspelt type, When checked, Then the types are listed, and the near one named."""
+    ((path, message, *_),) = check_kafka(options(topics={"exposre": "seen"}))
+
+    assert path == "topics.exposre"
+    assert message.startswith("unknown event type 'exposre'; expected exposure, assignment, ")
+    assert message.endswith("; did you mean 'exposure'?")
+
+
+def test_a_type_of_the_application_may_have_a_topic() -> None:
+    """Given a registered type of one's own, When it has a topic, Then nothing is said."""
+    with own_registry():
+        event("purchase")(type("Purchase", (msgspec.Struct,), {"__annotations__": {"n": int}}))
+
+        found = list(check_kafka(options(topics={"purchase": "sold"})))
+
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("bad", "expected"),
+    [
+        (
+            secured(protocol="SASL_SSL"),
+            [("security.mechanism", f"missing; SASL_SSL needs {MECHANISMS}")],
+        ),
+        (
+            secured(protocol="SASL_SSL", mechanism="SCRAM-SHA-512"),
+            [
+                ("security.username", "missing; SCRAM-SHA-512 needs it"),
+                ("security.password", "missing; SCRAM-SHA-512 needs it"),
+            ],
+        ),
+        (
+            secured(protocol="SASL_SSL", mechanism="OAUTHBEARER", username="u"),
+            [
+                ("security.tokenProvider", "missing; OAUTHBEARER needs it"),
+                (
+                    "security.username",
+                    (
+                        "has no effect with OAUTHBEARER; expected mechanism PLAIN, SCRAM-SHA-256 or"
+                        " SCRAM-SHA-512, or leave it out"
+                    ),
+                ),
+            ],
+        ),
+        (
+            secured(
+                protocol="SASL_SSL",
+                mechanism="PLAIN",
+                username="u",
+                password=SECRET,
+                token_provider="a:b",
+            ),
+            [
+                (
+                    "security.tokenProvider",
+                    "has no effect with PLAIN; expected mechanism OAUTHBEARER, or leave it out",
+                )
+            ],
+        ),
+        (
+            secured(protocol="SASL_SSL", mechanism="OAUTHBEARER", token_provider="shop.auth"),
+            [
+                (
+                    "security.tokenProvider",
+                    "not the name of a function; expected module:function",
+                )
+            ],
+        ),
+        (
+            secured(mechanism="PLAIN", password=SECRET),
+            [
+                (
+                    f"security.{key}",
+                    (
+                        "has no effect with protocol PLAINTEXT; expected a SASL protocol,"
+                        " or leave it out"
+                    ),
+                )
+                for key in ("mechanism", "password")
+            ],
+        ),
+        (
+            secured(cafile="ca.pem"),
+            [
+                (
+                    "security.cafile",
+                    "has no effect with protocol PLAINTEXT; expected protocol SSL, or leave it out",
+                )
+            ],
+        ),
+        (
+            secured(protocol="SSL", keyfile="own.key", keyfile_password=SECRET),
+            [
+                (
+                    f"security.{key}",
+                    "has no effect without certfile, the key's certificate",
+                )
+                for key in ("keyfile", "keyfilePassword")
+            ],
+        ),
+        (
+            secured(protocol="SASL_PLAINTEXT", mechanism="PLAIN", username="u", password=SECRET),
+            [
+                (
+                    "security.protocol",
+                    (
+                        "sends what PLAIN signs in with over the network as it is;"
+                        " expected SASL_SSL, except on a network that nobody else reads"
+                    ),
+                    "warning",
+                )
+            ],
+        ),
+    ],
+)
+def test_security_that_does_not_fit_together(
+    bad: KafkaOptions, expected: list[tuple[str, ...]]
+) -> None:
+    """Given security with something missing or useless, When checked, Then each is named."""
+    found = list(check_kafka(bad))
+
+    assert found == expected
+
+
+@pytest.mark.parametrize(("partition_by", "refused"), [("subjectId", 1), ("tenantId", 0)])
+def test_order_by_subject_needs_subjects(partition_by: str, refused: int) -> None:
+    """Given redacted subjects without a key, When events go by subject, Then it is refused."""
+    node = BackplaneOptions(type="kafka", options=options(partition_by=partition_by))
+    redaction = PiiRedactionOptions(redact_subject_ids=True)
+
+    problems = check(DataPlaneOptions(backplane=node, pii_redaction=redaction), find_plugin)
+
+    assert [each.path for each in problems] == ["dataPlane.piiRedaction.hashKey"] * refused
+
+
+def test_everything_is_told_at_once_with_its_place() -> None:
+    """Given a file with many mistakes, When it is loaded, Then each has its line and column."""
+    text = """
+dataPlane:
+  backplane:
+    type: kafka
+    options:
+      brokers: [one:9092, two:99999]
+      topics: {exposure: a b}
+      acks: 0
+      security: {protocol: SASL_SSL, password: hunter2}
+      additionalConfig:
+        linger.ms: 5
+        batch.sizes: 1
+"""
+
+    with pytest.raises(ConfigurationError) as caught:
+        load_text(text, name="e.yaml", find_plugin=find_plugin)
+
+    said = str(caught.value).splitlines()
+    path = "dataPlane.backplane.options."
+    assert [line.partition(path)[0] + line.partition(path)[2].split(": ")[0] for line in said] == [
+        "e.yaml:6:27: brokers[1]",
+        "e.yaml:7:16: topics.exposure",
+        "e.yaml:8:7: acks",
+        "e.yaml:9:7: security.mechanism",
+        "e.yaml:11:9: additionalConfig.linger.ms",
+        "e.yaml:12:9: additionalConfig.batch.sizes",
+    ]
+    assert "hunter2" not in str(caught.value)

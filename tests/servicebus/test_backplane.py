@@ -1,0 +1,176 @@
+"""Where events go, what stays in order, and what the channel is told."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from experimentframework_core.config import (
+    BackplaneOptions,
+    DataPlaneOptions,
+    DeadLetterOptions,
+    RetryOptions,
+    check,
+    effective,
+    effective_sources,
+)
+from experimentframework_core.errors import UnavailableError
+from experimentframework_core.plugin import OpenContext
+from experimentframework_core.plugins import find_plugin
+from experimentframework_core.testing import make_exposure, make_record
+from experimentframework_core.units import Secret
+from experimentframework_servicebus import ServiceBusOptions, plugin
+from experimentframework_servicebus._backplane import ordering_key
+from experimentframework_servicebus._connection_string import ConnectionString, parse
+from experimentframework_servicebus._entities import entity_of
+
+RECORD = make_record(make_exposure(experiment_name="checkout", subject_id="u-1", tenant_id="shop"))
+WITHOUT_TENANT = make_record(make_exposure(tenant_id=None))
+OPTION = "dataPlane.backplane.options.maxRetryAttempts"
+RETRY = "retry.maxAttempts of this backplane"
+THREE_ATTEMPTS = ServiceBusOptions(
+    fully_qualified_namespace="shop.servicebus.windows.net",
+    queue_name="events",
+    max_retry_attempts=3,
+)
+
+
+async def test_opening_says_that_nothing_is_delivered_yet() -> None:
+    """Given good options, When the backplane is opened, Then it says that it cannot deliver."""
+    opening = plugin.open(ServiceBusOptions(), OpenContext(name="events"))
+
+    with pytest.raises(UnavailableError) as caught:
+        await opening.__aenter__()
+
+    assert str(caught.value) == (
+        "cannot open backplane 'events': this version of experimentframework-servicebus checks the"
+        " configuration and does not deliver yet; name another type until it does"
+    )
+
+
+@pytest.mark.parametrize(
+    ("strategy", "key"), [("experimentKey", "checkout"), ("subjectId", "u-1"), ("tenantId", "shop")]
+)
+def test_with_sessions_the_key_follows_the_strategy(strategy: str, key: str) -> None:
+    """Given sessions, When a record's key is asked for, Then it is the session's owner."""
+    options = ServiceBusOptions(
+        enable_sessions=True,
+        session_strategy=strategy,  # type: ignore[arg-type]
+    )
+
+    found = ordering_key(RECORD, options)
+
+    assert found == key
+
+
+def test_without_sessions_an_experiment_stays_in_one_lane() -> None:
+    """Given no sessions, When a record's key is asked for, Then it is the experiment."""
+    found = ordering_key(RECORD, ServiceBusOptions())
+
+    assert found == "checkout"
+
+
+def test_an_event_without_the_owner_goes_by_its_id() -> None:
+    """Given no tenant, When sessions are by tenant, Then the event is a session of its own."""
+    options = ServiceBusOptions(enable_sessions=True, session_strategy="tenantId")
+
+    found = ordering_key(WITHOUT_TENANT, options)
+
+    assert found == WITHOUT_TENANT.event_id
+
+
+@pytest.mark.parametrize(
+    ("options", "entities"),
+    [
+        (ServiceBusOptions(queue_name="all"), ("all", "all")),
+        (ServiceBusOptions(topic_name="all"), ("all", "all")),
+        (
+            ServiceBusOptions(use_type_specific_destinations=True),
+            ("experiment-exposures", "experiment-events"),
+        ),
+    ],
+)
+def test_the_queue_or_topic_of_a_type(
+    options: ServiceBusOptions, entities: tuple[str, str]
+) -> None:
+    """Given one destination or one each, When types are asked for, Then each has its own."""
+    found = (entity_of("exposure", options), entity_of("purchase", options))
+
+    assert found == entities
+
+
+def test_a_connection_string_is_read_in_parts() -> None:
+    """Given an emulator's string, When it is parsed, Then each part is there, secrets hidden."""
+    found = parse(
+        "Endpoint=sb://localhost:5699;SharedAccessKeyName=Root;SharedAccessKey=a=b;"
+        "EntityPath=events;UseDevelopmentEmulator=true;"
+    )
+
+    assert found == ConnectionString(
+        host="localhost",
+        port=5699,
+        key_name="Root",
+        key=Secret("a=b"),
+        signature=None,
+        entity_path="events",
+        emulator=True,
+    )
+    assert "a=b" not in repr(found)
+
+
+def test_the_older_spelling_of_the_attempts_acts() -> None:
+    """Given maxRetryAttempts, When the channel is resolved, Then retry has it, else unchanged."""
+    plane = DataPlaneOptions(retry=RetryOptions(initial_delay_ms=5, max_attempts=9))
+    node = BackplaneOptions(type="azureServiceBus", options=THREE_ATTEMPTS)
+
+    channel = effective(plane, node, plugin)
+
+    assert channel.retry == RetryOptions(initial_delay_ms=5, max_attempts=3)
+    assert effective_sources(plane, node, plugin)["retry"] == "options"
+    assert channel.batch_size == 100
+
+
+def test_the_attempts_are_said_once() -> None:
+    """Given maxRetryAttempts, When the backplane says retry.maxAttempts too, Then one must go."""
+    node = BackplaneOptions(type="azureServiceBus", options=THREE_ATTEMPTS)
+    beside = [RetryOptions(initial_delay_ms=5), RetryOptions(max_attempts=4)]
+
+    none, one = (
+        check(DataPlaneOptions(backplane=replace(node, retry=retry)), find_plugin)
+        for retry in beside
+    )
+
+    assert none == []
+    assert [str(each) for each in one] == [f"{OPTION}: says the same as {RETRY}; leave one out"]
+
+
+def test_the_older_spelling_has_no_effect_on_a_member_of_a_failover() -> None:
+    """Given maxRetryAttempts on a member, When checked, Then it belongs on the failover."""
+    members = (
+        BackplaneOptions(type="azureServiceBus", options=THREE_ATTEMPTS),
+        BackplaneOptions(type="logging"),
+    )
+    plane = DataPlaneOptions(backplane=BackplaneOptions(type="failover", backplanes=members))
+
+    problems = check(plane, find_plugin)
+
+    assert [(each.path, each.message) for each in problems] == [
+        (
+            "dataPlane.backplane.backplanes[0].options.maxRetryAttempts",
+            "has no effect on a member of a failover; say retry on the failover",
+        )
+    ]
+
+
+def test_the_older_spelling_has_no_effect_on_dead_letters() -> None:
+    """Given maxRetryAttempts where dead letters go, When checked, Then it is to be left out."""
+    letters = DeadLetterOptions(type="azureServiceBus", options=THREE_ATTEMPTS)
+
+    problems = check(DataPlaneOptions(dead_letter=letters), find_plugin)
+
+    assert [(each.path, each.message) for each in problems] == [
+        (
+            "dataPlane.deadLetter.options.maxRetryAttempts",
+            "has no effect on dead letters, which are written at once; leave it out",
+        )
+    ]
