@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from experimentframework_core.config import load_text
+from experimentframework_core.config import load_text, read_configuration
 from experimentframework_core.errors import ConfigurationError
 from tests.core.config.sample_plugins import find_plugin
+
+if TYPE_CHECKING:
+    import pytest
 
 IN_YAML = """\
 experimentFramework:
@@ -30,8 +34,11 @@ experimentFramework:
           type: plain
           events: [exposure, outcome]
 """
-IN_JSON = json.dumps(
-    {"dataPlane": {"retry": {"maxAttempts": 3}, "backplane": {"type": "plain"}}}, indent="\t"
+IN_JSON = (
+    json.dumps(
+        {"dataPlane": {"retry": {"maxAttempts": 3}, "backplane": {"type": "plain"}}}, indent="\t"
+    ).replace("3", "3, // a comment")
+    + "/* the end */"
 )
 EXPERIMENTS = (Path(__file__).parents[3] / "docs" / "examples" / "experiments.yaml").read_text()
 TOKENS = st.one_of(
@@ -106,4 +113,28 @@ def test_a_broken_file_is_refused_with_a_place(
     assert all(
         problem.line is not None or "byte offset" in problem.message or "large" in problem.message
         for problem in problems
+    )
+
+
+@settings(
+    max_examples=100, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
+)
+@given(EDITS, EDITS)
+def test_broken_files_are_refused_together(
+    tmp_path_factory: pytest.TempPathFactory,
+    first: list[tuple[float, int, str, int]],
+    later: list[tuple[float, int, str, int]],
+) -> None:
+    """Given damage to several files, When they are merged, Then problems are all that is said."""
+    folder = tmp_path_factory.getbasetemp()
+    files = [folder / "fuzz.yaml", folder / "fuzz.json"]
+    for file, text, edits in zip(files, (IN_YAML, IN_JSON), (first, later), strict=True):
+        file.write_bytes(edited(text, edits).encode(errors="surrogatepass"))
+
+    loaded = read_configuration(files, find_plugin)
+
+    excerpts = [loaded.excerpts.of(problem) for problem in loaded.problems]
+    assert all(0 <= each.caret <= len(each.text) for each in excerpts if each)
+    assert (loaded.configuration is None) == any(
+        problem.severity == "error" for problem in loaded.problems
     )

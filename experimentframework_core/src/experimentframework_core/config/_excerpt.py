@@ -78,7 +78,7 @@ class Excerpts:
         if document.root is not None:
             for line, token in self._in(document.root, lines):
                 found.setdefault(line, []).append(token)
-        return {line: sorted(tokens) for line, tokens in found.items()}
+        return {line: sorted(tokens, key=_start) for line, tokens in found.items()}
 
     def _in(self, node: Node, lines: list[str]) -> Iterator[tuple[int, _Token]]:
         if isinstance(node, Mapping):
