@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from uuid_utils import uuid7
 
-from experimentframework_core._sqlite import share
+from experimentframework_core._sqlite.database import share
 from experimentframework_core.backplanes.sqlite import SqliteBackplane, SqliteOptions
 from experimentframework_core.config import BackplaneOptions, BufferOptions, DataPlaneOptions
 from experimentframework_core.envelope import Envelope, Record

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from experimentframework_core._batch import Item
+from experimentframework_core._rules.batch import Item
 from experimentframework_core.config import (
     BackplaneOptions,
     BreakerOptions,

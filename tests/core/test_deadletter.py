@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from experimentframework_core import _sqlite
+from experimentframework_core._sqlite import database
 from experimentframework_core.deadletter import (
     DeadLetterStore,
     SqliteDeadLetterStore,
@@ -154,7 +154,7 @@ async def test_a_locked_file_is_transient(
     path: Path, store: SqliteDeadLetterStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While another program holds the file, nothing is confirmed; then it is."""
-    monkeypatch.setattr(_sqlite, "busy_timeout", 0.0)
+    monkeypatch.setattr(database, "busy_timeout", 0.0)
     await store.write([make_letter("e-1")])
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from experimentframework_core import _sqlite
-from experimentframework_core._sqlite import Database, share, transaction
-from experimentframework_core._sqlite_errors import translate, translate_os_error
-from experimentframework_core._sqlite_schema import Schema
+from experimentframework_core._sqlite import database as sqlite_database
+from experimentframework_core._sqlite.database import Database, share, transaction
+from experimentframework_core._sqlite.errors import translate, translate_os_error
+from experimentframework_core._sqlite.schema import Schema
 from experimentframework_core.errors import (
     DeliveryError,
     PermanentError,
@@ -238,7 +238,7 @@ async def test_a_lock_that_stays_is_transient(
     path: Path, locked: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file that another process keeps locked is an error for now; it heals."""
-    monkeypatch.setattr(_sqlite, "busy_timeout", 0.0)
+    monkeypatch.setattr(sqlite_database, "busy_timeout", 0.0)
     async with Database(path, prepare=_prepare) as database:
         with pytest.raises(TransientError, match=r"SQLITE_BUSY.*another process is using it"):
             await database.run(partial(_insert, 1), doing="write to")
@@ -380,7 +380,7 @@ async def test_closing_interrupts_work_without_end(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A statement that runs for ever does not keep the database from closing."""
-    monkeypatch.setattr(_sqlite, "close_timeout", 0.0)
+    monkeypatch.setattr(sqlite_database, "close_timeout", 0.0)
     database = Database(path, prepare=_prepare)
     began = threading.Event()
     running = asyncio.create_task(database.run(partial(_endless, began), doing="count"))
@@ -396,8 +396,8 @@ async def test_closing_leaves_a_thread_that_hangs_behind_with_a_warning(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Work that hangs outside of SQLite is named in a warning, and closing ends."""
-    monkeypatch.setattr(_sqlite, "close_timeout", 0.0)
-    monkeypatch.setattr(_sqlite, "_interrupt_interval", 0.0)
+    monkeypatch.setattr(sqlite_database, "close_timeout", 0.0)
+    monkeypatch.setattr(sqlite_database, "_interrupt_interval", 0.0)
     database = Database(path, prepare=_prepare)
     gate = Gate()
     running = asyncio.create_task(database.run(gate.work, doing="write to"))
@@ -450,7 +450,7 @@ def test_a_forked_child_harms_nothing(path: Path) -> None:
     """
     program = textwrap.dedent("""
         import asyncio, os, sys
-        from experimentframework_core._sqlite import Database, transaction
+        from experimentframework_core._sqlite.database import Database, transaction
         from experimentframework_core.errors import UnavailableError
 
         def prepare(connection):

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 from msgspec import inspect
 
-from experimentframework_core.config._choices import FIELD, choices_with
-from experimentframework_core.config._describe import LISTS, alternatives, expected, unwrapped
-from experimentframework_core.config._docstrings import lead, meanings
-from experimentframework_core.config._json_document import default_of
-from experimentframework_core.config._kinds import AnyKeys
-from experimentframework_core.config._types import fields_of
+from experimentframework_core.config._schema.choices import FIELD, choices_with
+from experimentframework_core.config._schema.docstrings import lead, meanings
+from experimentframework_core.config._schema.json_document import default_of
+from experimentframework_core.config._walk.describe import LISTS, alternatives, expected, unwrapped
+from experimentframework_core.config._walk.field_types import fields_of
+from experimentframework_core.config._walk.kinds import AnyKeys
 from experimentframework_core.plugin import ChannelSettings
 from experimentframework_core.units import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from experimentframework_core.config._choices import Choice
+    from experimentframework_core.config._schema.choices import Choice
 
 Options = type[msgspec.Struct]
 

@@ -11,8 +11,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from experimentframework_core.config import Configuration
-from experimentframework_core.config._sections import ROOTS
-from experimentframework_core.config._types import fields_of
+from experimentframework_core.config._files.sections import ROOTS
+from experimentframework_core.config._walk.field_types import fields_of
 from experimentframework_core.plugins import installed_plugins
 from tests.docs.option_tables import is_inherited, sections_of, shown_fields, table, with_heading
 from tests.docs.pages import docs

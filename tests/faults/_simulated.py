@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from experimentframework_core import DataPlane
-    from experimentframework_core._channel import Channel
+    from experimentframework_core._channel.channel import Channel
     from experimentframework_core.deadletter import DeadLetter
     from experimentframework_core.envelope import Record
     from experimentframework_core.plugin import OpenContext

@@ -16,12 +16,12 @@ from experimentframework_core import (
     DataPlaneOptions,
     Envelope,
     Exposure,
-    _assembly,
     plane,
 )
-from experimentframework_core import _setup as setup
+from experimentframework_core._channel import assembly
 from experimentframework_core._disk import adoption, keeper, reader, settings, settled
 from experimentframework_core._disk import buffer as disk_buffer
+from experimentframework_core._plane import setup
 from experimentframework_core.config import BreakerOptions, BufferOptions, RetryOptions
 from experimentframework_core.errors import (
     AckTimeoutError,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from random import Random
 
-    from experimentframework_core.config._model import WhenFull
+    from experimentframework_core.config._model.data_plane import WhenFull
 
 ROOT = Path("/simulated")
 
@@ -127,8 +127,8 @@ def simulated_parts(world: World, random: Random) -> Iterator[None]:
         (reader, "CHUNK", 3),
         (adoption, "claim_abandoned", lambda root: claim_abandoned_on(disk, root, current.get())),
         (adoption, "CHUNK", 5),
-        (_assembly, "Keeper", partial(keeper.Keeper, make_journal=journal)),
-        (_assembly, "disk_buffer", buffer),
+        (assembly, "Keeper", partial(keeper.Keeper, make_journal=journal)),
+        (assembly, "disk_buffer", buffer),
         (settings, "WINDOW_EVENTS", 0),
         (settings, "WINDOW_BYTES", 0),
         (disk_buffer, "TRIM_EVENTS", 16),

@@ -17,8 +17,8 @@ from tests.faults.simulate import main, report, simulate
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from experimentframework_core._buffer import Cut
     from experimentframework_core._disk.journal import Commit, Row
+    from experimentframework_core._rules.buffer import Cut
     from experimentframework_core.envelope import Record
 
 SEEDS_TO_FAIL = 250

@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
-from experimentframework_core import _foreign
-from experimentframework_core._faults import find_depth, find_fault
-from experimentframework_core._normal import fields_of, normalise
-from experimentframework_core._reading import decode, unreadable
+from experimentframework_core._codec import foreign
+from experimentframework_core._codec.faults import find_depth, find_fault
+from experimentframework_core._codec.normal import fields_of, normalise
+from experimentframework_core._codec.reading import decode, unreadable
 from experimentframework_core.envelope import Envelope, Record
 from experimentframework_core.errors import InvalidEventError
 from experimentframework_core.events import (
@@ -139,7 +139,7 @@ def decode_record(body: bytes) -> Record:
             head = _head_decoder.decode(body)
         except unreadable as error:
             raise InvalidEventError(f"not an event envelope: {error}") from error
-        if _foreign.type_name(head.event_type) == head.event_type:
+        if foreign.type_name(head.event_type) == head.event_type:
             payload = bytes(head.payload)
             routing = _routing_decoder.decode(payload) if payload[:1] == b"{" else _Routing()
             return _record(body, head, routing)

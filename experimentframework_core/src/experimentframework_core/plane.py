@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 import msgspec
 from uuid_utils import uuid7
 
-from experimentframework_core import _fork
-from experimentframework_core._buffer import CROWDED, FULL
-from experimentframework_core._channel import Channel, close_all, flush_all
+from experimentframework_core._channel.channel import Channel, close_all, flush_all
 from experimentframework_core._disk.settings import unclaimed
-from experimentframework_core._gate import Rules
+from experimentframework_core._gate.gate import Rules
+from experimentframework_core._gate.trace import traceparent_source
 from experimentframework_core._log import logger
-from experimentframework_core._offering import Offering
-from experimentframework_core._overview import health_of, statistics_of, sum_of
-from experimentframework_core._routing import Route, Router
-from experimentframework_core._setup import dead_letter_stores, resolve, warn_of
-from experimentframework_core._threads import Doorway, Tally
-from experimentframework_core._trace import traceparent_source
+from experimentframework_core._plane import fork
+from experimentframework_core._plane.offering import Offering
+from experimentframework_core._plane.overview import health_of, statistics_of, sum_of
+from experimentframework_core._plane.routing import Route, Router
+from experimentframework_core._plane.setup import dead_letter_stores, resolve, warn_of
+from experimentframework_core._plane.threads import Doorway, Tally
+from experimentframework_core._rules.buffer import CROWDED, FULL
 from experimentframework_core.config import DataPlaneOptions, data_plane_of, read_configuration
 from experimentframework_core.errors import DataPlaneClosedError, PublishError
 from experimentframework_core.plugins import find_plugin
@@ -162,7 +162,7 @@ class DataPlane:
         )
         for channel in self._channels:
             channel.start()
-        _fork.watch(self)
+        fork.watch(self)
         return self
 
     async def _open_journals(self) -> None:

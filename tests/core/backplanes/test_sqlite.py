@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experimentframework_core import _sqlite
+from experimentframework_core._sqlite import database as sqlite_database
 from experimentframework_core.backplanes.sqlite import (
     SqliteBackplane,
     SqliteOptions,
@@ -368,7 +368,7 @@ class TestBadFiles:
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """While another program holds the lock nothing is stored, and ping says so."""
-        monkeypatch.setattr(_sqlite, "busy_timeout", 0.0)
+        monkeypatch.setattr(sqlite_database, "busy_timeout", 0.0)
         async with SqliteBackplane(path) as backplane:
             with closing(sqlite3.connect(path, isolation_level=None)) as other:
                 other.execute("BEGIN EXCLUSIVE")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from experimentframework_core import _sqlite
+from experimentframework_core._sqlite import database as sqlite_database
 from experimentframework_core.backplanes import _sqlite_reader
 from experimentframework_core.backplanes._sqlite_reader import SqliteReader
 from experimentframework_core.backplanes.sqlite import SqliteBackplane
@@ -200,7 +200,7 @@ async def test_a_short_lock_is_waited_for(path: Path, monkeypatch: pytest.Monkey
 
 async def test_a_lock_that_stays_is_an_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that another program never gives free ends the reading with an error."""
-    monkeypatch.setattr(_sqlite, "busy_timeout", 0.0)
+    monkeypatch.setattr(sqlite_database, "busy_timeout", 0.0)
     monkeypatch.setattr(_sqlite_reader, "_pause", 0.0)
     await fill(path, 2)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from experimentframework_core._channel import Channel
+from experimentframework_core._channel.channel import Channel
 from experimentframework_core.testing import FaultyBackplane
 from tests.core._channels import LettersInMemory, configure, is_balanced, key_of
 from tests.core._virtual_time import VirtualTimeLoop
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import AsyncIterator, Callable
 
-    from experimentframework_core._lane import Opener
+    from experimentframework_core._channel.lane import Opener
     from experimentframework_core.envelope import Record
     from experimentframework_core.plugin import Backplane, ChannelSettings, OpenContext
 

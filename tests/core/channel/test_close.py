@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from experimentframework_core._channel import close_all
+from experimentframework_core._channel.channel import close_all
 from experimentframework_core._tasks import spawn
 from experimentframework_core.errors import DeliveryError, TransientError
 from experimentframework_core.testing import FaultyBackplane, Hang, Sink, fail, slow
@@ -18,7 +18,7 @@ from tests.core._channels import ids, make
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from experimentframework_core._channel import Channel
+    from experimentframework_core._channel.channel import Channel
     from experimentframework_core.testing import Fault
     from tests.core.channel.conftest import Workshop
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from experimentframework_core._channel import Channel
+from experimentframework_core._channel.channel import Channel
 from experimentframework_core.errors import TransientError, UnavailableError
 from experimentframework_core.status import HealthStatus
 from experimentframework_core.testing import FaultyBackplane, Hang, Sink

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from experimentframework_core._channel import Channel
+    from experimentframework_core._channel.channel import Channel
     from experimentframework_core._disk.journal_data import Commit, Want
     from experimentframework_core.envelope import Record
     from experimentframework_core.plugin import Backplane

@@ -13,7 +13,7 @@ from experimentframework_core.testing import FaultyBackplane, Hang, Sink
 from tests.core._channels import ids, make, make_many
 
 if TYPE_CHECKING:
-    from experimentframework_core._channel import Channel
+    from experimentframework_core._channel.channel import Channel
     from tests.core.channel.conftest import Workshop
 
 BOUNDS = [

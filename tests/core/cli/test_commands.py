@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from experimentframework_core import _sqlite
+from experimentframework_core._sqlite import database
 from experimentframework_core.cli import _doctor
 from tests.core.cli.command import environment_with, run, run_here
 
@@ -217,7 +217,7 @@ def test_the_doctor_says_what_the_sqlite_version_means(
     version: tuple[int, int, int], mode: str
 ) -> None:
     assert mode in _doctor.sqlite_check(version).found
-    assert _sqlite._sqlite_without_wal_reset_bug == _doctor.WAL_FROM
+    assert database._sqlite_without_wal_reset_bug == _doctor.WAL_FROM
 
 
 def test_the_lines_of_a_table_end_with_their_text(write: Write) -> None:

@@ -148,12 +148,14 @@ def test_a_kill_repeats_and_loses_nothing(
     program = textwrap.dedent("""
         import os, signal, sys
         from msgspec.structs import replace
-        from experimentframework_core import _requeue, _requeue_way, deadletter
+        from experimentframework_core import deadletter
+        from experimentframework_core._requeue import requeue as requeue_module
+        from experimentframework_core._requeue import way
         from experimentframework_core.backplanes.sqlite import SqliteBackplane
         from experimentframework_core.cli import main
 
-        _requeue_way._BUFFER = replace(_requeue_way._BUFFER, max_events=200)
-        _requeue.REMOVE_AT_ONCE = 50
+        way._BUFFER = replace(way._BUFFER, max_events=200)
+        requeue_module.REMOVE_AT_ONCE = 50
         point, left = sys.argv.pop(1), int(sys.argv.pop(1))
         store = deadletter.FileDeadLetterStore, deadletter.SqliteDeadLetterStore
         owners = (SqliteBackplane,) if point == "deliver" else store

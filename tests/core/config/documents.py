@@ -14,12 +14,12 @@ from msgspec import inspect
 from ruamel.yaml import YAML
 
 from experimentframework_core.config import Configuration
-from experimentframework_core.config._backplanes import AVAILABLE
-from experimentframework_core.config._choices import BY, FIELD, choices_with
-from experimentframework_core.config._describe import LISTS, alternatives, choices, unwrapped
-from experimentframework_core.config._kinds import AnyKeys
-from experimentframework_core.config._sections import ROOTS
-from experimentframework_core.config._types import fields_of
+from experimentframework_core.config._files.sections import ROOTS
+from experimentframework_core.config._schema.choices import BY, FIELD, choices_with
+from experimentframework_core.config._walk.backplanes import AVAILABLE
+from experimentframework_core.config._walk.describe import LISTS, alternatives, choices, unwrapped
+from experimentframework_core.config._walk.field_types import fields_of
+from experimentframework_core.config._walk.kinds import AnyKeys
 from tests.core.config.judges import PLUGINS
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from experimentframework_core.config import Configuration
-from experimentframework_core.config._docstrings import lead, meanings
-from experimentframework_core.config._types import fields_of
+from experimentframework_core.config._schema.docstrings import lead, meanings
+from experimentframework_core.config._walk.field_types import fields_of
 from experimentframework_core.plugin import ChannelSettings
 from tests.docs.option_tables import sections_of
 from tests.docs.write_reference import plugins

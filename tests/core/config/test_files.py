@@ -8,12 +8,11 @@ import pytest
 
 from experimentframework_core.config import (
     Loaded,
-    _find,
-    _read,
     data_plane_of,
     load_files,
     read_configuration,
 )
+from experimentframework_core.config._files import find, read
 from experimentframework_core.errors import ConfigurationError
 from tests.core.config.sample_plugins import find_plugin
 
@@ -298,7 +297,7 @@ def test_values_of_the_environment_stay_hidden_wherever_their_item_ends(
 def test_no_more_files_are_read_than_anyone_has(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_read, "MOST_FILES", 2)
+    monkeypatch.setattr(read, "MOST_FILES", 2)
     write(folder, x_yaml=PLAIN + naming("t"), t__a_yaml="{}", t__b_yaml="{}", t__c_yaml="{}")
 
     found = loaded("x.yaml")
@@ -312,7 +311,7 @@ def test_no_more_files_are_read_than_anyone_has(
 def test_no_more_of_a_disk_is_searched_than_anyone_has(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_find, "_MOST_ENTRIES", 2)
+    monkeypatch.setattr(find, "_MOST_ENTRIES", 2)
     write(folder, x_yaml=PLAIN + naming("**/*.yaml"), t__a_yaml="{}", t__b_yaml="{}")
 
     found = loaded("x.yaml")

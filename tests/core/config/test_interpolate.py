@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from experimentframework_core.config._report import Report, shown
+from experimentframework_core.config._problems.report import Report, shown
 from experimentframework_core.errors import ConfigurationError
 from tests.core.config.sample_plugins import CourierOptions, load
 

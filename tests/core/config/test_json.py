@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experimentframework_core.config._report import Report
-from experimentframework_core.config._scalars import meaning
-from experimentframework_core.config._source import read
+from experimentframework_core.config._problems.report import Report
+from experimentframework_core.config._text.source import read
 from experimentframework_core.config._tree import Items, Mapping, Node, Scalar
+from experimentframework_core.config._walk.scalars import meaning
 
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"))
 KEYS = TEXT.filter(lambda key: len(key) <= 50)
@@ -75,7 +75,7 @@ def test_valid_json_means_what_it_means_to_python(
 
 def escaped_keys(value: object) -> object:
     """Return ``value`` with keys as the tree has them: with escapes for what cannot be printed."""
-    from experimentframework_core.config._report import one_line
+    from experimentframework_core.config._problems.report import one_line
 
     if isinstance(value, dict):
         return {one_line(key): escaped_keys(each) for key, each in value.items()}

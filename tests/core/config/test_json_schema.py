@@ -10,9 +10,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from experimentframework_core.config import Configuration, json_schema
-from experimentframework_core.config._docstrings import meanings
-from experimentframework_core.config._json_types import Types
-from experimentframework_core.config._types import fields_of, type_of
+from experimentframework_core.config._schema.docstrings import meanings
+from experimentframework_core.config._schema.json_types import Types
+from experimentframework_core.config._walk.field_types import fields_of, type_of
 from experimentframework_core.plugin import BackplanePlugin, ChannelSettings
 from tests.core.config.sample_plugins import courier, plain
 from tests.core.config.test_walk import Zoo

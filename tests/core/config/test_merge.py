@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experimentframework_core.config._merge import merged
-from experimentframework_core.config._report import Report
-from experimentframework_core.config._scalars import meaning
-from experimentframework_core.config._source import read
+from experimentframework_core.config._files.merge import merged
+from experimentframework_core.config._problems.report import Report
+from experimentframework_core.config._text.source import read
 from experimentframework_core.config._tree import Entry, Items, Mapping, Node, Scalar
+from experimentframework_core.config._walk.scalars import meaning
 
 NAMES = st.sampled_from(["a", "b", "c", "retry", "buffer"])
 LEAVES = st.integers(0, 3).map(str).map(lambda text: Scalar(text, plain=True))

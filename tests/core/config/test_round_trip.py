@@ -26,17 +26,17 @@ from experimentframework_core.config import (
     LoggingDecoratorOptions,
     RolloutOptions,
     SelectionModeOptions,
-    _backplanes,
     check,
     load_file,
     load_text,
 )
-from experimentframework_core.config._parts import PartWalk
+from experimentframework_core.config._files.sections import SECTIONS
+from experimentframework_core.config._problems.report import Report
 from experimentframework_core.config._python import tree_of
-from experimentframework_core.config._report import Report
-from experimentframework_core.config._sections import SECTIONS
-from experimentframework_core.config._source import read
-from experimentframework_core.config._walk import At, Walk
+from experimentframework_core.config._text.source import read
+from experimentframework_core.config._walk import backplanes
+from experimentframework_core.config._walk.parts import PartWalk
+from experimentframework_core.config._walk.walk import At, Walk
 from experimentframework_core.plugins import installed_plugins
 from experimentframework_core.units import Secret
 from experimentframework_kafka import KafkaSecurity, KafkaTopicCreation
@@ -86,8 +86,8 @@ def minimal(options: type[msgspec.Struct]) -> dict[str, Any]:
 
 def reader(options: type[msgspec.Struct], report: Report, *, in_python: bool = False) -> Walk:
     """Return the walk that knows ``options``."""
-    if options.__module__.endswith("_model") or options not in OF_THE_LANGUAGE:
-        return _backplanes.PlaneWalk(report, find_plugin, in_python=in_python)
+    if options.__module__.endswith("_model.data_plane") or options not in OF_THE_LANGUAGE:
+        return backplanes.PlaneWalk(report, find_plugin, in_python=in_python)
     return PartWalk(report, in_python=in_python)
 
 
@@ -168,7 +168,7 @@ def test_a_field_means_the_same_in_a_file_and_in_python(
     options: type[msgspec.Struct], field: inspect.Field, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Given options with one field said, When YAML and JSON say it too, Then all are equal."""
-    monkeypatch.setattr(_backplanes, "AVAILABLE", {})
+    monkeypatch.setattr(backplanes, "AVAILABLE", {})
     in_python = built(options, field)
     texts = [in_yaml(document(in_python)), json.dumps(document(in_python))]
 

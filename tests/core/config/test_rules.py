@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from experimentframework_core.config import _backplanes
+from experimentframework_core.config._walk import backplanes as walked
 from experimentframework_core.errors import ConfigurationError
 from tests.core.config.sample_plugins import load
 
 
 @pytest.fixture(autouse=True)
 def _everything_is_available(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_backplanes, "AVAILABLE", {})
+    monkeypatch.setattr(walked, "AVAILABLE", {})
 
 
 def problems(*lines: str) -> list[str]:

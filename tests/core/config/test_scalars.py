@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experimentframework_core.config._scalars import (
+from experimentframework_core.config._walk.scalars import (
     DURATION_UNITS,
     SIZE_UNITS,
     TEXT_FORMS,

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from experimentframework_core.config._report import Report
-from experimentframework_core.config._source import read
+from experimentframework_core.config._problems.report import Report
+from experimentframework_core.config._text.source import read
 from experimentframework_core.config._tree import Items, Mapping, Node, Scalar
 
 

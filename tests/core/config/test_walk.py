@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 import pytest
 
-from experimentframework_core.config._report import Report
-from experimentframework_core.config._source import read
-from experimentframework_core.config._types import type_of
-from experimentframework_core.config._walk import INVALID, At, Walk
+from experimentframework_core.config._problems.report import Report
+from experimentframework_core.config._text.source import read
+from experimentframework_core.config._walk.field_types import type_of
+from experimentframework_core.config._walk.walk import INVALID, At, Walk
 
 
 class Cat(msgspec.Struct, tag="cat", tag_field="kind"):

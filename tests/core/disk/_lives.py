@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from experimentframework_core._batch import BatchRule, Item
-from experimentframework_core._breaker import Breaker
 from experimentframework_core._disk.buffer import Bounds, DiskBuffer, record_of
 from experimentframework_core._disk.journal import Commit, Lost, Opened, Page, Row, Want
-from experimentframework_core._retry import Backoff
-from experimentframework_core._schedule import Deliver, Schedule
+from experimentframework_core._rules.batch import BatchRule, Item
+from experimentframework_core._rules.breaker import Breaker
+from experimentframework_core._rules.retry import Backoff
+from experimentframework_core._rules.schedule import Deliver, Schedule
 from tests.core._channels import ids
 from tests.core._disks import SimulatedFile, name_of
 
 if TYPE_CHECKING:
-    from experimentframework_core._schedule import Settlement
+    from experimentframework_core._rules.schedule import Settlement
     from experimentframework_core.envelope import Record
 
 BATCH, BATCH_BYTES = 3, 700

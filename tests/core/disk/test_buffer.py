@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from experimentframework_core._batch import Item
-from experimentframework_core._buffer import RECORD_OVERHEAD, size_of
 from experimentframework_core._disk import buffer as module
 from experimentframework_core._disk.buffer import Bounds, DiskBuffer
 from experimentframework_core._disk.journal import Commit, Opened, Row
 from experimentframework_core._disk.settled import Settled
+from experimentframework_core._rules.batch import Item
+from experimentframework_core._rules.buffer import RECORD_OVERHEAD, size_of
 from tests.core._channels import ids, key_of, make
 
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from experimentframework_core import _sqlite
 from experimentframework_core._disk import journal_file, journal_reading
 from experimentframework_core._disk.journal import Journal, Page, Want, file_name
 from experimentframework_core._disk.journal_data import GoneError
 from experimentframework_core._disk.journal_file import schema
+from experimentframework_core._sqlite import database as sqlite_database
 from experimentframework_core.errors import JournalError, TransientError, UnavailableError
 from tests.core.disk._journals import (
     commit,
@@ -340,7 +340,7 @@ def _pragma(name: str) -> Callable[[sqlite3.Connection], object]:
 async def test_a_journal_in_use_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Given a file that another connection keeps locked, When opened, Then the error says so."""
     path = await filled(folder, commit(rows(1, 5)))
-    monkeypatch.setattr(_sqlite, "busy_timeout", 0.0)
+    monkeypatch.setattr(sqlite_database, "busy_timeout", 0.0)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("PRAGMA locking_mode=EXCLUSIVE")
         other.execute("BEGIN EXCLUSIVE")

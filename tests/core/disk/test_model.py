@@ -17,10 +17,10 @@ from hypothesis.stateful import (
     rule,
 )
 
-from experimentframework_core._buffer import RECORD_OVERHEAD
 from experimentframework_core._disk import buffer as disk_buffer
 from experimentframework_core._disk import settled as disk_settled
 from experimentframework_core._disk.journal import Commit, Row, Want
+from experimentframework_core._rules.buffer import RECORD_OVERHEAD
 from experimentframework_core.errors import (
     PartialBatchError,
     PermanentError,
@@ -41,7 +41,7 @@ from tests.core.disk._lives import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from experimentframework_core._schedule import Schedule
+    from experimentframework_core._rules.schedule import Schedule
     from experimentframework_core.envelope import Record
 
 SMALL: list[tuple[Any, str, int]] = [

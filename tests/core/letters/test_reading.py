@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from experimentframework_core._letters import letter_rows as _letter_rows
+from experimentframework_core._letters import letter_rows
 from experimentframework_core.deadletter import (
     FileDeadLetterStore,
     LetterFilter,
@@ -139,8 +139,8 @@ async def test_many_letters_are_read_in_slices(
     store: ReadableLetters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Given more letters than fit a slice, When some go while they are read, Then none is twice."""
-    monkeypatch.setattr(_letter_rows, "_slice_rows", 7)
-    monkeypatch.setattr(_letter_rows, "_range", 16)
+    monkeypatch.setattr(letter_rows, "_slice_rows", 7)
+    monkeypatch.setattr(letter_rows, "_range", 16)
     await store.write([make_letter(f"e-{number}") for number in range(60)])
     found = []
 

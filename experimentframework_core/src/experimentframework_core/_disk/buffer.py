@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from experimentframework_core._batch import Item
-from experimentframework_core._buffer import CROWDED, FULL, NEVER, RECORD_OVERHEAD, Buffer, size_of
 from experimentframework_core._disk.journal import Commit, Row, Want
 from experimentframework_core._disk.ranges import between, gaps, merged, runs
 from experimentframework_core._disk.settled import Settled
 from experimentframework_core._disk.window import DiskQueue, Entry
+from experimentframework_core._rules.batch import Item
+from experimentframework_core._rules.buffer import (
+    CROWDED,
+    FULL,
+    NEVER,
+    RECORD_OVERHEAD,
+    Buffer,
+    size_of,
+)
 from experimentframework_core.codec import decode_record
 from experimentframework_core.envelope import Record
 from experimentframework_core.errors import InvalidEventError

@@ -24,7 +24,7 @@ from experimentframework_core._disk.journal_data import (
 )
 from experimentframework_core._disk.salvage import Salvage
 from experimentframework_core._disk.settled import Settled
-from experimentframework_core._sqlite import Database
+from experimentframework_core._sqlite.database import Database
 from experimentframework_core.errors import DeliveryError, JournalError
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ import msgspec
 from experimentframework_core._disk.journal_data import DamagedError, Row, State
 from experimentframework_core._disk.settled import block_size
 from experimentframework_core._failpoints import armed, reach
-from experimentframework_core._sqlite_schema import Schema
+from experimentframework_core._sqlite.schema import Schema
 
 if TYPE_CHECKING:
     import sqlite3

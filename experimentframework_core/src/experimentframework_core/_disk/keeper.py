@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from experimentframework_core._batch import Item
+    from experimentframework_core._channel.ledger import Ledger
     from experimentframework_core._disk.buffer import DiskBuffer
     from experimentframework_core._disk.journal_data import Lost, Opened, Store
     from experimentframework_core._disk.owner import Claim
-    from experimentframework_core._ledger import Ledger
     from experimentframework_core._log import Repeated
+    from experimentframework_core._rules.batch import Item
 
 DAMAGED = "damaged"
 UNKNOWN_TYPE = "(unknown)"

@@ -27,7 +27,7 @@ from experimentframework_core._disk.salvage_rows import (
 )
 from experimentframework_core._disk.settled import Settled
 from experimentframework_core._failpoints import reach
-from experimentframework_core._sqlite import busy_timeout, transaction
+from experimentframework_core._sqlite.database import busy_timeout, transaction
 from experimentframework_core.errors import UnavailableError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from experimentframework_core._buffer import Cut, Queue
+from experimentframework_core._rules.buffer import Cut, Queue
 from experimentframework_core.envelope import Record
 
 if TYPE_CHECKING:

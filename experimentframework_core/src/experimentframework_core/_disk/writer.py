@@ -10,9 +10,9 @@ from experimentframework_core._failpoints import reach
 from experimentframework_core._tasks import Sleep
 
 if TYPE_CHECKING:
+    from experimentframework_core._channel.ledger import Ledger
     from experimentframework_core._disk.buffer import DiskBuffer
     from experimentframework_core._disk.journal import Commit
-    from experimentframework_core._ledger import Ledger
 
 TRIM_AFTER = 5.0
 """Seconds after which settled rows are deleted, however few they are."""

@@ -12,8 +12,8 @@ from experimentframework_core._letters import letter_file as file
 from experimentframework_core._letters.letter_index import LetterIndex
 from experimentframework_core._letters.letters import EVERY_LETTER
 from experimentframework_core._log import logger
-from experimentframework_core._sqlite import close_timeout
-from experimentframework_core._sqlite_errors import translate_os_error
+from experimentframework_core._sqlite.database import close_timeout
+from experimentframework_core._sqlite.errors import translate_os_error
 from experimentframework_core.errors import UnavailableError
 from experimentframework_core.events import utc_now
 

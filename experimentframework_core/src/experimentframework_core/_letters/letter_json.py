@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from experimentframework_core._faults import is_deeper
+from experimentframework_core._codec.faults import is_deeper
 from experimentframework_core._letters.letters import DeadLetter
 
 DEEPEST_EVENT = 60

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from experimentframework_core._letters.letters import DeadLetter, StoredLetter
-from experimentframework_core._sqlite import microseconds, transaction
-from experimentframework_core._sqlite_schema import Schema
+from experimentframework_core._sqlite.database import microseconds, transaction
+from experimentframework_core._sqlite.schema import Schema
 
 if TYPE_CHECKING:
     import sqlite3

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from experimentframework_core._letters import letter_rows as rows
 from experimentframework_core._letters.letters import EVERY_LETTER
-from experimentframework_core._sqlite import Database, share, transaction
+from experimentframework_core._sqlite.database import Database, share, transaction
 from experimentframework_core.errors import TransientError, UnavailableError
 from experimentframework_core.events import utc_now
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from experimentframework_core._sqlite import Database, microseconds
+from experimentframework_core._sqlite.database import Database, microseconds
 from experimentframework_core.backplanes._sqlite_schema import schema
 from experimentframework_core.codec import decode
 from experimentframework_core.envelope import Envelope

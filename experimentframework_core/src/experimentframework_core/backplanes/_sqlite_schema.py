@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from experimentframework_core._sqlite_schema import Schema
+from experimentframework_core._sqlite.schema import Schema
 
 _table = """
 CREATE TABLE events (

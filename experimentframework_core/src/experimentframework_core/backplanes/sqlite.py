@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import msgspec
 
-from experimentframework_core._sqlite import Database, microseconds, share, transaction
+from experimentframework_core._sqlite.database import Database, microseconds, share, transaction
 from experimentframework_core.backplanes._sqlite_reader import SqliteReader
 from experimentframework_core.backplanes._sqlite_retention import Retention
 from experimentframework_core.backplanes._sqlite_schema import schema

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from experimentframework_core._requeue import Requeue
-from experimentframework_core._requeue_way import Fates
+from experimentframework_core._requeue.requeue import Requeue
+from experimentframework_core._requeue.way import Fates
 from experimentframework_core.backplanes.composite import destinations
 from experimentframework_core.cli._configuration import load
 from experimentframework_core.cli._dead_letter_stores import opened, paths_in, paths_of

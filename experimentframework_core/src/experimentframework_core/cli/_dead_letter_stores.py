@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from experimentframework_core._setup import letter_file
+from experimentframework_core._plane.setup import letter_file
 from experimentframework_core.backplanes.composite import destinations
 from experimentframework_core.cli._configuration import load
 from experimentframework_core.cli._output import USAGE, CommandError, count, say

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from experimentframework_core._setup import letter_file
+from experimentframework_core._plane.setup import letter_file
 from experimentframework_core._tasks import TaskAbandonedError, run_bounded
 from experimentframework_core.cli._configuration import channels, destinations
 from experimentframework_core.config import BackplaneOptions, effective, resolved_options

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from experimentframework_core._sqlite import microseconds
+from experimentframework_core._sqlite.database import microseconds
 from experimentframework_core.backplanes.sqlite import check_store
 from experimentframework_core.cli import _report_sql as sql
 

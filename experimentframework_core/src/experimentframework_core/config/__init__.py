@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from experimentframework_core.config._backplanes import FindPlugin
 from experimentframework_core.config._check import check
-from experimentframework_core.config._decorators import (
-    CircuitBreakerDecoratorOptions,
-    DecoratorOptions,
-    LoggingDecoratorOptions,
-    OutcomeCollectionDecoratorOptions,
-    TimeoutDecoratorOptions,
-)
 from experimentframework_core.config._effective import (
     BufferConfig,
     ChannelConfig,
@@ -18,27 +10,7 @@ from experimentframework_core.config._effective import (
     effective_sources,
     resolved_options,
 )
-from experimentframework_core.config._excerpt import Excerpt, Excerpts
-from experimentframework_core.config._experiments import (
-    ActivationOptions,
-    ConditionOptions,
-    ErrorPolicyOptions,
-    ExperimentOptions,
-    PredicateOptions,
-    TrialOptions,
-)
-from experimentframework_core.config._governance import (
-    ApprovalGateOptions,
-    GovernanceOptions,
-    PersistenceOptions,
-    PolicyOptions,
-)
-from experimentframework_core.config._hypotheses import (
-    EndpointOptions,
-    HypothesisOptions,
-    SuccessCriteriaOptions,
-)
-from experimentframework_core.config._json_schema import json_schema
+from experimentframework_core.config._files.excerpt import Excerpt, Excerpts
 from experimentframework_core.config._load import (
     Loaded,
     load_file,
@@ -46,7 +18,7 @@ from experimentframework_core.config._load import (
     load_text,
     read_configuration,
 )
-from experimentframework_core.config._model import (
+from experimentframework_core.config._model.data_plane import (
     BackplaneOptions,
     BreakerOptions,
     BufferOptions,
@@ -56,11 +28,38 @@ from experimentframework_core.config._model import (
     PiiRedactionOptions,
     RetryOptions,
 )
-from experimentframework_core.config._notices import notices
-from experimentframework_core.config._problem import Problem
-from experimentframework_core.config._report import listed, nearest, shown, unknown
-from experimentframework_core.config._root import Configuration, SettingsOptions, data_plane_of
-from experimentframework_core.config._selection import (
+from experimentframework_core.config._model.decorators import (
+    CircuitBreakerDecoratorOptions,
+    DecoratorOptions,
+    LoggingDecoratorOptions,
+    OutcomeCollectionDecoratorOptions,
+    TimeoutDecoratorOptions,
+)
+from experimentframework_core.config._model.experiments import (
+    ActivationOptions,
+    ConditionOptions,
+    ErrorPolicyOptions,
+    ExperimentOptions,
+    PredicateOptions,
+    TrialOptions,
+)
+from experimentframework_core.config._model.governance import (
+    ApprovalGateOptions,
+    GovernanceOptions,
+    PersistenceOptions,
+    PolicyOptions,
+)
+from experimentframework_core.config._model.hypotheses import (
+    EndpointOptions,
+    HypothesisOptions,
+    SuccessCriteriaOptions,
+)
+from experimentframework_core.config._model.root import (
+    Configuration,
+    SettingsOptions,
+    data_plane_of,
+)
+from experimentframework_core.config._model.selection import (
     RolloutOptions,
     RolloutStageOptions,
     SelectionModeOptions,
@@ -68,7 +67,12 @@ from experimentframework_core.config._selection import (
     TargetingOptions,
     TargetingRuleOptions,
 )
+from experimentframework_core.config._problems.problem import Problem
+from experimentframework_core.config._problems.report import listed, nearest, shown, unknown
+from experimentframework_core.config._rules.notices import notices
+from experimentframework_core.config._schema.json_schema import json_schema
 from experimentframework_core.config._tree import Place
+from experimentframework_core.config._walk.backplanes import FindPlugin
 
 __all__ = [
     "ActivationOptions",

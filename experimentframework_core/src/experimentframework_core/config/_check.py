@@ -6,23 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import inspect
 
-from experimentframework_core.config._backplanes import PlaneWalk
-from experimentframework_core.config._describe import alternatives
-from experimentframework_core.config._model import DataPlaneOptions
-from experimentframework_core.config._part_rules import check_parts
-from experimentframework_core.config._parts import PartWalk
+from experimentframework_core.config._model.data_plane import DataPlaneOptions
+from experimentframework_core.config._model.root import Configuration
+from experimentframework_core.config._problems.report import Report
 from experimentframework_core.config._python import tree_of
-from experimentframework_core.config._report import Report
-from experimentframework_core.config._root import Configuration
-from experimentframework_core.config._rules import check_rules
-from experimentframework_core.config._scalars import is_absent
-from experimentframework_core.config._types import fields_of, type_of
-from experimentframework_core.config._walk import INVALID, At
+from experimentframework_core.config._rules.data_plane import check_rules
+from experimentframework_core.config._rules.parts import check_parts
+from experimentframework_core.config._walk.backplanes import PlaneWalk
+from experimentframework_core.config._walk.describe import alternatives
+from experimentframework_core.config._walk.field_types import fields_of, type_of
+from experimentframework_core.config._walk.parts import PartWalk
+from experimentframework_core.config._walk.scalars import is_absent
+from experimentframework_core.config._walk.walk import INVALID, At
 
 if TYPE_CHECKING:
-    from experimentframework_core.config._backplanes import FindPlugin
-    from experimentframework_core.config._problem import Problem
+    from experimentframework_core.config._problems.problem import Problem
     from experimentframework_core.config._tree import Mapping, Node
+    from experimentframework_core.config._walk.backplanes import FindPlugin
 
 _PLANE = "dataPlane"
 

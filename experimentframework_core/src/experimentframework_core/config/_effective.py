@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from experimentframework_core.config._model import (
+from experimentframework_core.config._model.data_plane import (
     GIB,
     MIB,
     BackplaneOptions,

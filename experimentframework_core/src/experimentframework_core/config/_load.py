@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, TypeAlias
 import msgspec
 
 from experimentframework_core.config._check import check_tree
-from experimentframework_core.config._excerpt import Excerpts
-from experimentframework_core.config._merge import merged
-from experimentframework_core.config._problem import Problem
-from experimentframework_core.config._read import PATHS, read_files, read_text
-from experimentframework_core.config._report import Report
-from experimentframework_core.config._root import Configuration
+from experimentframework_core.config._files.excerpt import Excerpts
+from experimentframework_core.config._files.merge import merged
+from experimentframework_core.config._files.read import PATHS, read_files, read_text
+from experimentframework_core.config._model.root import Configuration
+from experimentframework_core.config._problems.problem import Problem
+from experimentframework_core.config._problems.report import Report
 from experimentframework_core.config._tree import UNKNOWN, Place, places, scalars
 from experimentframework_core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from experimentframework_core.config._backplanes import FindPlugin
-    from experimentframework_core.config._read import Document
+    from experimentframework_core.config._files.read import Document
+    from experimentframework_core.config._walk.backplanes import FindPlugin
 
 PathLike: TypeAlias = str | os.PathLike[str]
 

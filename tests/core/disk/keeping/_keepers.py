@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from experimentframework_core._channel.ledger import Ledger
 from experimentframework_core._disk.buffer import Bounds, DiskBuffer
 from experimentframework_core._disk.journal import Commit, Opened, Page, Row, Turn, Want
 from experimentframework_core._disk.keeper import Keeper
-from experimentframework_core._ledger import Ledger
 from experimentframework_core._log import Repeated
 from experimentframework_core.errors import JournalError, TransientError
 from tests.core._channels import key_of
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from experimentframework_core._batch import Item
     from experimentframework_core._disk.journal import Lost
+    from experimentframework_core._rules.batch import Item
 
 EPOCH = 1_700_000_000.0
 

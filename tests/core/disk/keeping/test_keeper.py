@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from experimentframework_core._batch import Item
 from experimentframework_core._disk.buffer import ENOUGH_EVENTS
 from experimentframework_core._disk.journal import Lost
 from experimentframework_core._disk.owner import claim
 from experimentframework_core._disk.writer import MARK_PATIENCE, TRIM_AFTER
+from experimentframework_core._rules.batch import Item
 from experimentframework_core._tasks import spawn
 from experimentframework_core.errors import JournalError
 from tests.core._channels import make

@@ -1,0 +1,1 @@
+"""One backplane's channel: its lanes, their tasks, and the book of fates."""

@@ -1,0 +1,1 @@
+"""The parts of the codec: reading, normal forms, others' spellings, and what is wrong."""

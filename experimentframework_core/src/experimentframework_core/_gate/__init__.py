@@ -1,0 +1,1 @@
+"""What an event passes before it is queued."""

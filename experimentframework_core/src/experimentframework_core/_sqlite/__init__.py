@@ -1,0 +1,1 @@
+"""SQLite for asyncio, and what its errors mean."""

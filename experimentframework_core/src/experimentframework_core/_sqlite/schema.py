@@ -1,0 +1,65 @@
+"""The tables of a SQLite file, and the marks by which a file is known again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from experimentframework_core._sqlite.database import transaction
+from experimentframework_core.errors import UnavailableError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+
+
+class Schema(NamedTuple):
+    """The tables of one kind of file, and the marks by which the file is known again.
+
+    Attributes:
+        kind: What the file is, for messages.
+        application_id: SQLite's ``application_id``: which kind of file this is.
+        version: SQLite's ``user_version``: raised with each change of ``statements``.
+        statements: What makes the tables in an empty file.
+    """
+
+    kind: str
+    application_id: int
+    version: int
+    statements: tuple[str, ...]
+
+    def create(self, connection: sqlite3.Connection, path: Path) -> None:
+        """Make the tables if the file is empty; else `check` it."""
+        if self._is_empty(connection):
+            with transaction(connection):
+                if self._is_empty(connection):
+                    for statement in self.statements:
+                        connection.execute(statement)
+                    connection.execute(f"PRAGMA application_id={self.application_id}")
+                    connection.execute(f"PRAGMA user_version={self.version}")
+        self.check(connection, path)
+
+    def check(self, connection: sqlite3.Connection, path: Path) -> None:
+        """Raise UnavailableError unless the file has these tables."""
+        application_id, version = _marks(connection)
+        if application_id != self.application_id:
+            raise UnavailableError(
+                f"cannot use {path}: it is a database, but no {self.kind} of experimentframework;"
+                " choose another path"
+            )
+        if version != self.version:
+            raise UnavailableError(
+                f"cannot use {path}: this {self.kind} has version {version}, this"
+                f" experimentframework knows version {self.version}; upgrade experimentframework"
+                " or choose another path"
+            )
+
+    @staticmethod
+    def _is_empty(connection: sqlite3.Connection) -> bool:
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        return tables == 0 and _marks(connection) == (0, 0)
+
+
+def _marks(connection: sqlite3.Connection) -> tuple[int, int]:
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return application_id, version

@@ -1,0 +1,118 @@
+"""Puts ``${NAME}``, ``${NAME:-default}`` and ``${file:/path}`` in place, in values only."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from experimentframework_core.config._problems.report import shown
+from experimentframework_core.config._tree import (
+    UNKNOWN,
+    Entry,
+    Items,
+    Mapping,
+    Node,
+    Scalar,
+    below,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping as MappingType
+
+    from experimentframework_core.config._problems.report import Report
+
+WELL_FORMED = r"(^|[^$])\$\{([A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?|file:[^}]*)\}"
+"""What a text with an expression looks like, as a regular expression of JSON Schema."""
+
+_MOST_BYTES = 1024 * 1024
+_FORMS = "expected ${NAME}, ${NAME:-default} or ${file:/path}; write $${ for a plain ${"
+_EXPRESSION = re.compile(r"\$(\$\{)|\$\{([^}]*)(\}?)")
+_VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
+
+
+class Interpolation:
+    """Fills a tree from an environment and from files; notes what it cannot find."""
+
+    def __init__(
+        self, environment: MappingType[str, str], report: Report, *, json: bool = False
+    ) -> None:
+        """Take the variables; in ``json``, where all text is quoted, a value may be a number."""
+        self._environment = environment
+        self._report = report
+        self._json = json
+
+    def fill(self, node: Node, path: str = "") -> Node:
+        """Return ``node`` with every expression in its values replaced."""
+        if isinstance(node, Mapping):
+            return Mapping(
+                tuple(
+                    Entry(entry.key, self.fill(entry.value, below(path, entry.key)), entry.place)
+                    for entry in node.entries
+                ),
+                node.place,
+                node.origin,
+            )
+        if isinstance(node, Items):
+            items = (self.fill(item, below(path, i)) for i, item in enumerate(node.items))
+            return Items(tuple(items), node.place)
+        return self._filled(node, path)
+
+    def _filled(self, scalar: Scalar, path: str) -> Scalar:
+        written = scalar.value
+        if not isinstance(written, str) or "${" not in written:
+            return scalar
+        try:
+            value = _EXPRESSION.sub(self._replacement, written)
+        except _Unknown as error:
+            self._report.add(path, scalar.place, str(error))
+            return Scalar(UNKNOWN, scalar.place, written=written)
+        return Scalar(value, scalar.place, plain=scalar.plain or self._json, written=written)
+
+    def _replacement(self, found: re.Match[str]) -> str:
+        escaped, expression, closed = found.groups()
+        if escaped:
+            return "${"
+        return self._value_of(expression) if closed else _malformed(found[0])
+
+    def _value_of(self, expression: str) -> str:
+        if expression.startswith("file:"):
+            return _text_of(expression.removeprefix("file:"))
+        match = _VARIABLE.fullmatch(expression)
+        if not match:
+            return _malformed(f"${{{expression}}}")
+        name, default = match.groups()
+        if default is not None and "${" in default:
+            raise _Unknown(f"nested expressions are not supported: {shown(f'${{{expression}}}')}")
+        value = self._environment.get(name)
+        if default is not None:
+            return value or default
+        if value is None:
+            raise _Unknown(
+                f"the environment variable {name} is not set; set it, or write a"
+                f" default as in ${{{name}:-default}}"
+            )
+        return value
+
+
+class _Unknown(Exception):  # noqa: N818 - a problem's text on its way to the report
+    """An expression has no value; the text says why."""
+
+
+def _malformed(written: str) -> str:
+    raise _Unknown(f"malformed expression {shown(written)}; {_FORMS}")
+
+
+def _text_of(path: str) -> str:
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise _Unknown(f"the file {shown(path)} cannot be read: {reason}") from error
+    if len(content) > _MOST_BYTES:
+        raise _Unknown(f"the file {shown(path)} is too large; expected at most 1 MiB")
+    try:
+        return content.decode().rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise _Unknown(f"the file {shown(path)} is not UTF-8 text") from error

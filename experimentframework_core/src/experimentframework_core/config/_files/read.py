@@ -1,0 +1,156 @@
+"""Reads the files of a configuration, and those that they name, each once and in their order."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from experimentframework_core.config._files import find
+from experimentframework_core.config._files.interpolate import Interpolation
+from experimentframework_core.config._files.sections import sections_of
+from experimentframework_core.config._problems.report import one_line, shown
+from experimentframework_core.config._text.source import MOST_BYTES, is_json, read
+from experimentframework_core.config._tree import Items, Mapping, Scalar, below
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from experimentframework_core.config._problems.report import Report
+    from experimentframework_core.config._tree import Node, Place
+
+MOST_FILES = 1000
+PATHS = "configurationPaths"
+
+_LOOKED_FOR = f"{', '.join(find.NAMES)} or files in {find.FOLDER}/"
+
+
+class Document(NamedTuple):
+    """One file that was read.
+
+    Attributes:
+        name: The file as problems call it.
+        text: What stands in it.
+        root: All of it; None where it is no document.
+        sections: Its sections; None where it has none.
+    """
+
+    name: str
+    text: str
+    root: Node | None
+    sections: Mapping | None
+
+
+class _Named(NamedTuple):
+    """A file that is to be read, and who names it."""
+
+    file: Path
+    path: str = ""
+    place: Place | None = None
+
+
+def read_text(source: str | bytes, name: str, report: Report) -> Document:
+    """Return the document in a text; values are put in for its ``${…}``."""
+    report.file = name
+    root = read(source, report)
+    sections = None
+    if root is not None:
+        root = Interpolation(os.environ, report, json=is_json(name)).fill(root)
+        sections = sections_of(root, report)
+    text = source if isinstance(source, str) else source.decode(errors="replace")
+    return Document(name, text.removeprefix("\ufeff"), root, sections)
+
+
+def read_files(paths: list[str], report: Report) -> list[Document]:
+    """Return the documents at ``paths``, and those that they name, in the order of merging.
+
+    Args:
+        paths: Files, and folders in which the usual names are looked for.
+        report: Takes the problems.
+    """
+    documents: list[Document] = []
+    waiting = [each for path in paths for each in _given(path, report)][::-1]
+    seen: set[str] = set()
+    while waiting:
+        named = waiting.pop()
+        real = _identity(named.file)
+        if real in seen:
+            continue
+        if len(seen) == MOST_FILES:
+            report.file = str(named.file)
+            message = f"too many files; expected at most {MOST_FILES:,}"
+            report.add(named.path, named.place, message)
+            break
+        seen.add(real)
+        document = _read_file(named, report)
+        documents.append(document)
+        waiting += [*_named_by(document, named.file.parent, report)][::-1]
+    return documents
+
+
+def _identity(file: Path) -> str:
+    """Return what is the same for all names of one file."""
+    try:
+        return os.path.realpath(file)
+    except ValueError:
+        return str(file)
+
+
+def _given(path: str, report: Report) -> Iterator[_Named]:
+    folder = Path(path)
+    if not folder.is_dir():
+        yield _Named(folder)
+        return
+    report.file = path
+    try:
+        found = find.discovered(folder)
+    except find.TooManyError as error:
+        report.add("", None, f"{error}; name the files")
+        return
+    if not found:
+        report.add("", None, f"no configuration in this folder; expected {_LOOKED_FOR}")
+    yield from map(_Named, found)
+
+
+def _read_file(named: _Named, report: Report) -> Document:
+    name = one_line(str(named.file))
+    try:
+        with named.file.open("rb") as file:
+            source = file.read(MOST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        report.file = name
+        message = f"cannot be read: {reason}; expected a YAML or JSON file"
+        if named.place:
+            message = f"the file {shown(name)} {message}"
+        report.add(named.path, named.place, message)
+        return Document(name, "", None, None)
+    return read_text(source, name, report)
+
+
+def _named_by(document: Document, folder: Path, report: Report) -> Iterator[_Named]:
+    """Yield the files that a document's ``configurationPaths`` name."""
+    named = document.sections.get(PATHS) if document.sections else None
+    for index, item in enumerate(named.items if isinstance(named, Items) else ()):
+        if isinstance(item, Scalar) and isinstance(item.value, str) and item.value:
+            path = below(PATHS, index)
+            shown_as = shown(item.value if item.written is None else item.written)
+            try:
+                found = _found(folder, item.value)
+            except find.TooManyError as error:
+                report.add(path, item.place, f"{shown_as}: {error}; name the files")
+                continue
+            if not found:
+                message = f"{shown_as} matches no file; expected a file, a folder or a pattern"
+                report.add(path, item.place, f"{message} as in teams/*.yaml")
+            for file in found:
+                yield _Named(file, path, item.place)
+
+
+def _found(folder: Path, named: str) -> list[Path]:
+    path = folder / named
+    if path.is_dir():
+        return find.in_folder(path)
+    if path.is_file():
+        return [path]
+    return find.matching(folder, named) if find.is_pattern(named) else []

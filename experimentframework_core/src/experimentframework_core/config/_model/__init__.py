@@ -1,0 +1,1 @@
+"""The language: every section as frozen Structs. Defaults live only here."""

@@ -1,0 +1,1 @@
+"""What no single type can say: rules between settings."""

@@ -1,0 +1,109 @@
+"""What no single type can say: rules between the settings of a data plane."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from experimentframework_core.config._effective import plane_buffer
+from experimentframework_core.config._model.data_plane import BufferOptions
+from experimentframework_core.config._problems.breach import Breach, note
+from experimentframework_core.config._rules.backplanes import backplane_breaches
+from experimentframework_core.config._rules.redaction import redaction_breaches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from experimentframework_core.config._model.data_plane import BackplaneOptions, DataPlaneOptions
+    from experimentframework_core.config._problems.report import Report
+    from experimentframework_core.config._walk.backplanes import Found
+
+_PLANE = "dataPlane"
+_LONGEST_SALT = 64
+
+
+def check_rules(options: DataPlaneOptions, found: Sequence[Found], report: Report) -> None:
+    """Note in ``report`` each rule that is broken between settings that are good by themselves."""
+    breaches = [
+        *_plane_breaches(options),
+        *_section_breaches(options, _PLANE),
+        *redaction_breaches(options.pii_redaction, found),
+        *_durability_breaches(options, found),
+        *backplane_breaches(found),
+        *(breach for each in found for breach in _section_breaches(each.node, each.path)),
+    ]
+    note(breaches, report)
+
+
+def _plane_breaches(options: DataPlaneOptions) -> Iterator[Breach]:
+    salt = len(options.sampling_salt.encode())
+    if salt > _LONGEST_SALT:
+        message = f"{salt} bytes in UTF-8; expected at most {_LONGEST_SALT}"
+        yield Breach(f"{_PLANE}.samplingSalt", message)
+    if options.max_queue_size is not None and options.buffer.max_events is not None:
+        yield Breach(f"{_PLANE}.maxQueueSize", "says the same as buffer.maxEvents; leave one out")
+    if options.failure_mode is not None and options.buffer.when_full is not None:
+        yield Breach(f"{_PLANE}.failureMode", "says the same as buffer.whenFull; leave one out")
+
+
+def _section_breaches(options: DataPlaneOptions | BackplaneOptions, path: str) -> Iterator[Breach]:
+    """Yield what is wrong in the sections that a plane and a backplane both may have."""
+    retry, breaker = options.retry, options.breaker
+    if retry and retry.initial_delay_ms > retry.max_delay_ms:
+        yield _too_long(f"{path}.retry", "initialDelayMs", "maxDelayMs")
+    if breaker and breaker.open_ms > breaker.max_open_ms:
+        yield _too_long(f"{path}.breaker", "openMs", "maxOpenMs")
+    if options.buffer:
+        yield from _buffer_breaches(options.buffer, f"{path}.buffer")
+
+
+def _too_long(path: str, first: str, longest: str) -> Breach:
+    return Breach(f"{path}.{first}", f"longer than {longest}", (f"{path}.{longest}",))
+
+
+def _buffer_breaches(buffer: BufferOptions, path: str) -> Iterator[Breach]:
+    kind = (f"{path}.type", f"{path}.whenFull")
+    if buffer.type == "disk" and buffer.when_full == "overflow":
+        message = "overflow is of a memory buffer; expected dropNewest, dropOldest or block"
+        yield Breach(f"{path}.whenFull", message, kind)
+    if _is_on_disk(buffer):
+        if buffer.path is None:
+            yield Breach(f"{path}.path", "missing; a buffer on disk needs a folder", kind)
+        elif "\0" in buffer.path:
+            yield Breach(f"{path}.path", "holds a NUL character, which no file name may have")
+        elif not _is_at_home(buffer.path):
+            message = f"begins with '{buffer.path.split('/')[0]}', and there is no such home folder"
+            yield Breach(f"{path}.path", message)
+        return
+    if buffer.path is not None:
+        yield Breach(f"{path}.path", "has no effect on a buffer in memory; leave it out", kind)
+    if buffer.commit_interval_ms != BufferOptions().commit_interval_ms:
+        message = "has no effect on a buffer in memory; leave it out"
+        yield Breach(f"{path}.commitIntervalMs", message, kind)
+
+
+def _is_at_home(path: str) -> bool:
+    try:
+        Path(path).expanduser()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _durability_breaches(options: DataPlaneOptions, found: Sequence[Found]) -> Iterator[Breach]:
+    if options.ack != "durable":
+        return
+    for each in found:
+        has_channel = each.node.type != "composite" and "failover" not in each.inside
+        if has_channel and not _is_on_disk(each.node.buffer or plane_buffer(options)):
+            yield Breach(
+                f"{_PLANE}.ack",
+                f"durable needs a buffer on disk, backplane '{each.name}' has one in memory;"
+                " expected accepted or delivered, or buffer.type: disk",
+                (f"{_PLANE}.buffer", f"{each.path}.buffer"),
+                about=each.path,
+            )
+
+
+def _is_on_disk(buffer: BufferOptions) -> bool:
+    return buffer.type == "disk" or buffer.when_full == "overflow"

@@ -1,0 +1,1 @@
+"""What is made from the types for editors and for the reference."""

@@ -1,0 +1,69 @@
+"""Reads a YAML or JSON document into a tree in which everything knows its line and column."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from experimentframework_core.config._text.refusals import too_many_nodes
+
+if TYPE_CHECKING:
+    from experimentframework_core.config._problems.report import Report
+    from experimentframework_core.config._tree import Node
+
+MOST_BYTES = 1024 * 1024
+MOST_NODES = 20_000
+DEEPEST = 64
+
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+_COMMENT = re.compile(r"(?:^|[ \t])#.*+", re.MULTILINE)
+_KEY = re.compile(r"^[ \t]*+(?:-[ \t]++)*+[\w.\"'][\w.\"'-]*+:(?=\s)", re.MULTILINE)
+_ITEM = re.compile(r"^[ \t]*+-[ \t]", re.MULTILINE)
+
+
+def is_json(name: str) -> bool:
+    """Tell whether a file of this name holds JSON: it ends in ``.json``."""
+    return name.lower().endswith(".json")
+
+
+def read(source: bytes | str, report: Report) -> Node | None:
+    """Return the tree of ``source``; None after a problem that leaves nothing to check.
+
+    The name in ``report`` says whether it is JSON. Duplicate keys, tags and the like are noted
+    there and passed over.
+    """
+    text = _decode(source, report)
+    if text is None:
+        return None
+    if is_json(report.file or ""):
+        from experimentframework_core.config._text.json_text import build
+    else:
+        from experimentframework_core.config._text.yaml_text import build
+    return build(text, report, most_nodes=MOST_NODES, deepest=DEEPEST)
+
+
+def _decode(source: bytes | str, report: Report) -> str | None:
+    """Return the text if it is UTF-8, printable and of bearable size; note the problem if not."""
+    if len(source) > MOST_BYTES:
+        report.add("", None, "too large; expected at most 1 MiB")
+        return None
+    try:
+        text = source if isinstance(source, str) else source.decode()
+    except UnicodeDecodeError as error:
+        report.add("", None, f"not UTF-8 at byte offset {error.start}; expected UTF-8 text")
+        return None
+    if forbidden := _FORBIDDEN.search(text):
+        offset = len(text[: forbidden.start()].encode(errors="surrogatepass"))
+        code = f"U+{ord(forbidden[0]):04X}"
+        report.add("", None, f"character {code} at byte offset {offset}; expected printable text")
+        return None
+    if not is_json(report.file or "") and _least_nodes(text) > MOST_NODES:
+        report.add("", None, too_many_nodes(MOST_NODES))
+        return None
+    return text.removeprefix("\ufeff")
+
+
+def _least_nodes(text: str) -> int:
+    """Count what looks like a node of YAML: far cheaper than a scan, so that it is refused fast."""
+    text = _COMMENT.sub("", text)
+    return 2 * len(_KEY.findall(text)) + len(_ITEM.findall(text)) + text.count(",")

@@ -1,0 +1,239 @@
+"""Turns one scalar into a value of its type, or says why not."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, TypeAlias
+from uuid import UUID
+
+import msgspec
+from msgspec import inspect
+
+from experimentframework_core.config._problems.report import shown, unknown
+from experimentframework_core.config._walk.describe import (
+    actual,
+    choices,
+    expected,
+    expected_shape,
+    shows_values,
+    takes_text,
+    unwrapped,
+)
+from experimentframework_core.config._walk.scalars import (
+    duration,
+    meaning,
+    size,
+    suggested_duration,
+    suggested_size,
+)
+from experimentframework_core.units import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from experimentframework_core.config._tree import Scalar
+
+_Unit: TypeAlias = "tuple[Callable[[str], int | None], Callable[[str], str | None]]"
+
+_LARGEST = 2**63
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_UNITS: dict[str | None, _Unit] = {
+    "duration": (duration, suggested_duration),
+    "size": (size, suggested_size),
+}
+_CLASSES: dict[type, type] = {
+    inspect.DateTimeType: datetime,
+    inspect.DateType: date,
+    inspect.DecimalType: Decimal,
+    inspect.TimeType: time,
+    inspect.UUIDType: UUID,
+}
+
+
+class Refusal(Exception):  # noqa: N818 - a problem's text on its way to the report
+    """A scalar is not a value of its type; the text says why and what is."""
+
+
+def leaf_value(scalar: Scalar, kind: inspect.Type, *, in_python: bool = False) -> object:
+    """Return ``scalar`` as a value of ``kind``.
+
+    Args:
+        scalar: What stands in the document, or the object that Python gave.
+        kind: Any type but a struct, list, dict or union.
+        in_python: Whether the object must fit as it is: no text with units, no dates in text.
+
+    Raises:
+        Refusal: It is not a value of ``kind``.
+    """
+    bare, unit = unwrapped(kind)
+    if in_python:
+        kind = bare if unit in _UNITS else kind
+        if (wanted := _class_of(bare)) is not None:
+            return _instance(scalar, bare, wanted)
+    elif unit in _UNITS:
+        scalar = _without_unit(scalar, kind, _UNITS[unit])
+    if isinstance(bare, inspect.IntType | inspect.FloatType):
+        return _number(scalar, kind, bare)
+    if isinstance(bare, inspect.LiteralType | inspect.EnumType):
+        return _choice(scalar, bare)
+    if isinstance(bare, inspect.StrType):
+        return _text(scalar, kind, bare)
+    return _CONVERSIONS.get(type(bare), _other)(scalar, bare)
+
+
+def is_text(scalar: Scalar) -> bool:
+    """Tell whether ``scalar`` is text; what came for a ``${…}`` can always be."""
+    return scalar.written is not None or isinstance(meaning(scalar), str)
+
+
+def _refusal(scalar: Scalar, kind: inspect.Type) -> Refusal:
+    quotes = ", in quotes" if scalar.plain and takes_text(kind) else ""
+    given = actual(scalar, hidden=not shows_values(kind))
+    return Refusal(f"unexpected {given}; expected {expected(kind)}{quotes}")
+
+
+def _without_unit(scalar: Scalar, kind: inspect.Type, unit: _Unit) -> Scalar:
+    value = meaning(scalar)
+    if not isinstance(value, str):
+        return scalar
+    read, suggested = unit
+    amount = read(value)
+    if amount is not None:
+        return msgspec.structs.replace(scalar, value=amount)
+    meant = suggested(value) if scalar.written is None else None
+    suggestion = f"; did you mean '{meant}'?" if meant else ""
+    raise Refusal(f"{_refusal(scalar, kind)}{suggestion}")
+
+
+def _class_of(kind: inspect.Type) -> type | None:
+    return kind.cls if isinstance(kind, inspect.CustomType) else _CLASSES.get(type(kind))
+
+
+def _instance(scalar: Scalar, kind: inspect.Type, wanted: type) -> object:
+    if isinstance(scalar.value, wanted):
+        _refuse_without_zone(scalar.value, kind, scalar)
+        return scalar.value
+    given = actual(scalar, hidden=not shows_values(kind))
+    raise Refusal(f"unexpected {given}; expected a {wanted.__name__}")
+
+
+def _boolean(scalar: Scalar, kind: inspect.Type) -> bool:
+    value = meaning(scalar)
+    if isinstance(value, bool):
+        return value
+    raise _refusal(scalar, kind)
+
+
+def _number(scalar: Scalar, kind: inspect.Type, bare: inspect.IntType | inspect.FloatType) -> float:
+    value = meaning(scalar)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _refusal(scalar, kind)
+    if _out_of_range(bare, value):
+        given = value if scalar.written is None else shown(scalar.written)
+        largest = ", less than 2^63" if bare.le is None and value >= _LARGEST else ""
+        raise Refusal(f"out of range: {given}; expected {expected(kind)}{largest}")
+    if isinstance(bare, inspect.FloatType):
+        return float(value)
+    if isinstance(value, float):
+        raise _refusal(scalar, kind)
+    return value
+
+
+def _out_of_range(kind: inspect.IntType | inspect.FloatType, value: float) -> bool:
+    return (
+        not math.isfinite(value)
+        or abs(value) >= _LARGEST
+        or (kind.ge is not None and value < kind.ge)
+        or (kind.gt is not None and value <= kind.gt)
+        or (kind.le is not None and value > kind.le)
+        or (kind.lt is not None and value >= kind.lt)
+        or (kind.multiple_of is not None and value % kind.multiple_of != 0)
+    )
+
+
+def _text(scalar: Scalar, kind: inspect.Type, bare: inspect.StrType) -> str:
+    if not is_text(scalar):
+        raise _refusal(scalar, kind)
+    text = str(scalar.value)
+    given = shown(text if scalar.written is None else scalar.written)
+    if bare.min_length is not None and len(text) < bare.min_length:
+        raise Refusal(f"too short: {given}; expected {expected_shape(kind)}")
+    if bare.max_length is not None and len(text) > bare.max_length:
+        raise Refusal(f"too long: {given}; expected {expected_shape(kind)}")
+    if bare.pattern is not None and not re.search(bare.pattern, text):
+        raise Refusal(f"malformed: {given}; expected {expected_shape(kind)}")
+    return text
+
+
+def _choice(scalar: Scalar, kind: inspect.LiteralType | inspect.EnumType) -> object:
+    values = choices(kind)
+    value = _chosen(scalar, values)
+    if value is not None:
+        return kind.cls(value) if isinstance(kind, inspect.EnumType) else value
+    if scalar.written is None and isinstance(meaning(scalar), str):
+        raise Refusal(unknown("value", str(scalar.value), map(str, values)))
+    raise _refusal(scalar, kind)
+
+
+def _chosen(scalar: Scalar, values: tuple[Any, ...]) -> object:
+    """Return the choice that is meant; unquoted ``1`` also means the text ``1``."""
+    for given in (meaning(scalar), scalar.value):
+        for value in values:
+            if type(value) is type(given) and value == given:
+                return value
+    return None
+
+
+def _custom(scalar: Scalar, kind: inspect.CustomType) -> object:
+    if kind.cls is not Secret or not is_text(scalar):
+        raise _refusal(scalar, kind)
+    if not scalar.value:
+        raise Refusal("empty secret; expected text")
+    return Secret(str(scalar.value))
+
+
+def _anything(scalar: Scalar, _kind: inspect.Type) -> object:
+    return meaning(scalar)
+
+
+def _other(scalar: Scalar, kind: inspect.Type) -> object:
+    """Leave what has no rule here to msgspec."""
+    target = _CLASSES.get(type(kind))
+    if target is None:
+        raise _refusal(scalar, kind)
+    value = scalar.value if is_text(scalar) else meaning(scalar)
+    try:
+        converted: object = msgspec.convert(value, target)
+    except msgspec.ValidationError as error:
+        meant = _suggested_time(scalar, kind)
+        suggestion = f"; did you mean '{meant}'?" if meant else ""
+        raise Refusal(f"{_refusal(scalar, kind)}{suggestion}") from error
+    _refuse_without_zone(converted, kind, scalar)
+    return converted
+
+
+def _suggested_time(scalar: Scalar, kind: inspect.Type) -> str | None:
+    """Return the first moment of a day, where a day is given and a moment belongs."""
+    day = str(scalar.value)
+    is_day = isinstance(kind, inspect.DateTimeType) and _DAY.fullmatch(day)
+    return f"{day}T00:00:00Z" if is_day and scalar.written is None else None
+
+
+def _refuse_without_zone(value: object, kind: inspect.Type, scalar: Scalar) -> None:
+    """Refuse a time that is not the same everywhere, where ``kind`` asks for a zone."""
+    if not (isinstance(kind, inspect.DateTimeType) and kind.tz and isinstance(value, datetime)):
+        return
+    if value.tzinfo is None:
+        given = "a datetime" if scalar.written is not None else f"'{value.isoformat()}'"
+        raise Refusal(f"no time zone: {given}; append Z for UTC, or an offset as in +01:00")
+
+
+_Conversion: TypeAlias = "Callable[[Scalar, Any], object]"
+_CONVERSIONS: dict[type, _Conversion] = {
+    inspect.AnyType: _anything,
+    inspect.BoolType: _boolean,
+    inspect.CustomType: _custom,
+}
