@@ -1,0 +1,68 @@
+"""A broker for the tests of Kafka, and topics on it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pytest
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from tests.peers import kafka_java
+from tests.peers.kafka_choice import choose
+from tests.peers.kafka_docker import docker_answers, docker_broker
+from tests.peers.require import require
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def brokers() -> Iterator[str]:
+    """Return the address of a broker that all tests share."""
+    choice = choose(
+        os.environ,
+        docker_answers=lambda: docker_answers(os.environ),
+        find=shutil.which,
+        cached=kafka_java.is_cached(),
+    )
+    require("kafka", missing=choice.missing)
+    if choice.kind == "given":
+        yield choice.brokers
+    elif choice.kind == "docker":
+        with docker_broker() as address:
+            yield address
+    else:
+        with kafka_java.JavaBroker() as broker:
+            yield broker.brokers
+
+
+@pytest.fixture
+def make_topic(brokers: str) -> Callable[..., str]:
+    """Return a function that makes a topic which nobody else uses, and returns its name."""
+    return lambda partitions=1, **config: create_topic(brokers, partitions, **config)
+
+
+@pytest.fixture
+def own_broker() -> Iterator[kafka_java.JavaBroker]:
+    """Return a broker of the test's own, which it may kill."""
+    missing = None if shutil.which("java") else "no java in PATH to run a broker that may be killed"
+    require("kafka", missing=missing)
+    with kafka_java.JavaBroker() as broker:
+        yield broker
+
+
+def create_topic(brokers: str, partitions: int = 1, **config: str) -> str:
+    """Make a topic that nobody else uses, and return its name; ``_`` of a setting means ``.``."""
+    name = f"test-{os.getpid()}-{next(_numbers)}"
+    settings = {key.replace("_", "."): value for key, value in config.items()}
+    client = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
+    topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=settings)
+    for done in client.create_topics([topic]).values():
+        done.result(timeout=30)
+    return name

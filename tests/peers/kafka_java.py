@@ -1,0 +1,241 @@
+"""Apache Kafka as a process of this machine: one node, from its Maven coordinates."""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+    from typing import Self
+
+version: Final = "4.1.1"
+START_TIMEOUT: Final = 60.0
+_log4j: Final = "2.24.3"
+_copy: Final = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
+_project: Final = f"""\
+<project>
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>experimentframework.tests</groupId>
+  <artifactId>kafka</artifactId>
+  <version>1</version>
+  <packaging>pom</packaging>
+  <dependencies>
+    <dependency>
+      <groupId>org.apache.kafka</groupId>
+      <artifactId>kafka_2.13</artifactId>
+      <version>{version}</version>
+    </dependency>
+    <dependency>
+      <groupId>org.apache.logging.log4j</groupId>
+      <artifactId>log4j-slf4j-impl</artifactId>
+      <version>{_log4j}</version>
+    </dependency>
+  </dependencies>
+</project>
+"""
+_flags: Final = (
+    "-Xms64m",
+    "-Xmx512m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-Dorg.apache.logging.log4j.level=WARN",
+)
+
+
+def cache() -> Path:
+    """Return the folder outside the checkout that keeps Kafka's jars."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "experimentframework-tests" / f"kafka-{version}"
+
+
+def is_cached() -> bool:
+    """Return whether the jars are there."""
+    return (cache() / "complete").exists()
+
+
+def jars() -> Path:
+    """Return the folder with Kafka's jars; Maven gets them the first time.
+
+    Raises:
+        RuntimeError: Maven cannot get them; the message has what it said.
+    """
+    folder = cache()
+    if not is_cached():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "pom.xml").write_text(_project)
+        command = ["mvn", "-q", "-B", "-f", str(folder / "pom.xml"), _copy]
+        scope = ["-DincludeScope=runtime", f"-DoutputDirectory={folder / 'libs'}"]
+        done = subprocess.run(
+            [*command, *scope], capture_output=True, text=True, timeout=600, check=False
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"Maven cannot get Kafka {version}: {done.stdout}{done.stderr}")
+        (folder / "complete").touch()
+    return folder / "libs"
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+class JavaBroker:
+    """One broker on 127.0.0.1, with a folder of its own that goes with it.
+
+    It can be killed and started again on the same port with the same data.
+
+    Attributes:
+        brokers: Where it listens, as clients take it.
+        log: The file with what it said; it stays when a test that used it failed.
+    """
+
+    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+        """Store what to add to its settings; nothing runs before `start`."""
+        self._folder = Path(tempfile.mkdtemp(prefix="experimentframework-kafka-"))
+        self.log = self._folder / "broker.log"
+        self.port = free_port()
+        self.brokers = f"127.0.0.1:{self.port}"
+        self._settings = {**self._usual(free_port()), **(settings or {})}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self._format()
+            self.start()
+        except BaseException:
+            self.kill()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.kill()
+        if error is None:
+            shutil.rmtree(self._folder)
+
+    def start(self) -> None:
+        """Start it, and return when it answers.
+
+        Raises:
+            RuntimeError: It does not in time; the message has the end of its log.
+        """
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._java("kafka.Kafka", str(self._folder / "server.properties")),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+            )
+        wait_until_it_answers(self.brokers, self._why_not)
+
+    def kill(self) -> None:
+        """End it as ``kill -9`` does, by its id."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def pause(self) -> None:
+        """Have it do nothing, with its connections open, until `go_on`."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Have it go on after `pause`."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+
+    def _why_not(self) -> str | None:
+        if self._process is None or self._process.poll() is None:
+            return None
+        return f"the broker ended with {self._process.returncode}: {self._end_of_log()}"
+
+    def _end_of_log(self) -> str:
+        return f"{self.log}: {self.log.read_text(errors='replace')[-2000:]}"
+
+    def _usual(self, controller: int) -> dict[str, str]:
+        return {
+            "process.roles": "broker,controller",
+            "node.id": "1",
+            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
+            "controller.listener.names": "CONTROLLER",
+            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+            "log.dirs": str(self._folder / "data"),
+            "num.partitions": "3",
+            "auto.create.topics.enable": "false",
+            "offsets.topic.replication.factor": "1",
+            "offsets.topic.num.partitions": "1",
+            "transaction.state.log.replication.factor": "1",
+            "transaction.state.log.min.isr": "1",
+            "transaction.state.log.num.partitions": "1",
+            "share.coordinator.state.topic.replication.factor": "1",
+            "share.coordinator.state.topic.min.isr": "1",
+            "group.initial.rebalance.delay.ms": "0",
+            # After a kill it waits until its own old session has ended.
+            "broker.session.timeout.ms": "1000",
+            "broker.heartbeat.interval.ms": "200",
+        }
+
+    def _format(self, *arguments: str) -> None:
+        properties = self._folder / "server.properties"
+        properties.write_text("".join(f"{key}={value}\n" for key, value in self._settings.items()))
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        command = self._java(
+            "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties), *arguments
+        )
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=START_TIMEOUT, check=False
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"Kafka cannot make its folder: {done.stdout}{done.stderr}")
+
+    def _java(self, *arguments: str) -> list[str]:
+        return ["java", *_flags, "-cp", f"{jars()}/*", *arguments]
+
+
+def wait_until_it_answers(brokers: str, why_not: Callable[[], str | None] = lambda: None) -> None:
+    """Return when a broker answers.
+
+    Args:
+        brokers: Where it listens.
+        why_not: A function that returns why it never will; None while it may.
+
+    Raises:
+        RuntimeError: It does not within `START_TIMEOUT`.
+    """
+    deadline = time.monotonic() + START_TIMEOUT
+    client = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
+    while True:
+        try:
+            client.list_topics(timeout=0.5)
+        except KafkaException as error:
+            reason = why_not()
+            if reason is None and time.monotonic() > deadline:
+                reason = f"{brokers} does not answer within {START_TIMEOUT:.0f} s: {error}"
+            if reason is not None:
+                raise RuntimeError(reason) from error
+        else:
+            return
