@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,7 @@ def brokers() -> Iterator[str]:
 @pytest.fixture
 def make_topic(brokers: str) -> Callable[..., str]:
     """Return a function that makes a topic which nobody else uses, and returns its name."""
-    return lambda partitions=1, **config: create_topic(brokers, partitions, **config)
+    return partial(create_topic, brokers)
 
 
 @pytest.fixture
@@ -57,9 +58,14 @@ def own_broker() -> Iterator[kafka_java.JavaBroker]:
         yield broker
 
 
-def create_topic(brokers: str, partitions: int = 1, **config: str) -> str:
-    """Make a topic that nobody else uses, and return its name; ``_`` of a setting means ``.``."""
-    name = f"test-{os.getpid()}-{next(_numbers)}"
+def create_topic(
+    brokers: str, partitions: int = 1, *, name: str | None = None, **config: str
+) -> str:
+    """Make a topic, one that nobody else uses where it has no name; return its name.
+
+    ``_`` of a setting means ``.``.
+    """
+    name = name or f"test-{os.getpid()}-{next(_numbers)}"
     settings = {key.replace("_", "."): value for key, value in config.items()}
     client = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
     topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=settings)

@@ -15,13 +15,14 @@ from experimentframework_core.errors import (
 from experimentframework_core.plugin import ChannelSettings
 from experimentframework_kafka._call import Call
 from experimentframework_kafka._client import batch_bytes, request_bytes
+from experimentframework_kafka._creation import create_missing
 from experimentframework_kafka._limits import Limits
 from experimentframework_kafka._message import key_of, writer_of_messages
 from experimentframework_kafka._metadata import Topics, check_topics
 from experimentframework_kafka._placing import Placing
 from experimentframework_kafka._producer import discard, start_producer, stop, why_unreachable
 from experimentframework_kafka._pump import Pump
-from experimentframework_kafka._topics import topic_of
+from experimentframework_kafka._topics import all_topics, topic_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -45,11 +46,13 @@ async def open_kafka(options: KafkaOptions, context: OpenContext) -> AsyncIterat
 
     Raises:
         TransientError: No broker answers.
-        UnavailableError: The brokers refuse us, or a file of the options cannot be read.
+        UnavailableError: The brokers refuse us or a topic to make, or a file of the options
+            cannot be read.
     """
     backplane = KafkaBackplane(options, context.delivery_timeout)
-    await backplane.start()
     try:
+        await backplane.start()
+        await backplane.make_topics()
         yield backplane
     finally:
         await backplane.close()
@@ -89,6 +92,16 @@ class KafkaBackplane:
             TransientError: No broker answers; or, as UnavailableError, they refuse us.
         """
         self._producer = await start_producer(self._options)
+
+    async def make_topics(self) -> None:
+        """Make the topics that are missing, where ``createTopics`` says so.
+
+        Raises:
+            TransientError: The brokers do not answer; or, as UnavailableError, they refuse.
+        """
+        creation = self._options.create_topics
+        if creation.enabled:
+            await create_missing(all_topics(self._options), creation, self._connected().client)
 
     async def close(self) -> None:
         """Disconnect, in bounded time whatever is on its way."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from experimentframework_kafka._configs import TOPIC, configs
+
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaProducer
 
     from experimentframework_kafka._message import Message
 
-_TOPIC = 2
 _NAME = "max.message.bytes"
 _FRESH = 5.0
 CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
@@ -46,18 +47,12 @@ class Limits:
 
 async def _ask(topic: str, producer: AIOKafkaProducer) -> int | None:
     from aiokafka.errors import KafkaError
-    from aiokafka.protocol.admin import DescribeConfigsRequest
 
-    request = DescribeConfigsRequest([(_TOPIC, topic, [_NAME])])
     try:
-        response = await producer.client.send(producer.client.get_random_node(), request)
+        found = await configs(producer.client, TOPIC, topic, (_NAME,))
     except (KafkaError, OSError, TimeoutError):
         return None
-    for code, _, _, _, entries in response.resources:
-        for name, value, *_ in entries:
-            if code == 0 and name == _NAME:
-                return int(value)
-    return None
+    return int(found[_NAME]) if _NAME in found else None
 
 
 def wire_size(message: Message, codec: int) -> int:

@@ -84,6 +84,9 @@ class Pump:
 
         work = self._call.work[partition]
         limit = await self._limits.of_topic(partition.topic, self._producer)
+        if self._is_lost(partition):
+            self._call.fail_partition(partition, (), _deleted(partition))
+            return
         while work.portion:
             builder, number = self._fill(partition, limit)
             if number == 1 and builder.size() > limit and await self._is_oversize(partition):
@@ -148,17 +151,22 @@ class Pump:
 
     def _give_up_lost_topics(self) -> None:
         """Fail what is on its way to a topic that is not there any more: it would wait long."""
-        cluster = self._producer.client.cluster
         on_the_way = self._call.on_the_way
-        for partition in list(on_the_way):
-            if cluster.partitions_for_topic(partition.topic) is None:
-                self.poisoned = True
-                failure = UnavailableError(
-                    f"cannot deliver to topic '{partition.topic}': it has been deleted; make it "
-                    "again"
-                )
-                sent = on_the_way.pop(partition)
-                self._call.fail_partition(partition, sent.indexes, failure)
+        for partition in [each for each in on_the_way if self._is_lost(each)]:
+            self.poisoned = True
+            sent = on_the_way.pop(partition)
+            self._call.fail_partition(partition, sent.indexes, _deleted(partition))
+
+    def _is_lost(self, partition: TopicPartition) -> bool:
+        """Return whether the brokers do not have it any more; aiokafka would wait for it."""
+        known = self._producer.client.cluster.partitions_for_topic(partition.topic)
+        return partition.partition not in (known or ())
+
+
+def _deleted(partition: TopicPartition) -> UnavailableError:
+    return UnavailableError(
+        f"cannot deliver to topic '{partition.topic}': it has been deleted; make it again"
+    )
 
 
 def _failure(partition: TopicPartition, error: BaseException) -> Failure:
