@@ -50,11 +50,11 @@ def make_topic(brokers: str) -> Callable[..., str]:
 
 
 @pytest.fixture
-def own_broker() -> Iterator[kafka_java.JavaBroker]:
-    """Return a broker of the test's own, which it may kill."""
+def own_broker(request: pytest.FixtureRequest) -> Iterator[kafka_java.JavaBroker]:
+    """Return a broker of the test's own, which it may kill; parameters are those of the class."""
     missing = None if shutil.which("java") else "no java in PATH to run a broker that may be killed"
     require("kafka", missing=missing)
-    with kafka_java.JavaBroker() as broker:
+    with kafka_java.JavaBroker(**getattr(request, "param", {})) as broker:
         yield broker
 
 

@@ -47,6 +47,10 @@ _project: Final = f"""\
   </dependencies>
 </project>
 """
+_protocols: Final = (
+    "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,"
+    "SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL"
+)
 _flags: Final = (
     "-Xms64m",
     "-Xmx512m",
@@ -103,17 +107,32 @@ class JavaBroker:
 
     Attributes:
         brokers: Where it listens, as clients take it.
+        port: The port of that.
+        advertised: The port of a proxy that it names to those who come through it.
+        behind: The port where it listens for that proxy.
         log: The file with what it said; it stays when a test that used it failed.
     """
 
-    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
-        """Store what to add to its settings; nothing runs before `start`."""
+    def __init__(self, settings: Mapping[str, str] | None = None, *, proxied: bool = False) -> None:
+        """Store what to add to its settings; nothing runs before `start`.
+
+        Args:
+            settings: More settings, or others.
+            proxied: Listen for a proxy too.
+        """
         self._folder = Path(tempfile.mkdtemp(prefix="experimentframework-kafka-"))
         self.log = self._folder / "broker.log"
-        self.port = free_port()
-        self.brokers = f"127.0.0.1:{self.port}"
-        self._settings = {**self._usual(free_port()), **(settings or {})}
+        self.advertised, self.behind = free_port(), free_port()
+        self._proxied = proxied
+        self._controller = free_port()
+        self._more = dict(settings or {})
+        self.move_to(free_port())
         self._process: subprocess.Popen[bytes] | None = None
+
+    def move_to(self, port: int) -> None:
+        """Have it listen on another port from the next start on."""
+        self.port = port
+        self.brokers = f"127.0.0.1:{port}"
 
     def __enter__(self) -> Self:
         try:
@@ -140,9 +159,10 @@ class JavaBroker:
         Raises:
             RuntimeError: It does not in time; the message has the end of its log.
         """
+        self._write_settings()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._java("kafka.Kafka", str(self._folder / "server.properties")),
+                self._java("kafka.Kafka", str(self._properties)),
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
@@ -174,15 +194,20 @@ class JavaBroker:
     def _end_of_log(self) -> str:
         return f"{self.log}: {self.log.read_text(errors='replace')[-2000:]}"
 
-    def _usual(self, controller: int) -> dict[str, str]:
+    def _usual(self) -> dict[str, str]:
+        listeners = f"PLAINTEXT://127.0.0.1:{self.port}"
+        advertised = listeners
+        if self._proxied:
+            listeners += f",PROXIED://127.0.0.1:{self.behind}"
+            advertised += f",PROXIED://127.0.0.1:{self.advertised}"
         return {
             "process.roles": "broker,controller",
             "node.id": "1",
-            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
+            "controller.quorum.voters": f"1@127.0.0.1:{self._controller}",
+            "listeners": f"{listeners},CONTROLLER://127.0.0.1:{self._controller}",
+            "advertised.listeners": advertised,
             "controller.listener.names": "CONTROLLER",
-            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+            "listener.security.protocol.map": _protocols,
             "log.dirs": str(self._folder / "data"),
             "num.partitions": "3",
             "auto.create.topics.enable": "false",
@@ -200,17 +225,30 @@ class JavaBroker:
         }
 
     def _format(self, *arguments: str) -> None:
-        properties = self._folder / "server.properties"
-        properties.write_text("".join(f"{key}={value}\n" for key, value in self._settings.items()))
+        self._write_settings()
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = self._java(
-            "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties), *arguments
+            "kafka.tools.StorageTool",
+            "format",
+            "-t",
+            cluster,
+            "-c",
+            str(self._properties),
+            *arguments,
         )
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=START_TIMEOUT, check=False
         )
         if done.returncode != 0:
             raise RuntimeError(f"Kafka cannot make its folder: {done.stdout}{done.stderr}")
+
+    @property
+    def _properties(self) -> Path:
+        return self._folder / "server.properties"
+
+    def _write_settings(self) -> None:
+        settings = {**self._usual(), **self._more}
+        self._properties.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
 
     def _java(self, *arguments: str) -> list[str]:
         return ["java", *_flags, "-cp", f"{jars()}/*", *arguments]

@@ -6,6 +6,7 @@ Everything that reaches into aiokafka's private parts is here.
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -111,6 +112,6 @@ async def why_unreachable(options: KafkaOptions) -> TransientError:
 def _reason(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)  # asyncio's own text has only the address.
     return str(error) or type(error).__name__
