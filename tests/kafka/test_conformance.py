@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from experimentframework_core.codec import encode
+from experimentframework_core.plugin import Selection
 from experimentframework_core.testing import BackplaneConformance, make_exposure, make_record
 from experimentframework_core.testing._cases._shape import ShapeCases
 from experimentframework_core.units import Secret
@@ -56,6 +58,13 @@ class TestKafka(BackplaneConformance[KafkaOptions]):
 
     def poison(self, options: KafkaOptions) -> Record:
         return oversize_record()
+
+
+class TestKafkaReadBack(TestKafka):
+    """The same, with what has arrived as our own reader reads it."""
+
+    async def delivered(self, options: KafkaOptions) -> list[bytes]:
+        return [encode(envelope) for envelope in await self.read(options, Selection())]
 
 
 class TestKafkaWithoutIdempotence(TestKafka):

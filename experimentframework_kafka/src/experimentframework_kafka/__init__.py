@@ -6,6 +6,7 @@ from experimentframework_core.plugin import BackplanePlugin, Features
 from experimentframework_kafka._backplane import channel_defaults, open_kafka, ordering_key
 from experimentframework_kafka._check import check_kafka
 from experimentframework_kafka._options import KafkaOptions, KafkaSecurity, KafkaTopicCreation
+from experimentframework_kafka._reader import read_kafka
 
 __all__ = ["KafkaOptions", "KafkaSecurity", "KafkaTopicCreation", "plugin"]
 
@@ -13,7 +14,8 @@ plugin = BackplanePlugin(
     type="kafka",
     options=KafkaOptions,
     open=open_kafka,
-    features=Features(ordered=True, durable=True, partial_failures=True),
+    features=Features(ordered=True, durable=True, readable=True, partial_failures=True),
+    read=read_kafka,
     check=check_kafka,
     channel_defaults=channel_defaults,
     ordering_key=ordering_key,
