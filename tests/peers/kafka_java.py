@@ -18,7 +18,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -110,20 +110,32 @@ class JavaBroker:
         port: The port of that.
         advertised: The port of a proxy that it names to those who come through it.
         behind: The port where it listens for that proxy.
+        ports: The ports of more security protocols, by their names.
         log: The file with what it said; it stays when a test that used it failed.
     """
 
-    def __init__(self, settings: Mapping[str, str] | None = None, *, proxied: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Mapping[str, str] | None = None,
+        *,
+        proxied: bool = False,
+        protocols: Sequence[str] = (),
+        users: Mapping[str, str] | None = None,
+    ) -> None:
         """Store what to add to its settings; nothing runs before `start`.
 
         Args:
             settings: More settings, or others.
             proxied: Listen for a proxy too.
+            protocols: Listen in these security protocols too, each on one of `ports`.
+            users: Passwords of users that sign in by SCRAM.
         """
         self._folder = Path(tempfile.mkdtemp(prefix="experimentframework-kafka-"))
         self.log = self._folder / "broker.log"
         self.advertised, self.behind = free_port(), free_port()
+        self.ports = {protocol: free_port() for protocol in protocols}
         self._proxied = proxied
+        self._users = dict(users or {})
         self._controller = free_port()
         self._more = dict(settings or {})
         self.move_to(free_port())
@@ -136,7 +148,7 @@ class JavaBroker:
 
     def __enter__(self) -> Self:
         try:
-            self._format()
+            self._format(*self._scram())
             self.start()
         except BaseException:
             self.kill()
@@ -200,6 +212,9 @@ class JavaBroker:
         if self._proxied:
             listeners += f",PROXIED://127.0.0.1:{self.behind}"
             advertised += f",PROXIED://127.0.0.1:{self.advertised}"
+        for protocol, port in self.ports.items():
+            listeners += f",{protocol}://127.0.0.1:{port}"
+            advertised += f",{protocol}://127.0.0.1:{port}"
         return {
             "process.roles": "broker,controller",
             "node.id": "1",
@@ -223,6 +238,14 @@ class JavaBroker:
             "broker.session.timeout.ms": "1000",
             "broker.heartbeat.interval.ms": "200",
         }
+
+    def _scram(self) -> list[str]:
+        return [
+            argument
+            for user, password in self._users.items()
+            for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512")
+            for argument in ("--add-scram", f"{mechanism}=[name={user},password={password}]")
+        ]
 
     def _format(self, *arguments: str) -> None:
         self._write_settings()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +99,10 @@ async def why_unreachable(options: KafkaOptions) -> TransientError:
         host, _, port = broker.rpartition(":")
         try:
             connection = await create_conn(host.strip("[]"), int(port), **arguments)
+        except ssl.SSLCertVerificationError as error:
+            return UnavailableError(
+                f"cannot trust {broker}: {error}; security.cafile names who is trusted"
+            )
         except (KafkaError, OSError, TimeoutError) as error:
             found = delivery_error(error, f"sign in at {broker}")
             if isinstance(found, UnavailableError):
