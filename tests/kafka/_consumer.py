@@ -6,7 +6,6 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 if TYPE_CHECKING:
     from confluent_kafka import Message
@@ -40,16 +39,6 @@ def consume(brokers: str, topic: str) -> list[Seen]:
     finally:
         consumer.close()
     return sorted(found)
-
-
-def delete_topic(brokers: str, topic: str) -> None:
-    """Delete a topic, and return when it is gone."""
-    client = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
-    for done in client.delete_topics([topic]).values():
-        done.result(timeout=PATIENCE)
-    deadline = time.monotonic() + PATIENCE
-    while topic in client.list_topics(timeout=PATIENCE).topics:
-        assert time.monotonic() < deadline, f"{topic} does not go"
 
 
 def _read(consumer: Consumer, ends: dict[int, int]) -> list[Seen]:

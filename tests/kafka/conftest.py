@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 from functools import partial
-from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
 
+from tests.kafka.topics import create_topic
 from tests.peers import kafka_java
 from tests.peers.kafka_choice import choose
 from tests.peers.kafka_docker import docker_answers, docker_broker
@@ -19,8 +17,6 @@ from tests.peers.require import require
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-_numbers = count(1)
 
 
 @pytest.fixture(scope="session")
@@ -56,19 +52,3 @@ def own_broker(request: pytest.FixtureRequest) -> Iterator[kafka_java.JavaBroker
     require("kafka", missing=missing)
     with kafka_java.JavaBroker(**getattr(request, "param", {})) as broker:
         yield broker
-
-
-def create_topic(
-    brokers: str, partitions: int = 1, *, name: str | None = None, **config: str
-) -> str:
-    """Make a topic, one that nobody else uses where it has no name; return its name.
-
-    ``_`` of a setting means ``.``.
-    """
-    name = name or f"test-{os.getpid()}-{next(_numbers)}"
-    settings = {key.replace("_", "."): value for key, value in config.items()}
-    client = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
-    topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=settings)
-    for done in client.create_topics([topic]).values():
-        done.result(timeout=30)
-    return name

@@ -31,7 +31,7 @@ async def test_what_is_on_the_way_is_taken_over_by_the_next_call() -> None:
     records = make_records(4)
     future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
     before = _call(records)
-    before.place(3, FIRST)
+    before.work_of(FIRST).add(3)
     before.on_the_way[FIRST] = Sent([1, 2], future)
 
     call = _call(records[1:])
@@ -67,7 +67,7 @@ def test_a_failed_batch_takes_all_that_follows_with_it() -> None:
     """Given more records of a partition, When a batch fails, Then they fail, others do not."""
     call = _call(make_records(5))
     for index, partition in enumerate([FIRST, SECOND, FIRST, FIRST, SECOND]):
-        call.place(index, partition)
+        call.work_of(partition).add(index)
     failure = TransientError("not now")
 
     call.fail_partition(FIRST, call.work[FIRST].take(1), failure)

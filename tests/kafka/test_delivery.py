@@ -19,8 +19,9 @@ from experimentframework_core.testing import (
     make_records,
 )
 from experimentframework_kafka import KafkaOptions, KafkaTopicCreation, plugin
-from tests.kafka._consumer import consume, delete_topic
+from tests.kafka._consumer import consume
 from tests.kafka.test_conformance import oversize_record
+from tests.kafka.topics import delete_topic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

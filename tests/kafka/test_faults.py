@@ -19,7 +19,7 @@ from experimentframework_kafka import KafkaOptions, plugin
 from experimentframework_kafka._backplane import KafkaBackplane
 from tests.kafka._consumer import consume
 from tests.kafka._proxy import FaultProxy
-from tests.kafka.conftest import create_topic
+from tests.kafka.topics import create_topic
 from tests.peers.kafka_java import JavaBroker, free_port
 
 if TYPE_CHECKING:

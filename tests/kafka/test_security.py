@@ -13,7 +13,7 @@ from experimentframework_core.testing import make_records
 from experimentframework_core.units import Secret
 from experimentframework_kafka import KafkaOptions, KafkaSecurity, plugin
 from tests.kafka._consumer import consume
-from tests.kafka.conftest import create_topic
+from tests.kafka.topics import create_topic
 from tests.peers.certificates import PASSWORD, Certificates, make_certificates
 from tests.peers.kafka_java import JavaBroker
 from tests.peers.require import require

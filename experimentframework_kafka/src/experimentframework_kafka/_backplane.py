@@ -25,7 +25,7 @@ from experimentframework_kafka._pump import Pump
 from experimentframework_kafka._topics import all_topics, topic_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
     from aiokafka import AIOKafkaProducer
     from aiokafka.structs import TopicPartition
@@ -185,27 +185,36 @@ class KafkaBackplane:
         return pump.poisoned
 
     async def _place(self, call: Call, batch: Sequence[Record], done_before: set[int]) -> None:
+        """Find the partition of each record, topic by topic."""
+        topics: dict[str, list[int]] = {}
+        for index, record in enumerate(batch):
+            if index not in done_before:
+                topics.setdefault(topic_of(record.event_type, self._options), []).append(index)
+        for topic, indexes in topics.items():
+            number = await self._number_of_partitions(topic)
+            if isinstance(number, TransientError):
+                call.failures |= dict.fromkeys(indexes, number)
+            else:
+                self._place_in(topic, number, call, indexes)
+
+    def _place_in(self, topic: str, number: int, call: Call, indexes: Sequence[int]) -> None:
         from aiokafka.structs import TopicPartition
 
-        client = self._connected().client
-        partitions: dict[str, int | TransientError] = {}
-        by_key = self._options.partition_by != "roundRobin"
-        for index, record in enumerate(batch):
-            if index in done_before:
-                continue
-            topic = topic_of(record.event_type, self._options)
-            number = partitions.get(topic)
-            if number is None:
-                number = partitions[topic] = await self._number_of_partitions(topic)
-            if isinstance(number, TransientError):
-                call.failures[index] = number
-            elif by_key:
-                partition = self._placing.of_key(call.messages[index].key, number)
-                call.place(index, TopicPartition(topic, partition))
-            else:
-                available = sorted(client.cluster.available_partitions_for_topic(topic) or ())
-                partition = self._placing.next_of(topic, available or range(number))
-                call.place(index, TopicPartition(topic, partition))
+        add: dict[int, Callable[[int], None]] = {}
+        for index, partition in zip(
+            indexes, self._chosen(topic, number, call, indexes), strict=True
+        ):
+            if partition not in add:
+                add[partition] = call.work_of(TopicPartition(topic, partition)).add
+            add[partition](index)
+
+    def _chosen(self, topic: str, number: int, call: Call, indexes: Sequence[int]) -> Iterator[int]:
+        """Yield the partition of each record: that of its key, or the one whose turn it is."""
+        if self._options.partition_by == "roundRobin":
+            cluster = self._connected().client.cluster
+            available = sorted(cluster.available_partitions_for_topic(topic) or range(number))
+            return (self._placing.next_of(topic, available) for _ in indexes)
+        return (self._placing.of_key(call.messages[index][0], number) for index in indexes)
 
     async def _number_of_partitions(self, topic: str) -> int | TransientError:
         try:
@@ -219,7 +228,7 @@ class KafkaBackplane:
         return self._producer
 
     async def _renew(self, call: Call) -> None:
-        """Have a new producer.
+        """Have a new producer, which knows the topics of what is left.
 
         Raises:
             TransientError: No broker answers; or, as UnavailableError, they refuse us.
@@ -228,6 +237,10 @@ class KafkaBackplane:
         call.on_the_way.clear()
         await discard(old)
         await self.start()
+        for partition in [each for each, work in call.work.items() if work.portion]:
+            known = await self._number_of_partitions(partition.topic)
+            if isinstance(known, TransientError):
+                call.fail_partition(partition, (), known)
 
     async def _replace_if_possible(self, call: Call) -> None:
         """Replace a producer that is stuck, if a new one finds the cluster.

@@ -75,12 +75,12 @@ class Call:
         sent = {index for each in self.on_the_way.values() for index in each.indexes}
         return sent | self.acknowledged
 
-    def place(self, index: int, partition: TopicPartition) -> None:
-        """Have a record sent to a partition, after those that were placed before."""
+    def work_of(self, partition: TopicPartition) -> Work:
+        """Return what is to be sent to a partition, to add records to it."""
         work = self.work.get(partition)
         if work is None:
             work = self.work[partition] = Work()
-        work.add(index)
+        return work
 
     def fail_partition(
         self, partition: TopicPartition, indexes: Iterable[int], failure: Failure

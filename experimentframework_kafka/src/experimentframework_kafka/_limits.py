@@ -60,11 +60,6 @@ def wire_size(message: Message, codec: int) -> int:
     from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
     builder = DefaultRecordBatchBuilder(2, codec, 0, -1, -1, 0, 0)
-    builder.append(
-        0,
-        message.timestamp_ms,
-        key=message.key,
-        value=message.value,
-        headers=message.headers,
-    )
+    key, value, timestamp, headers = message
+    builder.append(0, timestamp, key=key, value=value, headers=headers)
     return len(builder.build())
