@@ -9,7 +9,7 @@ from experimentframework_kafka._murmur2 import positive
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-MOST_KEYS = 65_536
+MOST_KEYS = 16_384
 
 
 class Placing:
