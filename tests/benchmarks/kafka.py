@@ -29,9 +29,12 @@ if TYPE_CHECKING:
 _BATCH = 500
 _BYTES = 256 * 1024
 _WARM = 2_000
+_FEW = 5_000
+_NONE_TWICE = 10**9
+_sides = {"backplane": "backplane", "aiokafka send": "send_loop", "confluent": "confluent"}
 
 
-async def backplane(*, brokers: str, topic: str, codec: str, events: int) -> Figures:
+async def backplane(*, brokers: str, topic: str, codec: str, events: int, keys: int) -> Figures:
     """Deliver ready records through the backplane, as the channel does."""
     from experimentframework_core.plugin import OpenContext
     from experimentframework_kafka import KafkaOptions, plugin
@@ -42,7 +45,7 @@ async def backplane(*, brokers: str, topic: str, codec: str, events: int) -> Fig
         compression_type=codec,  # type: ignore[arg-type]
         partition_by="subjectId",
     )
-    records = _records(events + _WARM)
+    records = _records(events + _WARM, keys)
     async with plugin.open(options, OpenContext(name="events")) as opened:
         await opened.deliver(records[:_WARM])
         async with _measured(brokers, topic, events) as figures:
@@ -51,11 +54,11 @@ async def backplane(*, brokers: str, topic: str, codec: str, events: int) -> Fig
     return figures
 
 
-async def send_loop(*, brokers: str, topic: str, codec: str, events: int) -> Figures:
+async def send_loop(*, brokers: str, topic: str, codec: str, events: int, keys: int) -> Figures:
     """Give the same records to ``AIOKafkaProducer.send``, and await each portion."""
     from aiokafka import AIOKafkaProducer
 
-    records = _records(events + _WARM)
+    records = _records(events + _WARM, keys)
     producer = AIOKafkaProducer(
         bootstrap_servers=brokers,
         acks="all",
@@ -86,9 +89,9 @@ async def send_loop(*, brokers: str, topic: str, codec: str, events: int) -> Fig
     return figures
 
 
-async def confluent(*, brokers: str, topic: str, codec: str, events: int) -> Figures:
+async def confluent(*, brokers: str, topic: str, codec: str, events: int, keys: int) -> Figures:
     """Give the same records to librdkafka's producer, and wait for each portion."""
-    records = _records(events + _WARM)
+    records = _records(events + _WARM, keys)
     producer = Producer(
         {
             "bootstrap.servers": brokers,
@@ -128,7 +131,8 @@ def _headers(record: Record) -> list[tuple[str, str | bytes | None]]:
     ]
 
 
-def _records(number: int) -> list[Record]:
+def _records(number: int, keys: int) -> list[Record]:
+    """Return exposures of so many subjects, which take turns; the subject is the key."""
     return [
         encode_record(
             Envelope(
@@ -139,7 +143,7 @@ def _records(number: int) -> list[Record]:
                 payload=Exposure(
                     experiment_name="checkout",
                     variant_key="express",
-                    subject_id=f"subject-{each}",
+                    subject_id=f"subject-{each % keys}",
                     selection_reason="hash-assignment",
                 ),
                 correlation_id=f"request-{each}",
@@ -188,26 +192,29 @@ def _stored(brokers: str, topic: str) -> int:
 
 
 def run(*, quick: bool) -> Report:
-    """Measure with one partition and six, uncompressed and with zstd."""
+    """Measure with one partition and six, with few keys and many, uncompressed and with zstd."""
     events, rounds = (2_000, 1) if quick else (60_000, 3)
     report = Report(benchmark="kafka")
     lost = 0.0
     with ExitStack() as stack:
         brokers = os.environ.get(variable) or stack.enter_context(JavaBroker()).brokers
-        for partitions in (1, 6):
-            for codec in ("none", "zstd"):
-                topic = create_topic(brokers, partitions)
-                given = {"brokers": brokers, "topic": topic, "codec": codec, "events": events}
-                names = {
-                    "backplane": "backplane",
-                    "aiokafka send": "send_loop",
-                    "confluent": "confluent",
-                }
-                result = alternate(
-                    {side: Side("kafka", name, given) for side, name in names.items()}, rounds
-                )
-                lost += sum(result.median(side, "lost") for side in names)
-                _add(report, f"{codec}, {partitions} partitions", result)
+        for partitions, keys, codec in (
+            (1, _FEW, "none"),
+            (6, _FEW, "none"),
+            (6, _FEW, "zstd"),
+            (6, _NONE_TWICE, "none"),
+        ):
+            topic = create_topic(brokers, partitions)
+            given = {"brokers": brokers, "topic": topic, "codec": codec} | {
+                "events": events,
+                "keys": keys,
+            }
+            result = alternate(
+                {side: Side("kafka", function, given) for side, function in _sides.items()}, rounds
+            )
+            lost += sum(result.median(side, "lost") for side in _sides)
+            often = f"{keys:,} keys" if keys == _FEW else "no key twice"
+            _add(report, f"{codec}, {partitions} partitions, {often}", result)
     report.notes = [
         (
             f"{rounds} rounds of fresh processes, medians; {events:,} records, {_BATCH} at a time, "

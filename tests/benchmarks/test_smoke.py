@@ -21,7 +21,10 @@ _rows = {
     "durable": ("durable ack p50 at 500/s", "loop lag p99 added at 20,000/s"),
     "disk": ("events/s with 1,000 on disk", "p50 of a call, accepted"),
     "sqlite": ("from publish to the disk, 2,000", "average over 50,000"),
-    "kafka": ("CPU per event, none, 1 partitions", "loop lag p99, zstd, 6 partitions"),
+    "kafka": (
+        "CPU per event, none, 1 partitions, 5,000 keys",
+        "loop lag p99, zstd, 6 partitions, 5,000 keys",
+    ),
     "tail": ("p50 of a call", "loop lag p99"),
     "config": ("start of validate", "YAML, a configuration of 2,000 lines"),
     "peers": ("p50 of a call, held", "mean of a call, live"),
