@@ -32,7 +32,7 @@ def key_of(record: Record, options: KafkaOptions) -> str:
 
 def writer_of_messages(options: KafkaOptions) -> Callable[[Record], Message]:
     """Return a function that makes messages; what events of one type share is made once."""
-    shared: dict[tuple[str, str], list[Header]] = {}
+    shared: dict[tuple[str, str], tuple[Header, Header]] = {}
     owner_of = _owner_of[options.partition_by]
 
     def message_of(record: Record) -> Message:
@@ -41,7 +41,7 @@ def writer_of_messages(options: KafkaOptions) -> Callable[[Record], Message]:
         common = shared.get(kind)
         if common is None:
             common = shared[kind] = _common(*kind, options)
-        headers = [("event-id", event_id.encode()), *common]
+        headers = [("event-id", event_id.encode()), common[0], common[1]]
         if record.correlation_id is not None:
             headers.append(("correlation-id", record.correlation_id.encode()))
         if record.traceparent is not None:
@@ -52,8 +52,8 @@ def writer_of_messages(options: KafkaOptions) -> Callable[[Record], Message]:
     return message_of
 
 
-def _common(event_type: str, schema_version: str, options: KafkaOptions) -> list[Header]:
+def _common(event_type: str, schema_version: str, options: KafkaOptions) -> tuple[Header, Header]:
     spelt = event_type
     if options.event_type_case == "pascal":
         spelt = event_type[:1].upper() + event_type[1:]
-    return [("event-type", spelt.encode()), ("schema-version", schema_version.encode())]
+    return ("event-type", spelt.encode()), ("schema-version", schema_version.encode())
