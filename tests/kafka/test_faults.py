@@ -159,6 +159,25 @@ async def test_closing_is_bounded_while_the_broker_hangs(own_broker: JavaBroker)
     assert took < 5
 
 
+@pytest.mark.timeout(60)
+async def test_closing_after_the_broker_died_leaves_nothing_behind(own_broker: JavaBroker) -> None:
+    """Given a batch that no broker will take, When the backplane closes, Then all of it ends."""
+    topic = create_topic(own_broker.brokers, 1)
+    options = KafkaOptions(brokers=own_broker.brokers, topic=topic)
+    loop, said, before = asyncio.get_running_loop(), list[object](), asyncio.all_tasks()
+    loop.set_exception_handler(lambda _, context: said.append(context))
+
+    async with plugin.open(options, OpenContext(name="events", delivery_timeout=1)) as backplane:
+        await backplane.deliver(make_records(5))
+        own_broker.kill()
+        with pytest.raises(TransientError, match="not acknowledged in time"):
+            await backplane.deliver(make_records(5))
+    await asyncio.sleep(0.3)
+
+    assert said == []
+    assert asyncio.all_tasks() == before
+
+
 async def test_no_broker_at_the_start_is_told() -> None:
     """Given nobody listens, When the backplane opens, Then each broker is named with why."""
     first, second = free_port(), free_port()

@@ -73,6 +73,7 @@ async def discard(producer: AIOKafkaProducer) -> None:
     producer._message_accumulator.fail_all(ProducerClosed())  # noqa: SLF001
     ending = [asyncio.ensure_future(producer.client.close())]
     if (task := producer._sender.sender_task) is not None:  # noqa: SLF001
+        task.remove_done_callback(producer._sender._fail_all)  # noqa: SLF001 - it fails itself
         task.cancel()
         ending.append(task)
     await asyncio.wait(ending, timeout=STOP_TIMEOUT)
