@@ -20,6 +20,9 @@ PRODUCE: Final = 0
 CUT: Final = -195
 """The code that stands for: cut the connection."""
 
+NOBODY: Final = -1
+"""The leader of a partition that has none."""
+
 _PRODUCER = 0
 
 

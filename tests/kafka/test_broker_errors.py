@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,11 +14,11 @@ from experimentframework_core.errors import (
     TransientError,
     UnavailableError,
 )
-from experimentframework_core.plugin import OpenContext
+from experimentframework_core.plugin import OpenContext, Pingable
 from experimentframework_core.testing import make_records
 from experimentframework_kafka import KafkaOptions, plugin
 from tests.kafka._consumer import consume
-from tests.kafka._mock_cluster import CUT, PRODUCE, MockCluster, library
+from tests.kafka._mock_cluster import CUT, NOBODY, PRODUCE, MockCluster, library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,3 +109,30 @@ async def test_a_leader_that_moves_is_followed(cluster: MockCluster) -> None:
 
     arrived = [seen.value for seen in consume(cluster.brokers, "events")]
     assert arrived == [record.body for batch in batches for record in batch]
+
+
+async def test_a_partition_without_a_leader_is_told_by_ping(cluster: MockCluster) -> None:
+    """Given a partition has no leader, When the backplane is pinged, Then it is named."""
+    async with plugin.open(_options(cluster), OpenContext(name="events")) as backplane:
+        assert isinstance(backplane, Pingable)
+        await backplane.ping()
+        cluster.lead("events", 0, NOBODY)
+
+        with pytest.raises(TransientError) as raised:
+            await backplane.ping()
+
+    assert str(raised.value) == "partitions without a leader: events/0"
+
+
+async def test_round_robin_leaves_out_a_partition_without_a_leader(cluster: MockCluster) -> None:
+    """Given one of three partitions has no leader, When events take turns, Then it gets none."""
+    cluster.create_topic("spread", 3)
+    cluster.lead("spread", 1, NOBODY)
+    options = KafkaOptions(brokers=cluster.brokers, topic="spread", partition_by="roundRobin")
+
+    async with plugin.open(options, OpenContext(name="events")) as backplane:
+        await backplane.deliver(make_records(10))
+
+    cluster.lead("spread", 1, 1)
+    found = Counter(seen.partition for seen in consume(cluster.brokers, "spread"))
+    assert found == {0: 5, 2: 5}
