@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from experimentframework_core._disk import buffer as module
+from experimentframework_core._disk import trimming
 from experimentframework_core._disk.buffer import Bounds, DiskBuffer
 from experimentframework_core._disk.journal import Commit, Opened, Row
 from experimentframework_core._disk.settled import Settled
@@ -259,7 +260,7 @@ def test_a_failed_trim_is_given_again() -> None:
 
 def test_many_settled_rows_are_reason_for_a_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Given marks that are written, when enough rows wait for deletion, then a commit is due."""
-    monkeypatch.setattr(module, "TRIM_EVENTS", 2)
+    monkeypatch.setattr(trimming, "ENOUGH", 2)
     buffer = filled("ab")
     commit(buffer)
     deliver(buffer, [1])
