@@ -78,7 +78,7 @@ def leaf_value(scalar: Scalar, kind: inspect.Type, *, in_python: bool = False) -
     if isinstance(bare, inspect.IntType | inspect.FloatType):
         return _number(scalar, kind, bare)
     if isinstance(bare, inspect.LiteralType | inspect.EnumType):
-        return _choice(scalar, bare)
+        return _choice(scalar, bare, in_python=in_python)
     if isinstance(bare, inspect.StrType):
         return _text(scalar, kind, bare)
     return _CONVERSIONS.get(type(bare), _other)(scalar, bare)
@@ -168,23 +168,27 @@ def _text(scalar: Scalar, kind: inspect.Type, bare: inspect.StrType) -> str:
     return text
 
 
-def _choice(scalar: Scalar, kind: inspect.LiteralType | inspect.EnumType) -> object:
+def _choice(
+    scalar: Scalar, kind: inspect.LiteralType | inspect.EnumType, *, in_python: bool
+) -> object:
     values = choices(kind)
-    value = _chosen(scalar, values)
+    value = _chosen(scalar, values, in_python=in_python)
     if value is not None:
         return kind.cls(value) if isinstance(kind, inspect.EnumType) else value
-    if scalar.written is None and isinstance(meaning(scalar), str):
-        raise Refusal(unknown("value", str(scalar.value), map(str, values)))
+    given = meaning(scalar)
+    if scalar.written is None and isinstance(given, str) and given not in map(str, values):
+        raise Refusal(unknown("value", given, map(str, values)))
     raise _refusal(scalar, kind)
 
 
-def _chosen(scalar: Scalar, values: tuple[Any, ...]) -> object:
-    """Return the choice that is meant; unquoted ``1`` also means the text ``1``."""
+def _chosen(scalar: Scalar, values: tuple[Any, ...], *, in_python: bool) -> object:
+    """Return the choice that is meant; in a file quotes make no other choice of ``1``."""
     for given in (meaning(scalar), scalar.value):
         for value in values:
             if type(value) is type(given) and value == given:
                 return value
-    return None
+    written = {str(value): value for value in values if not in_python}
+    return written.get(scalar.value) if isinstance(scalar.value, str) else None
 
 
 def _custom(scalar: Scalar, kind: inspect.CustomType) -> object:
