@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import inspect
 
+from experimentframework_core._entry_points import looked_up_once
 from experimentframework_core.config._model.data_plane import DataPlaneOptions
 from experimentframework_core.config._model.root import Configuration
 from experimentframework_core.config._problems.report import Report
@@ -37,10 +38,11 @@ def check(options: DataPlaneOptions | Configuration, find_plugin: FindPlugin) ->
     """
     report = Report()
     root = tree_of(options)
-    if isinstance(options, Configuration):
-        _check_sections(root, report, find_plugin, in_python=True)
-    else:
-        _check_plane(root, At(_PLANE), PlaneWalk(report, find_plugin, in_python=True))
+    with looked_up_once():
+        if isinstance(options, Configuration):
+            _check_sections(root, report, find_plugin, in_python=True)
+        else:
+            _check_plane(root, At(_PLANE), PlaneWalk(report, find_plugin, in_python=True))
     return list(report.in_order())
 
 
@@ -52,7 +54,8 @@ def check_tree(sections: Mapping, report: Report, find_plugin: FindPlugin) -> Co
         report: Takes the problems.
         find_plugin: Returns the plugin of a backplane type, or raises PluginError.
     """
-    values = _check_sections(sections, report, find_plugin)
+    with looked_up_once():
+        values = _check_sections(sections, report, find_plugin)
     plane = values.get("data_plane")
     if isinstance(plane, DataPlaneOptions) and plane.backplane is None:
         missing = f"{_PLANE}.backplane"
