@@ -230,7 +230,7 @@ def test_a_file_that_cannot_be_read_is_said_where_it_is_named(folder: Path) -> N
     found = loaded("x.yaml", "missing.yaml")
 
     assert problems(found) == [
-        "y.yaml: not UTF-8 at byte offset 3; expected UTF-8 text",
+        "y.yaml:1:4: not UTF-8 at byte offset 3; expected UTF-8 text",
         ("missing.yaml: cannot be read: No such file or directory; expected a YAML or JSON file"),
     ]
 

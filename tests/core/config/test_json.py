@@ -154,7 +154,7 @@ def test_comments_and_trailing_commas_are_passed_over() -> None:
         ),
         (
             "[True]",
-            "1:2: not JSON: unexpected True; expected a value; text stands in double quotes",
+            "1:2: not JSON: unexpected True; expected true",
         ),
         (
             "[01]",

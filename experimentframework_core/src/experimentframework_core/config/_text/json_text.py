@@ -31,6 +31,7 @@ _LINE_END = re.compile("\r\n|[\r\n]")
 _TEXT = JSONDecoder()
 _WORDS = ("true", "false", "null")
 _GIVEN = {"": "end of the text", '"': "text", "'": "single quote"}
+_MEANT = {"True": "true", "False": "false", "None": "null", "undefined": "null"}
 _FOREIGN_WORDS = (*_WORDS, "nan", "infinity", "inf", "none", "undefined", "yes", "no", "on", "off")
 
 
@@ -76,6 +77,8 @@ class _Builder:
         if not self._next():
             self._report.add("", Place(1, 1), EMPTY)
             return None
+        if self._next() == "#" or self._text.startswith("---", self._at):
+            self._refuse("'{'; the name of a file of YAML ends in .yaml or .yml")
         root = self._node("", 1)
         if self._next():
             raise Unreadable(
@@ -176,7 +179,8 @@ class _Builder:
         found = _WORD.match(self._text, self._at)
         word = found[0] if found else ""
         if word not in _WORDS and not _NUMBER.fullmatch(word):
-            self._refuse("a value; text stands in double quotes")
+            meant = _MEANT.get(word)
+            self._refuse(meant or "a value; text stands in double quotes")
         self._at += len(word)
         return word
 
@@ -205,5 +209,6 @@ def _broken_text(error: JSONDecodeError) -> str:
     if error.msg.startswith("Invalid control"):
         return "not JSON: line break or tab inside a text; write \\n or \\t"
     return (
-        'not JSON: unknown escape; after a backslash expected one of "\\/bfnrt, or u and 4 digits'
+        'not JSON: unknown escape; after a backslash expected one of "\\/bfnrt, or u and 4 digits;'
+        " write \\\\ for a backslash"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ruamel.yaml import YAML
@@ -47,6 +48,21 @@ if TYPE_CHECKING:
     from experimentframework_core.config._problems.report import Report
 
 
+_ADVICE = {
+    "mapping values are not allowed": (
+        "a colon with a space behind it begins a value: put text that has one in quotes, and look"
+        " at the indentation and the colons of the lines above"
+    ),
+    "expected <block end>": "the indentation fits none of the lines above",
+    "could not find expected ':'": "a key ends with a colon and a space",
+    r"character '\t'": "indent with spaces, not with tabs",
+    "that cannot start any token": "put text that begins with it in quotes",
+}
+"""What helps, by what ruamel.yaml says."""
+
+_OWN_TAGS = "tag:yaml.org,2002:"
+
+
 def build(text: str, report: Report, *, most_nodes: int, deepest: int) -> Node | None:
     """Return the tree of ``text``, read as YAML 1.2; None after a problem that ends the reading.
 
@@ -63,7 +79,7 @@ def build(text: str, report: Report, *, most_nodes: int, deepest: int) -> Node |
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = _place(mark) if mark else None
-        report.add("", place, f"not YAML: {_said(error)}{_advice(text, place)}")
+        report.add("", place, f"not YAML: {_said(error)}{_advice(text, place, error.problem)}")
     except YAMLError as error:
         report.add("", None, f"not YAML: {error}")
     return None
@@ -103,6 +119,7 @@ class _Builder:
         self._deepest = deepest
         self._nodes = 0
         self._anchors: dict[str, _Anchored] = {}
+        self._open: list[str | None] = []
 
     def document(self) -> Node | None:
         """Return the root of the first document, which must be the only one."""
@@ -110,7 +127,8 @@ class _Builder:
         for event in self._events:
             if isinstance(event, DocumentStartEvent):
                 if root is not None:
-                    raise Unreadable("second document; expected one", self._place(event))
+                    message = "second document; expected one, so leave '---' out or split the file"
+                    raise Unreadable(message, self._place(event))
                 self._check_version(event)
             elif isinstance(event, NodeEvent):
                 root = self._node(event, "", 1)
@@ -138,8 +156,11 @@ class _Builder:
         before = self._nodes
         self._count(1, place)
         if event.tag is not None:
-            self._report.add(path, place, f"tag {shown(event.tag)} is not supported; leave it out")
+            tag = shown(str(event.tag).replace(_OWN_TAGS, "!!"))
+            self._report.add(path, place, f"tag {tag} is not supported; leave it out")
+        self._open.append(event.anchor)
         node = self._untagged(event, path, level)
+        self._open.pop()
         if event.anchor is not None:
             self._anchors[event.anchor] = _Anchored(node, self._nodes - before, _levels(node))
         return node
@@ -153,9 +174,14 @@ class _Builder:
 
     def _alias(self, event: AliasEvent, level: int) -> Node:
         place = self._place(event)
+        if event.anchor in self._open:
+            message = f"alias {shown(event.anchor)} inside what it repeats; nothing can hold itself"
+            raise Unreadable(message, place)
         anchored = self._anchors.get(event.anchor)
         if anchored is None:
-            raise Unreadable(f"alias {shown(event.anchor)} before its anchor", place)
+            anchor = f"write &{one_line(event.anchor)} before what it repeats"
+            message = f"alias {shown(event.anchor)} without its anchor above; {anchor}"
+            raise Unreadable(message, place)
         if level + anchored.levels - 1 > self._deepest:
             raise _too_deep(self._deepest, place)
         self._count(anchored.nodes, place)
@@ -224,10 +250,13 @@ def _said(error: MarkedYAMLError) -> str:
     return ", ".join(part for part in (context, error.problem) if part)
 
 
-def _advice(text: str, place: Place | None) -> str:
-    """Return what helps where a plain ``${…}`` is cut by its braces."""
+def _advice(text: str, place: Place | None, problem: str | None) -> str:
+    """Return what helps: where a plain ``${…}`` is cut by its braces, and by the problem."""
     line = re.split("\r\n|[\r\n]", text)[place.line - 1] if place else ""
-    return "; inside [ ] and { } put ${…} in quotes" if "${" in line else ""
+    if "${" in line:
+        return "; inside [ ] and { } put ${…} in quotes"
+    helps = (advice for said, advice in _ADVICE.items() if said in (problem or ""))
+    return "".join(f"; {advice}" for advice in islice(helps, 1))
 
 
 def _too_deep(deepest: int, place: Place) -> Unreadable:
