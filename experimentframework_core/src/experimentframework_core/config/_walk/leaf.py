@@ -25,6 +25,7 @@ from experimentframework_core.config._walk.describe import (
 from experimentframework_core.config._walk.scalars import (
     duration,
     meaning,
+    resolve,
     size,
     suggested_duration,
     suggested_size,
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
 _Unit: TypeAlias = "tuple[Callable[[str], int | None], Callable[[str], str | None]]"
 
 _LARGEST = 2**63
+_BOOLEANS = {
+    **dict.fromkeys(("yes", "y", "on", "true"), "true"),
+    **dict.fromkeys(("no", "n", "off", "false"), "false"),
+}
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _UNITS: dict[str | None, _Unit] = {
     "duration": (duration, suggested_duration),
@@ -105,7 +110,7 @@ def _without_unit(scalar: Scalar, kind: inspect.Type, unit: _Unit) -> Scalar:
         return msgspec.structs.replace(scalar, value=amount)
     meant = suggested(value) if scalar.written is None else None
     suggestion = f"; did you mean '{meant}'?" if meant else ""
-    raise Refusal(f"{_refusal(scalar, kind)}{suggestion}")
+    raise Refusal(f"{_quoted(scalar, kind, int)}{suggestion}")
 
 
 def _class_of(kind: inspect.Type) -> type | None:
@@ -124,13 +129,26 @@ def _boolean(scalar: Scalar, kind: inspect.Type) -> bool:
     value = meaning(scalar)
     if isinstance(value, bool):
         return value
-    raise _refusal(scalar, kind)
+    meant = _BOOLEANS.get(value.lower()) if isinstance(value, str) else None
+    if meant and scalar.written is None and not isinstance(resolve(str(value)), bool):
+        raise Refusal(f"{_refusal(scalar, kind)}; did you mean {meant}?")
+    raise _quoted(scalar, kind, bool)
+
+
+def _quoted(scalar: Scalar, kind: inspect.Type, *wanted: type) -> Refusal:
+    """Word the refusal of what may be a text whose quotes are all that is wrong."""
+    refusal, value = _refusal(scalar, kind), meaning(scalar)
+    text = scalar.written is None and isinstance(value, str)
+    if text and type(resolve(str(value))) in wanted:
+        return Refusal(f"{refusal}; leave out the quotes")
+    return refusal
 
 
 def _number(scalar: Scalar, kind: inspect.Type, bare: inspect.IntType | inspect.FloatType) -> float:
     value = meaning(scalar)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _refusal(scalar, kind)
+        fitting = (int,) if isinstance(bare, inspect.IntType) else (int, float)
+        raise _quoted(scalar, kind, *fitting)
     if _out_of_range(bare, value):
         given = value if scalar.written is None else shown(scalar.written)
         largest = ", less than 2^63" if bare.le is None and value >= _LARGEST else ""

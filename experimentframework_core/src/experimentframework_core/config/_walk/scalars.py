@@ -50,6 +50,16 @@ _FORMS = [
 _ALMOST_CLOCK = re.compile(r"([0-9]{1,8}):([0-5][0-9])(:[0-5][0-9](?:\.[0-9]{1,9})?)?", re.ASCII)
 _HOURS_OF_A_DAY = 24
 
+_OTHER_UNITS = {
+    **dict.fromkeys(("msec", "msecs", "millis", "millisecond", "milliseconds"), "ms"),
+    **dict.fromkeys(("sec", "secs", "second", "seconds"), "s"),
+    **dict.fromkeys(("min", "mins", "minute", "minutes"), "m"),
+    **dict.fromkeys(("hr", "hrs", "hour", "hours"), "h"),
+    **dict.fromkeys(("day", "days"), "d"),
+    **dict.fromkeys(("byte", "bytes"), "B"),
+    **{f"{letter}byte": f"{letter}B" for letter in "kmg"},
+    **{letter: f"{letter}B" for letter in ("k", "g", "ki", "mi", "gi")},
+}
 _QUANTITY = re.compile(rf"({_AMOUNT}) ?([A-Za-z]+)", re.ASCII)
 
 
@@ -125,13 +135,18 @@ def suggested_duration(text: str) -> str | None:
 
 def suggested_size(text: str) -> str | None:
     """Return the size that ``text`` was probably meant to be."""
+    if match := re.fullmatch(r"([0-9]{1,18}) ?[mM]", text, re.ASCII):
+        return f"{match[1]}MB"
     return suggested_unit(text, SIZE_UNITS)
 
 
 def suggested_unit(text: str, units: dict[str, int]) -> str | None:
-    """Return ``text`` with its unit's letters in the right case, where only that is wrong."""
+    """Return ``text`` with the unit that was meant, where only its spelling is wrong."""
     match = _QUANTITY.fullmatch(text)
     if not match:
         return None
-    unit = next((unit for unit in units if unit.lower() == match[2].lower()), None)
-    return None if unit is None else f"{match[1]}{unit}"
+    given = match[2].lower()
+    meant = _OTHER_UNITS.get(given, given).lower()
+    unit = next((unit for unit in units if unit.lower() == meant), None)
+    said = None if unit is None else f"{match[1]}{unit}"
+    return None if said is None or quantity(said, units) is None else said
