@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 LATER = "is not available in this version"
 
+MISSING = "missing"
+"""How the message begins where something must stand and does not."""
+
 _ROOTS = re.compile(r"[eE]xperimentFramework\.")
 _LONGEST_SHOWN = 60
 _MOST_LISTED = 12
@@ -229,10 +232,11 @@ def unknown(what: str, given: str, known: Iterable[str]) -> str:
 
 def nearest(given: str, known: Sequence[str]) -> str | None:
     """Return which of ``known`` was probably meant; None if nothing is near."""
-    by_letters = {_letters(name): name for name in known}
-    close = difflib.get_close_matches(_letters(given[:_LONGEST_SHOWN]), by_letters, n=1)
+    by_letters = {letters(name): name for name in known}
+    close = difflib.get_close_matches(letters(given[:_LONGEST_SHOWN]), by_letters, n=1)
     return by_letters[close[0]] if close else None
 
 
-def _letters(name: str) -> str:
+def letters(name: str) -> str:
+    """Return what is the same for a name in all its spellings."""
     return name.lower().replace("_", "").replace("-", "")

@@ -13,13 +13,13 @@ from experimentframework_core.config._model.data_plane import (
     DeadLetterOptions,
     DeadLetterStoreOptions,
 )
-from experimentframework_core.config._problems.report import LATER, Report, listed, shown
+from experimentframework_core.config._problems.report import LATER, Report, listed, nearest, shown
 from experimentframework_core.config._tree import Mapping
-from experimentframework_core.config._walk.field_types import type_of
+from experimentframework_core.config._walk.field_types import keys_of, type_of
 from experimentframework_core.config._walk.plugin_rules import dead_letter_breaches
 from experimentframework_core.config._walk.scalars import is_absent, text_of
 from experimentframework_core.config._walk.walk import At, Walk
-from experimentframework_core.errors import PluginError
+from experimentframework_core.errors import PluginError, PluginNotFoundError
 from experimentframework_core.plugin import BackplanePlugin, ChannelSettings
 
 FindPlugin: TypeAlias = Callable[[str], BackplanePlugin[Any]]
@@ -142,24 +142,46 @@ class PlaneWalk(Walk):
             message = f"{shown(str(value))} {LATER}; expected {listed(available)}"
             self.report.add(*at, message)
         if (kind.cls, field.name) == (BackplaneOptions, "type"):
-            self._check_type(str(value), at)
+            self._check_type(str(value), GROUPS, at)
         if (kind.cls, field.name) == (DeadLetterOptions, "type") and value not in LETTER_FILES:
             self._check_letters(str(value), at)
+
+    def unknown_key(self, node: Mapping, kind: inspect.StructType, key: str) -> str:
+        """Say of a key that belongs one level up or down that it does."""
+        named = text_of(node.get("type"))
+        if kind.cls in (BackplaneOptions, DeadLetterOptions) and key in self._options_keys(named):
+            return f"an option of '{named}'; say it in options"
+        if issubclass(kind.cls, ChannelSettings) and key in keys_of(BackplaneOptions):
+            return "a setting of the backplane; say it beside options"
+        if kind.cls is not DataPlaneOptions and key in keys_of(DataPlaneOptions):
+            return "a setting of dataPlane; say it there"
+        return super().unknown_key(node, kind, key)
+
+    def missing(self, kind: inspect.StructType, field: inspect.Field) -> str:
+        """Return what is expected; of a type, what one looks like."""
+        if (kind.cls, field.name) == (BackplaneOptions, "type"):
+            return f"an installed type as in inMemory, {listed(GROUPS)}"
+        return super().missing(kind, field)
+
+    def _options_keys(self, named: str | None) -> list[str]:
+        plugin = self._plugin(named)
+        return keys_of(plugin.options) if plugin else []
 
     def _check_letters(self, named: str, at: At) -> None:
         if named in GROUPS:
             message = f"a {named} cannot take dead letters; expected sqlite, file or one backplane"
             self.report.add(*at, message)
         else:
-            self._check_type(named, at)
+            self._check_type(named, LETTER_FILES, at)
 
-    def _check_type(self, named: str, at: At) -> None:
+    def _check_type(self, named: str, others: tuple[str, ...], at: At) -> None:
         if named in _LATER_TYPES:
             self.report.add(*at, f"{shown(named)} {LATER}")
         self._plugin(named)
         failure = self._plugins.get(named)
         if isinstance(failure, PluginError):
-            self.report.add(*at, str(failure))
+            meant = nearest(named, others) if isinstance(failure, PluginNotFoundError) else None
+            self.report.add(*at, f"{failure}; did you mean '{meant}'?" if meant else str(failure))
 
     def _plugin(self, named: str | None) -> BackplanePlugin[Any] | None:
         """Return the plugin of a type, looked up once; None where there is none."""

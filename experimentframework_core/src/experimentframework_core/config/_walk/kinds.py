@@ -180,6 +180,11 @@ def is_in_code(name: str) -> bool:
     return re.search(IN_CODE, name) is not None
 
 
-def _unknown(family: Family, name: str) -> str:
+def types_of(family: Family) -> list[str]:
+    """Return what may be said as ``type``."""
     in_code = [A_TYPE_IN_CODE] if family.in_code else []
-    return unknown(family.what, name, [*family.kinds, *family.installed(), *in_code])
+    return [*family.kinds, *family.installed(), *in_code]
+
+
+def _unknown(family: Family, name: str) -> str:
+    return unknown(family.what, name, types_of(family))

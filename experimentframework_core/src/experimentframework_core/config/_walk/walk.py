@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import inspect
 
-from experimentframework_core.config._problems.report import Report, unknown
+from experimentframework_core.config._problems.report import MISSING, Report
 from experimentframework_core.config._tree import (
     UNKNOWN,
     Items,
@@ -25,9 +25,10 @@ from experimentframework_core.config._walk.describe import (
     takes_text,
     unwrapped,
 )
-from experimentframework_core.config._walk.field_types import fields_of
+from experimentframework_core.config._walk.field_types import fields_of, keys_of
 from experimentframework_core.config._walk.leaf import Refusal, leaf_value
 from experimentframework_core.config._walk.scalars import meaning
+from experimentframework_core.config._walk.unknown_keys import unknown_key
 
 if TYPE_CHECKING:
     from experimentframework_core.config._tree import Place
@@ -118,7 +119,12 @@ class Walk:
     def unknown_key(self, node: Mapping, kind: inspect.StructType, key: str) -> str:
         """Word the problem of a key of ``node`` that the struct ``kind`` does not have."""
         del node
-        return unknown("key", key, [field.encode_name for field in fields_of(kind.cls)])
+        return unknown_key(key, keys_of(kind.cls), kind.cls)
+
+    def missing(self, kind: inspect.StructType, field: inspect.Field) -> str:
+        """Return what is expected where a field of the struct ``kind`` is missing."""
+        del kind
+        return expected(field.type)
 
     def _values(self, node: Mapping, kind: inspect.StructType, at: At) -> dict[str, object]:
         fields = {field.encode_name: field for field in fields_of(kind.cls)}
@@ -140,7 +146,7 @@ class Walk:
         for field in fields_of(kind.cls):
             if field.required and node.get(field.encode_name) is None:
                 where = at.below(field.encode_name, at.place)
-                self.report.add(*where, f"missing; expected {expected(field.type)}")
+                self.report.add(*where, f"{MISSING}; expected {self.missing(kind, field)}")
         return values
 
     def _union(self, node: Node, kind: inspect.UnionType, at: At) -> object:
@@ -170,7 +176,7 @@ class Walk:
         where = at.below(tag_field, at.place)
         tag = node.get(tag_field)
         if tag is None:
-            return self._invalid(where, f"missing; expected {expected(choice)}")
+            return self._invalid(where, f"{MISSING}; expected {expected(choice)}")
         named = self.convert(tag, choice, where)
         return next((self.struct(node, kind, at) for kind in kinds if kind.tag == named), INVALID)
 
