@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
-from experimentframework_core.config._check import check_tree
+from experimentframework_core.config._check import check_part, check_tree
 from experimentframework_core.config._files.excerpt import Excerpts
 from experimentframework_core.config._files.merge import merged
 from experimentframework_core.config._files.read import PATHS, read_files, read_text
@@ -128,8 +128,10 @@ def _loaded(documents: list[Document], report: Report, find_plugin: FindPlugin) 
         if scalar.written is not None and scalar.value is not UNKNOWN:
             report.hide(path, str(scalar.value), scalar.written)
     configuration = None
-    if known and len(known) == len(documents):  # else what is missing may be in the other file
-        configuration = check_tree(sections, report, find_plugin)
+    if len(known) == len(documents):
+        configuration = check_tree(sections, report, find_plugin) if known else None
+    else:
+        check_part(sections, report, find_plugin)
     return Loaded(
         configuration=None if report.errors else configuration,
         problems=report.in_order(files),

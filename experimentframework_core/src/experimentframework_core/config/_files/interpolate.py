@@ -76,14 +76,14 @@ class Interpolation:
         return self._value_of(expression) if closed else _malformed(found[0])
 
     def _value_of(self, expression: str) -> str:
-        if expression.startswith("file:"):
+        if "${" in expression:
+            raise _Unknown(f"nested expressions are not supported: {shown(f'${{{expression}}}')}")
+        if expression.startswith("file:") and expression != "file:":
             return _text_of(expression.removeprefix("file:"))
         match = _VARIABLE.fullmatch(expression)
         if not match:
             return _malformed(f"${{{expression}}}")
         name, default = match.groups()
-        if default is not None and "${" in default:
-            raise _Unknown(f"nested expressions are not supported: {shown(f'${{{expression}}}')}")
         value = self._environment.get(name)
         if default is not None:
             return value or default

@@ -73,7 +73,7 @@ class _Merge:
             if path == NAMED:
                 return _with_items(first, self._named(first.value, later.value))
         elif not self._may_replace(first, later, path):
-            return later
+            return first
         return self._overriding(first, later, path)
 
     def _may_replace(self, first: Entry, later: Entry, path: str) -> bool:
@@ -83,7 +83,7 @@ class _Merge:
             return True
         given = actual(later.value, hidden=True)
         wanted = actual(first.value, hidden=True)
-        message = f"unexpected {given}, there is a {wanted} at {first.place}; expected the same"
+        message = f"a {given} here, a {wanted} at {first.place}; expected the same in both"
         self._report.add(path, later.place, message)
         return False
 

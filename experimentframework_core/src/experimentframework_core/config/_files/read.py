@@ -12,6 +12,7 @@ from experimentframework_core.config._files.sections import sections_of
 from experimentframework_core.config._problems.report import one_line, shown
 from experimentframework_core.config._text.source import MOST_BYTES, is_json, read
 from experimentframework_core.config._tree import Items, Mapping, Scalar, below
+from experimentframework_core.config._walk.leaf import is_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,7 +133,7 @@ def _named_by(document: Document, folder: Path, report: Report) -> Iterator[_Nam
     """Yield the files that a document's ``configurationPaths`` name."""
     named = document.sections.get(PATHS) if document.sections else None
     for index, item in enumerate(named.items if isinstance(named, Items) else ()):
-        if isinstance(item, Scalar) and isinstance(item.value, str) and item.value:
+        if isinstance(item, Scalar) and isinstance(item.value, str) and _is_name(item):
             path = below(PATHS, index)
             shown_as = shown(item.value if item.written is None else item.written)
             try:
@@ -145,6 +146,11 @@ def _named_by(document: Document, folder: Path, report: Report) -> Iterator[_Nam
                 report.add(path, item.place, f"{message} as in teams/*.yaml")
             for file in found:
                 yield _Named(file, path, item.place)
+
+
+def _is_name(item: Scalar) -> bool:
+    """Tell whether ``item`` may be a path; an empty or other one is refused by its type."""
+    return item.value != "" and is_text(item)
 
 
 def _found(folder: Path, named: str) -> list[Path]:

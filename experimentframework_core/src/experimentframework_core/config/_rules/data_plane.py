@@ -68,7 +68,8 @@ def _buffer_breaches(buffer: BufferOptions, path: str) -> Iterator[Breach]:
         yield Breach(f"{path}.whenFull", message, kind)
     if _is_on_disk(buffer):
         if buffer.path is None:
-            yield Breach(f"{path}.path", "missing; a buffer on disk needs a folder", kind)
+            what = "a buffer on disk" if buffer.type == "disk" else "overflow to disk"
+            yield Breach(f"{path}.path", f"missing; {what} needs a folder", kind)
         elif "\0" in buffer.path:
             yield Breach(f"{path}.path", "holds a NUL character, which no file name may have")
         elif not _is_at_home(buffer.path):
