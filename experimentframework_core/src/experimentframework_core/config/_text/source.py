@@ -55,9 +55,9 @@ def _decode(source: bytes | str, report: Report) -> str | None:
         text = source if isinstance(source, str) else source.decode()
     except UnicodeDecodeError as error:
         expected = "expected UTF-8 text"
-        if source[:2] in _UTF_16:
+        if error.object[:2] in _UTF_16:
             expected = "it is UTF-16, save it as UTF-8"
-        place = _end(source[: error.start].decode())
+        place = _end(error.object[: error.start].decode())
         report.add("", place, f"not UTF-8 at byte offset {error.start}; {expected}")
         return None
     if forbidden := _FORBIDDEN.search(text):

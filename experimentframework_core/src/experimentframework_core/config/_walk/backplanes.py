@@ -160,7 +160,7 @@ class PlaneWalk(Walk):
     def missing(self, kind: inspect.StructType, field: inspect.Field) -> str:
         """Return what is expected; of a type, what one looks like."""
         if (kind.cls, field.name) == (BackplaneOptions, "type"):
-            return f"an installed type as in inMemory, {listed(GROUPS)}"
+            return listed([*GROUPS, "an installed type as in inMemory"])
         return super().missing(kind, field)
 
     def _options_keys(self, named: str | None) -> list[str]:
