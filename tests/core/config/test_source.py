@@ -114,9 +114,15 @@ def test_a_byte_order_mark_is_no_content() -> None:
             "e.yaml:1:1: merge key '<<' is not part of YAML 1.2; repeat the keys",
         ),
         ("? [a]\n: 1", "e.yaml:1:3: a key must be text"),
-        ("a: *b", "e.yaml:1:4: alias 'b' without its anchor above; write &b before what it repeats"),
+        (
+            "a: *b",
+            "e.yaml:1:4: alias 'b' without its anchor above; write &b before what it repeats",
+        ),
         ("a: &b [*b]", "e.yaml:1:8: alias 'b' inside what it repeats; nothing can hold itself"),
-        ("--- 1\n--- 2\n", "e.yaml:2:1: second document; expected one, so leave '---' out or split the file"),
+        (
+            "--- 1\n--- 2\n",
+            "e.yaml:2:1: second document; expected one, so leave '---' out or split the file",
+        ),
         ("%YAML 1.1\n---\na: 1", "e.yaml:1:1: YAML 1.1 is not supported; expected YAML 1.2"),
     ],
 )
