@@ -137,6 +137,7 @@ def test_what_is_not_a_document_is_said_with_its_place(text: str | bytes, expect
     ("text", "expected"),
     [
         ("a: 1\n" * 300_000, "too large; expected at most 1 MiB"),
+        ("a: |\n" + " x\n" * 25_001, "too large; expected at most 25,000 lines"),
         ("- x\n" * 20_001, "too large; expected at most 20,000 keys, values and list items"),
         (f"[{'1,' * 20_001}1]", "too large; expected at most 20,000 keys, values and list items"),
         ("[" * 5000, "nested too deep; expected at most 64 levels"),

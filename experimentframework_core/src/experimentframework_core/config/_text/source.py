@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 1024 * 1024
 MOST_NODES = 20_000
+MOST_LINES = 25_000
 DEEPEST = 64
 
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -67,8 +68,8 @@ def _decode(source: bytes | str, report: Report) -> str | None:
         message = f"character {code} at byte offset {offset}; expected printable text"
         report.add("", _end(before), message)
         return None
-    if not is_json(report.file or "") and _least_nodes(text) > MOST_NODES:
-        report.add("", None, too_many_nodes(MOST_NODES))
+    if not is_json(report.file or "") and (why := _why_too_large(text)):
+        report.add("", None, why)
         return None
     return text.removeprefix("\ufeff")
 
@@ -77,6 +78,13 @@ def _end(text: str) -> Place:
     """Return the place behind ``text``."""
     *lines, last = _LINE_END.split(text.removeprefix("\ufeff"))
     return Place(len(lines) + 1, len(last) + 1)
+
+
+def _why_too_large(text: str) -> str | None:
+    """Say what there is too much of in a text of YAML, which takes long to read."""
+    if text.count("\n") > MOST_LINES:
+        return f"too large; expected at most {MOST_LINES:,} lines"
+    return too_many_nodes(MOST_NODES) if _least_nodes(text) > MOST_NODES else None
 
 
 def _least_nodes(text: str) -> int:
