@@ -40,7 +40,7 @@ def _nesting(found: Found) -> Iterator[Breach]:
     kind = found.node.type
     if kind in GROUPS and not found.node.backplanes:
         yield Breach(f"{found.path}.backplanes", "missing; expected at least 1 backplane")
-    if kind in found.inside:
+    if kind in GROUPS and kind in found.inside:
         message = f"a {kind} inside a {kind}; list its backplanes in the outer one"
         yield Breach(f"{found.path}.type", message)
     elif kind == "composite" and "failover" in found.inside:
