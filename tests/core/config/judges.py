@@ -137,7 +137,7 @@ def plain(text: str) -> object:
 
 def plain_json(text: str) -> object:
     """Return a JSON text as plain data, without comments and last commas."""
-    without_comments = re.sub(r"^\s*//.*$|/\*.*?\*/", "", text, flags=re.MULTILINE)
+    without_comments = re.sub(r"(?<!\S)//.*$|/\*.*?\*/", "", text, flags=re.MULTILINE)
     return json.loads(re.sub(r",(\s*[}\]])", r"\1", without_comments))
 
 
