@@ -179,8 +179,8 @@ class _Builder:
         found = _WORD.match(self._text, self._at)
         word = found[0] if found else ""
         if word not in _WORDS and not _NUMBER.fullmatch(word):
-            meant = _MEANT.get(word)
-            self._refuse(meant or "a value; text stands in double quotes")
+            meant = _MEANT.get(word, "a value; text stands in double quotes")
+            self._refuse(meant if self._text[self._at :] else "a value")
         self._at += len(word)
         return word
 

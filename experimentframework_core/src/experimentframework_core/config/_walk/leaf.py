@@ -25,10 +25,15 @@ from experimentframework_core.config._walk.describe import (
 from experimentframework_core.config._walk.scalars import (
     duration,
     meaning,
-    resolve,
     size,
     suggested_duration,
     suggested_size,
+)
+from experimentframework_core.config._walk.suggestions import (
+    instead_of_amount,
+    instead_of_boolean,
+    instead_of_moment,
+    instead_of_number,
 )
 from experimentframework_core.units import Secret
 
@@ -40,11 +45,6 @@ if TYPE_CHECKING:
 _Unit: TypeAlias = "tuple[Callable[[str], int | None], Callable[[str], str | None]]"
 
 _LARGEST = 2**63
-_BOOLEANS = {
-    **dict.fromkeys(("yes", "y", "on", "true"), "true"),
-    **dict.fromkeys(("no", "n", "off", "false"), "false"),
-}
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _UNITS: dict[str | None, _Unit] = {
     "duration": (duration, suggested_duration),
     "size": (size, suggested_size),
@@ -94,10 +94,18 @@ def is_text(scalar: Scalar) -> bool:
     return scalar.written is not None or isinstance(meaning(scalar), str)
 
 
-def _refusal(scalar: Scalar, kind: inspect.Type) -> Refusal:
+def _refusal(
+    scalar: Scalar, kind: inspect.Type, instead: Callable[[str], str] | None = None
+) -> Refusal:
+    """Word a refusal; ``instead`` may say of a text what to write instead of it."""
     quotes = ", in quotes" if scalar.plain and takes_text(kind) else ""
     given = actual(scalar, hidden=not shows_values(kind))
-    return Refusal(f"unexpected {given}; expected {expected(kind)}{quotes}")
+    value = meaning(scalar)
+    known = instead is not None and scalar.written is None and isinstance(value, str)
+    mend = instead(str(value)) if instead and known else ""
+    return Refusal(
+        "; ".join(filter(None, [f"unexpected {given}", f"expected {expected(kind)}{quotes}", mend]))
+    )
 
 
 def _without_unit(scalar: Scalar, kind: inspect.Type, unit: _Unit) -> Scalar:
@@ -108,9 +116,7 @@ def _without_unit(scalar: Scalar, kind: inspect.Type, unit: _Unit) -> Scalar:
     amount = read(value)
     if amount is not None:
         return msgspec.structs.replace(scalar, value=amount)
-    meant = suggested(value) if scalar.written is None else None
-    suggestion = f"; did you mean '{meant}'?" if meant else ""
-    raise Refusal(f"{_quoted(scalar, kind, int)}{suggestion}")
+    raise _refusal(scalar, kind, lambda text: instead_of_amount(text, suggested))
 
 
 def _class_of(kind: inspect.Type) -> type | None:
@@ -129,26 +135,13 @@ def _boolean(scalar: Scalar, kind: inspect.Type) -> bool:
     value = meaning(scalar)
     if isinstance(value, bool):
         return value
-    meant = _BOOLEANS.get(value.lower()) if isinstance(value, str) else None
-    if meant and scalar.written is None and not isinstance(resolve(str(value)), bool):
-        raise Refusal(f"{_refusal(scalar, kind)}; did you mean {meant}?")
-    raise _quoted(scalar, kind, bool)
-
-
-def _quoted(scalar: Scalar, kind: inspect.Type, *wanted: type) -> Refusal:
-    """Word the refusal of what may be a text whose quotes are all that is wrong."""
-    refusal, value = _refusal(scalar, kind), meaning(scalar)
-    text = scalar.written is None and isinstance(value, str)
-    if text and type(resolve(str(value))) in wanted:
-        return Refusal(f"{refusal}; leave out the quotes")
-    return refusal
+    raise _refusal(scalar, kind, instead_of_boolean)
 
 
 def _number(scalar: Scalar, kind: inspect.Type, bare: inspect.IntType | inspect.FloatType) -> float:
     value = meaning(scalar)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        fitting = (int,) if isinstance(bare, inspect.IntType) else (int, float)
-        raise _quoted(scalar, kind, *fitting)
+        raise _refusal(scalar, kind, lambda text: instead_of_number(text, bare))
     if _out_of_range(bare, value):
         given = value if scalar.written is None else shown(scalar.written)
         largest = ", less than 2^63" if bare.le is None and value >= _LARGEST else ""
@@ -230,18 +223,10 @@ def _other(scalar: Scalar, kind: inspect.Type) -> object:
     try:
         converted: object = msgspec.convert(value, target)
     except msgspec.ValidationError as error:
-        meant = _suggested_time(scalar, kind)
-        suggestion = f"; did you mean '{meant}'?" if meant else ""
-        raise Refusal(f"{_refusal(scalar, kind)}{suggestion}") from error
+        instead = instead_of_moment if isinstance(kind, inspect.DateTimeType) else None
+        raise _refusal(scalar, kind, instead) from error
     _refuse_without_zone(converted, kind, scalar)
     return converted
-
-
-def _suggested_time(scalar: Scalar, kind: inspect.Type) -> str | None:
-    """Return the first moment of a day, where a day is given and a moment belongs."""
-    day = str(scalar.value)
-    is_day = isinstance(kind, inspect.DateTimeType) and _DAY.fullmatch(day)
-    return f"{day}T00:00:00Z" if is_day and scalar.written is None else None
 
 
 def _refuse_without_zone(value: object, kind: inspect.Type, scalar: Scalar) -> None:
