@@ -18,7 +18,15 @@ from experimentframework_core.config._text.refusals import (
     too_deep,
     too_many_nodes,
 )
-from experimentframework_core.config._tree import Entry, Items, Mapping, Place, Scalar, below
+from experimentframework_core.config._tree import (
+    UNKNOWN,
+    Entry,
+    Items,
+    Mapping,
+    Place,
+    Scalar,
+    below,
+)
 
 if TYPE_CHECKING:
     from experimentframework_core.config._problems.report import Report
@@ -120,10 +128,10 @@ class _Builder:
         while self._next() != "}":
             where = self.place(self._at)
             key = self._key(path)
-            value = self._node(below(path, key), level + 1)
-            if first := entries.get(key):
-                self._report.add(below(path, key), where, duplicate(first))
-            else:
+            value = self._node(below(path, key or "?"), level + 1)
+            if key in entries:
+                self._report.add(below(path, key), where, duplicate(entries[key]))
+            elif key is not None:
                 entries[key] = Entry(key, value, where)
             self._end_item("}")
         self._at += 1
@@ -146,20 +154,22 @@ class _Builder:
         elif found != end:
             self._refuse(f"',' or '{end}'")
 
-    def _key(self, path: str) -> str:
+    def _key(self, path: str) -> str | None:
         if self._next() != '"':
             self._refuse("a key in double quotes")
         self._count()
         start = self._at
-        key = one_line(self._string(path))
-        if len(key) > LONGEST_KEY:
+        text = self._string(path)
+        key = one_line(text) if isinstance(text, str) else None
+        if key is not None and len(key) > LONGEST_KEY:
             raise Unreadable(TOO_LONG_KEY, self.place(start))
         if self._next() != ":":
             self._refuse("':' after the key")
         self._at += 1
         return key
 
-    def _string(self, path: str) -> str:
+    def _string(self, path: str) -> object:
+        """Return a text, or UNKNOWN where it has half of a character."""
         start = self._at
         try:
             value: str
@@ -172,7 +182,7 @@ class _Builder:
             value.encode()
         except UnicodeEncodeError:
             self._report.add(path, self.place(start), HALF_A_CHARACTER)
-            return ""
+            return UNKNOWN
         return value
 
     def _plain(self) -> str:

@@ -33,6 +33,7 @@ from experimentframework_core.config._text.refusals import (
     too_many_nodes,
 )
 from experimentframework_core.config._tree import (
+    UNKNOWN,
     Entry,
     Items,
     Mapping,
@@ -194,18 +195,18 @@ class _Builder:
 
     def _scalar(self, event: ScalarEvent, path: str) -> Scalar:
         place = self._place(event)
-        value: str = event.value
-        if not value.isascii():
-            value = self._paired(value, path, place)
+        value: object = event.value
+        if not event.value.isascii():
+            value = self._paired(event.value, path, place)
         return Scalar(value, place, plain=event.style is None)
 
-    def _paired(self, value: str, path: str, place: Place) -> str:
+    def _paired(self, value: str, path: str, place: Place) -> object:
         r"""Return ``value`` with JSON's ``\ud83d\ude00`` as one character."""
         try:
             return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
         except UnicodeDecodeError:
             self._report.add(path, place, HALF_A_CHARACTER)
-            return ""
+            return UNKNOWN
 
     def _items(self, event: CollectionStartEvent, path: str, level: int) -> Items:
         items: list[Node] = []
@@ -233,6 +234,8 @@ class _Builder:
         node = self._node(event, path, level + 1)
         if not isinstance(node, Scalar):
             self._report.add(path, self._place(event), "a key must be text")
+            return None
+        if node.value is UNKNOWN:
             return None
         if len(str(node.value)) > LONGEST_KEY:
             raise Unreadable(TOO_LONG_KEY, self._place(event))
