@@ -155,6 +155,10 @@ class PlaneWalk(Walk):
             return "a setting of the backplane; say it beside options"
         if kind.cls is not DataPlaneOptions and key in keys_of(DataPlaneOptions):
             return "a setting of dataPlane; say it there"
+        backplane = node.get("backplane") if kind.cls is DataPlaneOptions else None
+        below = text_of(backplane.get("type")) if isinstance(backplane, Mapping) else None
+        if key in self._options_keys(below):
+            return f"an option of '{below}'; say it in backplane.options"
         return super().unknown_key(node, kind, key)
 
     def missing(self, kind: inspect.StructType, field: inspect.Field) -> str:
