@@ -312,6 +312,14 @@ def test_who_waits_for_a_record_is_not_held_back_by_others_commits() -> None:
     assert numbers_of(buffer.begin(trim=False)) == [1, 2, 3, 4]
 
 
+def test_awaited_records_do_not_fill_the_memory_where_the_disk_takes_none() -> None:
+    """Given twice as many pending records as may be, then an awaited one finds no room."""
+    buffer = filled(range(3), pending=3)
+    taken = [buffer.offer_awaited(make(name)) for name in "abcd"]
+
+    assert list(map(bool, taken)) == [True, True, True, False]
+
+
 def test_an_awaited_record_is_bounded_like_the_others() -> None:
     """Given a full buffer whose commits are slow, then an awaited record finds no room either."""
     buffer = filled(range(3), pending=3, max_events=3)

@@ -48,6 +48,13 @@ def test_is_full_with_as_many_as_may_wait() -> None:
     assert found == [(False, False)] * 3 + [(True, False), (True, True)]
 
 
+def test_is_overfull_with_twice_as_many() -> None:
+    """Given bounds, when twice as many records wait, then it is more than full."""
+    found = [filled(*range(count), most=2).overfull for count in range(5)]
+
+    assert found == [False, False, False, False, True]
+
+
 def test_knows_whether_something_waits_up_to_a_number() -> None:
     """Given a record that waits, then nothing below it does, and with none nothing at all."""
     pending = filled(7)

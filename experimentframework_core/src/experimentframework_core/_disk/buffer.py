@@ -130,9 +130,10 @@ class DiskBuffer(Buffer):
     def offer_awaited(self, record: Record) -> int:
         """Append, as `offer` does, a record whose publisher waits until it is kept.
 
-        That bounds how many there are; held back here, they would only wait twice.
+        Held back for others' commits it would only wait twice. But a disk that fails or hangs takes
+        none for long, and waiting ends: so there may be twice as many, no more.
         """
-        if not self._pending.full:
+        if not self._pending.full or self._pending.overfull:
             return self.offer(record)
         self.events += 1
         self.bytes += size_of(record)
