@@ -250,7 +250,8 @@ class DataPlane:
             InvalidEventError: The event has no wire form, or is larger than ``maxEventBytes``.
             BufferFullError: The buffer blocks, and stayed full for ``blockTimeoutMs``.
             DataPlaneClosedError: The plane is not open on this loop in this process.
-            DeliveryError: With ``ack="delivered"``: it was dead-lettered, dropped or expired.
+            DeliveryError: With ``durable`` or ``delivered``: it was dropped, expired or
+                dead-lettered before that.
             AckTimeoutError: The acknowledgement did not come in time; the event stays queued.
             ValueError: ``ack="durable"`` without a disk buffer.
         """

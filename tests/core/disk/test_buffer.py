@@ -372,6 +372,22 @@ def test_enough_that_somebody_waits_for_is_reason_for_a_commit(
     assert (before, buffer.commit_is_worthwhile, woken) == (False, True, [3])
 
 
+def test_who_waits_behind_many_that_nobody_awaits_is_reason_enough(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Given many records that nobody awaits, when one is awaited, then the writer is woken once."""
+    monkeypatch.setattr(module, "ENOUGH_EVENTS", 3)
+    woken: list[int] = []
+    buffer = filled("abcd")
+    buffer.on_write = lambda: woken.append(buffer.last)
+
+    for name in "ef":
+        buffer.offer(make(name))
+        buffer.want_written()
+
+    assert woken == [5]
+
+
 def test_enough_that_nobody_waits_for_is_no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Given many records that nobody waits for, then they gather as long as they may."""
     monkeypatch.setattr(module, "ENOUGH_EVENTS", 3)
@@ -630,6 +646,18 @@ def test_what_is_lost_while_a_commit_is_on_its_way_is_written_again(*, works: bo
 
     assert buffer.commit_due
     assert numbers_of(buffer.begin(trim=False)) == ([2] if works else [2, 3])
+
+
+def test_the_writer_is_woken_for_what_is_written_again() -> None:
+    """Given committed records in memory, when their rows are lost, then the writer is woken."""
+    buffer = filled("ab")
+    commit(buffer)
+    woken: list[bool] = []
+    buffer.on_write = lambda: woken.append(buffer.commit_due)
+
+    buffer.lose([(1, 2)], ())
+
+    assert woken[-1:] == [True]
 
 
 def test_what_is_lost_twice_is_written_again_once() -> None:

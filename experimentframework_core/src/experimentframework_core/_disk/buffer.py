@@ -111,6 +111,7 @@ class DiskBuffer(Buffer):
         self._trimming = Trimming()
         self._again: list[Entry] = []
         self._enqueued = 0
+        self._hurried = False
         self._written = 0
         self._writing = 0
         self._wanted_through = 0
@@ -225,7 +226,8 @@ class DiskBuffer(Buffer):
     def want_written(self) -> None:
         """Have everything taken so far written, also where that is put off."""
         self._wanted_through = self.last
-        if self.lazy or len(self._pending) == ENOUGH_EVENTS:
+        if self.lazy or (not self._hurried and self.commit_is_worthwhile):
+            self._hurried = True
             self.on_write()
 
     @property
@@ -262,6 +264,7 @@ class DiskBuffer(Buffer):
     def begin(self, *, trim: bool) -> Commit:
         """Return what the journal is to be told now; then call `committed_records` or `failed`."""
         self.marks_due = False
+        self._hurried = False
         self._writing = self.last
         settled, epoch = self._settled, self._epoch
         rows = [
@@ -351,6 +354,7 @@ class DiskBuffer(Buffer):
         self.events -= lost
         self.bytes -= lost * bytes_each
         self._even_out()
+        self.on_write()
         return lost
 
     def _in_memory(self, held: Iterable[Item]) -> Iterator[Entry]:
