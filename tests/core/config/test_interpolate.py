@@ -137,18 +137,18 @@ def test_keys_are_left_as_they_are() -> None:
         (
             "${no-name}",
             (
-                "malformed expression '${no-name}'; expected ${NAME}, ${NAME:-default} or"
+                "malformed expression; expected ${NAME}, ${NAME:-default} or"
                 " ${file:/path}; write $${ for a plain ${"
             ),
         ),
         (
             "${SIZE:-${OTHER}}",
-            "nested expressions are not supported: '${SIZE:-${OTHER}'",
+            "nested expressions are not supported; write one ${…} after the other",
         ),
         (
             "${open",
             (
-                "malformed expression '${open'; expected ${NAME}, ${NAME:-default} or"
+                "malformed expression; expected ${NAME}, ${NAME:-default} or"
                 " ${file:/path}; write $${ for a plain ${"
             ),
         ),

@@ -84,11 +84,13 @@ class Entry(msgspec.Struct, frozen=True):
         key: The key's text.
         value: Its value.
         place: Where the key begins.
+        doubt: What is said of the key instead of its text, where that may be part of a value.
     """
 
     key: str
     value: Node
     place: Place | None = None
+    doubt: str | None = None
 
 
 Node: TypeAlias = Scalar | Items | Mapping

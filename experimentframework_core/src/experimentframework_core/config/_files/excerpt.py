@@ -85,7 +85,9 @@ class Excerpts:
             for entry in node.entries:
                 if entry.place:
                     line, start = entry.place.line, entry.place.column - 1
-                    yield line, _Token(start, _written(entry.key, lines, line, start))
+                    hidden = entry.doubt and entry.place not in self._shown
+                    key = None if hidden else _written(entry.key, lines, line, start)
+                    yield line, _Token(start, key)
                 yield from self._in(entry.value, lines)
         elif isinstance(node, Items):
             for item in node.items:

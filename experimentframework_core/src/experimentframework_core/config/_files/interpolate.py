@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from experimentframework_core.config._problems.report import shown
 from experimentframework_core.config._tree import (
     UNKNOWN,
@@ -27,6 +29,8 @@ WELL_FORMED = r"(^|[^$])\$\{([A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?|file:[^}]*)\}"
 
 _MOST_BYTES = 1024 * 1024
 _FORMS = "expected ${NAME}, ${NAME:-default} or ${file:/path}; write $${ for a plain ${"
+_MALFORMED = f"malformed expression; {_FORMS}"
+_NESTED = "nested expressions are not supported; write one ${…} after the other"
 _EXPRESSION = re.compile(r"\$(\$\{)|\$\{([^}]*)(\}?)")
 _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 
@@ -45,18 +49,16 @@ class Interpolation:
     def fill(self, node: Node, path: str = "") -> Node:
         """Return ``node`` with every expression in its values replaced."""
         if isinstance(node, Mapping):
-            return Mapping(
-                tuple(
-                    Entry(entry.key, self.fill(entry.value, below(path, entry.key)), entry.place)
-                    for entry in node.entries
-                ),
-                node.place,
-                node.origin,
-            )
+            entries = (self._filled_entry(entry, path) for entry in node.entries)
+            return Mapping(tuple(entries), node.place, node.origin)
         if isinstance(node, Items):
             items = (self.fill(item, below(path, i)) for i, item in enumerate(node.items))
             return Items(tuple(items), node.place)
         return self._filled(node, path)
+
+    def _filled_entry(self, entry: Entry, path: str) -> Entry:
+        where = below(path, "?" if entry.doubt else entry.key)
+        return msgspec.structs.replace(entry, value=self.fill(entry.value, where))
 
     def _filled(self, scalar: Scalar, path: str) -> Scalar:
         written = scalar.value
@@ -73,16 +75,18 @@ class Interpolation:
         escaped, expression, closed = found.groups()
         if escaped:
             return "${"
-        return self._value_of(expression) if closed else _malformed(found[0])
+        if not closed:
+            raise _Unknown(_MALFORMED)
+        return self._value_of(expression)
 
     def _value_of(self, expression: str) -> str:
         if "${" in expression:
-            raise _Unknown(f"nested expressions are not supported: {shown(f'${{{expression}}}')}")
+            raise _Unknown(_NESTED)
         if expression.startswith("file:") and expression != "file:":
             return _text_of(expression.removeprefix("file:"))
         match = _VARIABLE.fullmatch(expression)
         if not match:
-            return _malformed(f"${{{expression}}}")
+            raise _Unknown(_MALFORMED)
         name, default = match.groups()
         value = self._environment.get(name)
         if default is not None:
@@ -97,10 +101,6 @@ class Interpolation:
 
 class _Unknown(Exception):  # noqa: N818 - a problem's text on its way to the report
     """An expression has no value; the text says why."""
-
-
-def _malformed(written: str) -> str:
-    raise _Unknown(f"malformed expression {shown(written)}; {_FORMS}")
 
 
 def _text_of(path: str) -> str:

@@ -14,6 +14,7 @@ from experimentframework_core.config._text.refusals import (
     LONGEST_KEY,
     TOO_LONG_KEY,
     Unreadable,
+    doubt_of,
     duplicate,
     too_deep,
     too_many_nodes,
@@ -128,11 +129,13 @@ class _Builder:
         while self._next() != "}":
             where = self.place(self._at)
             key = self._key(path)
-            value = self._node(below(path, key or "?"), level + 1)
+            doubt = doubt_of(key or "")
+            value = self._node(below(path, "?" if doubt else key or "?"), level + 1)
             if key in entries:
-                self._report.add(below(path, key), where, duplicate(entries[key]))
+                inside = path if entries[key].doubt else below(path, key)
+                self._report.add(inside, where, duplicate(entries[key]))
             elif key is not None:
-                entries[key] = Entry(key, value, where)
+                entries[key] = Entry(key, value, where, doubt)
             self._end_item("}")
         self._at += 1
         return Mapping(tuple(entries.values()), place)

@@ -21,13 +21,15 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.scanner import Scanner
 
-from experimentframework_core.config._problems.report import one_line, shown
+from experimentframework_core.config._problems.report import one_line
 from experimentframework_core.config._text.refusals import (
     EMPTY,
     HALF_A_CHARACTER,
+    KEY_ALONE,
     LONGEST_KEY,
     TOO_LONG_KEY,
     Unreadable,
+    doubt_of,
     duplicate,
     too_deep,
     too_many_nodes,
@@ -61,7 +63,13 @@ _ADVICE = {
 }
 """What helps, by what ruamel.yaml says."""
 
-_OWN_TAGS = "tag:yaml.org,2002:"
+_TAG = "a tag is not supported; leave it out, or put text that begins with ! in quotes"
+_ALIAS_OF_ITSELF = "alias inside what it repeats; nothing can hold itself"
+_NO_ANCHOR = (
+    "alias without its anchor above; write the anchor before what it repeats, or put text that"
+    " begins with * in quotes"
+)
+_NAMED = re.compile(r"(tag handle) .*")
 
 
 def build(text: str, report: Report, *, most_nodes: int, deepest: int) -> Node | None:
@@ -157,8 +165,7 @@ class _Builder:
         before = self._nodes
         self._count(1, place)
         if event.tag is not None:
-            tag = shown(str(event.tag).replace(_OWN_TAGS, "!!"))
-            self._report.add(path, place, f"tag {tag} is not supported; leave it out")
+            self._report.add(path, place, _TAG)
         self._open.append(event.anchor)
         node = self._untagged(event, path, level)
         self._open.pop()
@@ -176,13 +183,10 @@ class _Builder:
     def _alias(self, event: AliasEvent, level: int) -> Node:
         place = self._place(event)
         if event.anchor in self._open:
-            message = f"alias {shown(event.anchor)} inside what it repeats; nothing can hold itself"
-            raise Unreadable(message, place)
+            raise Unreadable(_ALIAS_OF_ITSELF, place)
         anchored = self._anchors.get(event.anchor)
         if anchored is None:
-            anchor = f"write &{one_line(event.anchor)} before what it repeats"
-            message = f"alias {shown(event.anchor)} without its anchor above; {anchor}"
-            raise Unreadable(message, place)
+            raise Unreadable(_NO_ANCHOR, place)
         if level + anchored.levels - 1 > self._deepest:
             raise _too_deep(self._deepest, place)
         self._count(anchored.nodes, place)
@@ -223,11 +227,16 @@ class _Builder:
                 break
             place = self._place(each)
             key = self._key(each, path, level)
-            value = self._node(next(self._events), below(path, key or "?"), level + 1)
+            doubt = doubt_of(key or "")
+            said = next(self._events)
+            value = self._node(said, below(path, "?" if doubt else key or "?"), level + 1)
+            if event.flow_style and _is_nothing(said):
+                doubt = doubt or KEY_ALONE
             if key in entries:
-                self._report.add(below(path, key), place, duplicate(entries[key]))
+                inside = path if entries[key].doubt else below(path, key)
+                self._report.add(inside, place, duplicate(entries[key]))
             elif key is not None:
-                entries[key] = Entry(key, value, place)
+                entries[key] = Entry(key, value, place, doubt)
         return Mapping(tuple(entries.values()), self._place(event))
 
     def _key(self, event: Event, path: str, level: int) -> str | None:
@@ -246,11 +255,16 @@ class _Builder:
         return one_line(str(node.value))
 
 
+def _is_nothing(event: Event) -> bool:
+    return isinstance(event, ScalarEvent) and event.style is None and not event.value
+
+
 def _said(error: MarkedYAMLError) -> str:
+    """Return what ruamel.yaml says, without the names that it quotes."""
     context = error.context
     if context and error.context_mark and error.problem_mark:
         context = f"{context} from line {error.context_mark.line + 1}"
-    return ", ".join(part for part in (context, error.problem) if part)
+    return ", ".join(_NAMED.sub(r"\1", part) for part in (context, error.problem) if part)
 
 
 def _advice(text: str, place: Place | None, problem: str | None) -> str:

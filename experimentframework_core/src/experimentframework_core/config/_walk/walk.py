@@ -135,9 +135,14 @@ class Walk:
             if entry.key == kind.tag_field:
                 self.convert(entry.value, inspect.LiteralType((kind.tag,)), where)
                 continue
+            if field is None and entry.doubt:
+                self.report.add(at.path, entry.place, entry.doubt)
+                continue
             if field is None:
                 self.report.add(*where, self.unknown_key(node, kind, entry.key))
                 continue
+            if entry.doubt and entry.place:
+                self.report.open_values.add(entry.place)
             wanted = self.field_type(node, kind, field, where)
             value = INVALID if wanted is None else self.convert(entry.value, wanted, where)
             if value is not INVALID:
