@@ -253,3 +253,17 @@ def test_a_value_from_outside_is_hidden_however_a_message_writes_it() -> None:
         "'${V}' is unknown",
         "ValueError: ${V}, not secrets",
     ]
+
+
+@pytest.mark.parametrize("written", ["${ODD}", "'a ${ODD} b'", "${ODD:-good}"])
+def test_a_variable_that_is_not_utf_8_is_a_problem_at_its_place(
+    written: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given bytes that are no UTF-8 in a variable, When it is named, Then that is told of it."""
+    monkeypatch.setenv("ODD", "a\udcffb")
+
+    found = problems(f"samplingSalt: {written}")
+
+    assert [str(problem) for problem in found] == [
+        "e.yaml:2:17: dataPlane.samplingSalt: the environment variable ODD is not UTF-8 text"
+    ]

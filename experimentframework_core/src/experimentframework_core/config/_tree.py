@@ -103,6 +103,17 @@ def below(path: str, key: str | int) -> str:
     return f"{path}.{key}" if path else key
 
 
+def is_whole(value: object) -> bool:
+    """Tell whether ``value``, if it is text, has no half of a surrogate pair."""
+    if not isinstance(value, str) or value.isascii():
+        return True
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def scalars(node: Node, path: str = "") -> Iterator[tuple[str, Scalar]]:
     """Yield every scalar in ``node`` with its path."""
     if isinstance(node, Mapping):

@@ -17,6 +17,7 @@ from experimentframework_core.config._tree import (
     Node,
     Scalar,
     below,
+    is_whole,
 )
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ class Interpolation:
             raise _Unknown(_MALFORMED)
         name, default = match.groups()
         value = self._environment.get(name)
+        if not is_whole(value):
+            raise _Unknown(f"the environment variable {name} is not UTF-8 text")
         if default is not None:
             return value or default
         if value is None:

@@ -27,6 +27,7 @@ from experimentframework_core.config._tree import (
     Place,
     Scalar,
     below,
+    is_whole,
 )
 
 if TYPE_CHECKING:
@@ -179,14 +180,10 @@ class _Builder:
             value, self._at = _TEXT.raw_decode(self._text, start)
         except JSONDecodeError as error:
             raise Unreadable(_broken_text(error), self.place(error.pos)) from error
-        if value.isascii():
+        if is_whole(value):
             return value
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            self._report.add(path, self.place(start), HALF_A_CHARACTER)
-            return UNKNOWN
-        return value
+        self._report.add(path, self.place(start), HALF_A_CHARACTER)
+        return UNKNOWN
 
     def _plain(self) -> str:
         found = _WORD.match(self._text, self._at)
