@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -337,3 +338,25 @@ def test_a_text_does_not_follow_what_it_names() -> None:
         "e.yaml:1:1: warning: configurationPaths: not followed, a text has no folder; load a file"
         " instead"
     )
+
+
+@pytest.mark.parametrize("name", ["p.yaml", "sub/../p.yaml", "link.yaml"])
+def test_what_is_no_regular_file_is_refused_at_once(name: str, folder: Path) -> None:
+    """Given a pipe that nobody writes to, When it is loaded, Then it is a problem and no wait."""
+    (folder / "sub").mkdir()
+    os.mkfifo(folder / "p.yaml")
+    (folder / "link.yaml").symlink_to("p.yaml")
+    write(folder, e_yaml=PLAIN + naming(name))
+
+    given = loaded(name)
+    named = loaded("e.yaml")
+
+    assert problems(given) == [
+        f"{name}: cannot be read: not a regular file; expected a YAML or JSON file"
+    ]
+    assert problems(named) == [
+        (
+            f"e.yaml:2:22: configurationPaths[0]: the file '{name}' cannot be read: not a regular"
+            " file; expected a YAML or JSON file"
+        )
+    ]

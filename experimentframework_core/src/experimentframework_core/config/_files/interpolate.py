@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from experimentframework_core.config._files.content import content_of, reason
 from experimentframework_core.config._problems.report import shown
 from experimentframework_core.config._tree import (
     UNKNOWN,
@@ -40,10 +41,23 @@ class Interpolation:
     """Fills a tree from an environment and from files; notes what it cannot find."""
 
     def __init__(
-        self, environment: MappingType[str, str], report: Report, *, json: bool = False
+        self,
+        environment: MappingType[str, str],
+        report: Report,
+        *,
+        folder: Path | None = None,
+        json: bool = False,
     ) -> None:
-        """Take the variables; in ``json``, where all text is quoted, a value may be a number."""
+        """Begin.
+
+        Args:
+            environment: The variables.
+            report: Takes the problems.
+            folder: Where relative paths begin; by default the process's working folder.
+            json: Whether all text is quoted, so that a value may be a number.
+        """
         self._environment = environment
+        self._folder = folder or Path()
         self._report = report
         self._json = json
 
@@ -84,7 +98,7 @@ class Interpolation:
         if "${" in expression:
             raise _Unknown(_NESTED)
         if expression.startswith("file:") and expression != "file:":
-            return _text_of(expression.removeprefix("file:"))
+            return _text_of(self._folder / expression.removeprefix("file:"))
         match = _VARIABLE.fullmatch(expression)
         if not match:
             raise _Unknown(_MALFORMED)
@@ -106,16 +120,15 @@ class _Unknown(Exception):  # noqa: N818 - a problem's text on its way to the re
     """An expression has no value; the text says why."""
 
 
-def _text_of(path: str) -> str:
+def _text_of(path: Path) -> str:
+    named = shown(str(path))
     try:
-        with Path(path).open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
+        content = content_of(path, _MOST_BYTES + 1)
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise _Unknown(f"the file {shown(path)} cannot be read: {reason}") from error
+        raise _Unknown(f"the file {named} cannot be read: {reason(error)}") from error
     if len(content) > _MOST_BYTES:
-        raise _Unknown(f"the file {shown(path)} is too large; expected at most 1 MiB")
+        raise _Unknown(f"the file {named} is too large; expected at most 1 MiB")
     try:
         return content.decode().rstrip("\r\n")
     except UnicodeDecodeError as error:
-        raise _Unknown(f"the file {shown(path)} is not UTF-8 text") from error
+        raise _Unknown(f"the file {named} is not UTF-8 text") from error

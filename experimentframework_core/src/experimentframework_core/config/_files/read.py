@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from experimentframework_core.config._files import find
+from experimentframework_core.config._files.content import content_of, reason
 from experimentframework_core.config._files.interpolate import Interpolation
 from experimentframework_core.config._files.sections import sections_of
 from experimentframework_core.config._problems.report import one_line, shown
@@ -50,13 +51,23 @@ class _Named(NamedTuple):
     place: Place | None = None
 
 
-def read_text(source: str | bytes, name: str, report: Report) -> Document:
-    """Return the document in a text; values are put in for its ``${…}``."""
+def read_text(
+    source: str | bytes, name: str, report: Report, *, folder: Path | None = None
+) -> Document:
+    """Return the document in a text; values are put in for its ``${…}``.
+
+    Args:
+        source: The text.
+        name: What problems call it.
+        report: Takes the problems.
+        folder: Where the paths in ``${file:…}`` begin; by default the process's working folder.
+    """
     report.file = name
     root = read(source, report)
     sections = None
     if root is not None:
-        root = Interpolation(os.environ, report, json=is_json(name)).fill(root)
+        fillings = Interpolation(os.environ, report, folder=folder, json=is_json(name))
+        root = fillings.fill(root)
         sections = sections_of(root, report)
     text = source if isinstance(source, str) else source.decode(errors="replace")
     return Document(name, text.removeprefix("\ufeff"), root, sections)
@@ -116,17 +127,15 @@ def _given(path: str, report: Report) -> Iterator[_Named]:
 def _read_file(named: _Named, report: Report) -> Document:
     name = one_line(str(named.file))
     try:
-        with named.file.open("rb") as file:
-            source = file.read(MOST_BYTES + 1)
+        source = content_of(named.file, MOST_BYTES + 1)
     except (OSError, ValueError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         report.file = name
-        message = f"cannot be read: {reason}; expected a YAML or JSON file"
+        message = f"cannot be read: {reason(error)}; expected a YAML or JSON file"
         if named.place:
             message = f"the file {shown(name)} {message}"
         report.add(named.path, named.place, message)
         return Document(name, "", None, None)
-    return read_text(source, name, report)
+    return read_text(source, name, report, folder=named.file.parent)
 
 
 def _named_by(document: Document, folder: Path, report: Report) -> Iterator[_Named]:
@@ -157,6 +166,6 @@ def _found(folder: Path, named: str) -> list[Path]:
     path = folder / named
     if path.is_dir():
         return find.in_folder(path)
-    if path.is_file():
+    if path.exists():
         return [path]
     return find.matching(folder, named) if find.is_pattern(named) else []
