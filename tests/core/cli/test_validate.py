@@ -244,3 +244,17 @@ def test_settings_without_a_data_plane_are_shown_without_secrets(folder: Path) -
     assert settings["governance.persistence.connectionString"]["value"] == "***"
     assert settings["governance.initialState"]["from"] == "default"
     assert not any(path.startswith("dataPlane") for path in settings)
+
+
+def test_a_path_that_may_not_be_read_is_one_of_the_problems(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a folder of another user, When it is named beside a file, Then both are checked."""
+    write(folder, "e.yaml", "dataPlane: {batchSize: 0, backplane: {type: inMemory}}\n")
+    write(folder, "q1/experiments.yaml", "{}")
+    monkeypatch.setattr("os.access", lambda *_, **__: False)
+
+    ran = run_here("validate", "e.yaml", "q1")
+
+    assert ran.code == 2
+    assert ran.out.startswith("e.yaml:1:13: dataPlane.batchSize: out of range: 0;")

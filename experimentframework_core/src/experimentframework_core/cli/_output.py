@@ -36,7 +36,12 @@ JsonOption = Annotated[
 ]
 ConfigOption = Annotated[
     Path,
-    typer.Option("--config", "-c", help="The configuration: a YAML or JSON file, or a folder."),
+    typer.Option(
+        "--config",
+        "-c",
+        readable=False,  # loading says it, with its exit code
+        help="The configuration: a YAML or JSON file, or a folder.",
+    ),
 ]
 
 P = ParamSpec("P")

@@ -31,6 +31,7 @@ def validate(
         list[Path] | None,
         typer.Argument(
             metavar="[PATH]...",
+            readable=False,  # loading says it, beside all other problems
             help="Files and folders, the later ones winning; none: the current folder.",
         ),
     ] = None,

@@ -44,9 +44,10 @@ class Document(NamedTuple):
 
 
 class _Named(NamedTuple):
-    """A file that is to be read, and who names it."""
+    """A file that is to be read, or why what may hold some cannot be, and who names it."""
 
     file: Path
+    unread: str | None = None
     path: str = ""
     place: Place | None = None
 
@@ -89,7 +90,7 @@ def read_files(paths: list[str], report: Report) -> list[Document]:
         if real in seen:
             continue
         if len(seen) == MOST_FILES:
-            report.file = str(named.file)
+            report.file = one_line(str(named.file))
             message = f"too many files; expected at most {MOST_FILES:,}"
             report.add(named.path, named.place, message)
             break
@@ -110,10 +111,10 @@ def _identity(file: Path) -> str:
 
 def _given(path: str, report: Report) -> Iterator[_Named]:
     folder = Path(path)
-    if not folder.is_dir():
+    if not find.is_folder(folder):
         yield _Named(folder)
         return
-    report.file = path
+    report.file = one_line(path)
     try:
         found = find.discovered(folder)
     except find.TooManyError as error:
@@ -121,21 +122,28 @@ def _given(path: str, report: Report) -> Iterator[_Named]:
         return
     if not found:
         report.add("", None, f"no configuration in this folder; expected {_LOOKED_FOR}")
-    yield from map(_Named, found)
+    yield from (_Named(*each) for each in found)
 
 
 def _read_file(named: _Named, report: Report) -> Document:
     name = one_line(str(named.file))
+    if named.unread:
+        return _unread(named, name, f"cannot be read: {named.unread}", report)
     try:
         source = content_of(named.file, MOST_BYTES + 1)
     except (OSError, ValueError) as error:
-        report.file = name
         message = f"cannot be read: {reason(error)}; expected a YAML or JSON file"
-        if named.place:
-            message = f"the file {shown(name)} {message}"
-        report.add(named.path, named.place, message)
-        return Document(name, "", None, None)
+        return _unread(named, name, message, report, what="the file ")
     return read_text(source, name, report, folder=named.file.parent)
+
+
+def _unread(named: _Named, name: str, message: str, report: Report, *, what: str = "") -> Document:
+    """Note why something cannot be read, and return a document of which nothing is known."""
+    report.file = name
+    if named.place:
+        message = f"{what}{shown(name)} {message}"
+    report.add(named.path, named.place, message)
+    return Document(name, "", None, None)
 
 
 def _named_by(document: Document, folder: Path, report: Report) -> Iterator[_Named]:
@@ -146,26 +154,17 @@ def _named_by(document: Document, folder: Path, report: Report) -> Iterator[_Nam
             path = below(PATHS, index)
             shown_as = shown(item.value if item.written is None else item.written)
             try:
-                found = _found(folder, item.value)
+                found = find.named(folder, item.value)
             except find.TooManyError as error:
                 report.add(path, item.place, f"{shown_as}: {error}; name the files")
                 continue
             if not found:
                 message = f"{shown_as} matches no file; expected a file, a folder or a pattern"
                 report.add(path, item.place, f"{message} as in teams/*.yaml")
-            for file in found:
-                yield _Named(file, path, item.place)
+            for each in found:
+                yield _Named(*each, path, item.place)
 
 
 def _is_name(item: Scalar) -> bool:
     """Tell whether ``item`` may be a path; an empty or other one is refused by its type."""
     return item.value != "" and is_text(item)
-
-
-def _found(folder: Path, named: str) -> list[Path]:
-    path = folder / named
-    if path.is_dir():
-        return find.in_folder(path)
-    if path.exists():
-        return [path]
-    return find.matching(folder, named) if find.is_pattern(named) else []
