@@ -221,13 +221,13 @@ def test_what_is_only_read_is_told_and_is_no_problem(folder: Path) -> None:
     assert ran.code == 0
     assert ran.out.splitlines() == [
         (
-            "information: decorators: validated and offered as config.decorators; nothing is"
-            " wrapped by it in this version; exposureLogging will act through plane.expose() in"
-            " a later one"
+            "e.yaml:4:1: information: decorators: validated and offered as config.decorators;"
+            " nothing is wrapped by it in this version; exposureLogging will act through"
+            " plane.expose() in a later one"
         ),
         (
-            "information: governance: validated and offered as config.governance; nothing is"
-            " governed by it in this version"
+            "e.yaml:1:1: information: governance: validated and offered as config.governance;"
+            " nothing is governed by it in this version"
         ),
         "e.yaml: no problems",
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from experimentframework_core.cli._output import (
@@ -23,7 +24,7 @@ from experimentframework_core.config import Loaded, Problem, notices, read_confi
 from experimentframework_core.plugins import find_plugin
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 
 def validate(
@@ -67,7 +68,18 @@ def validate(
 def _told(loaded: Loaded, *, overrides: bool) -> list[Problem]:
     """Return what is told: of one file's value that another overrides only if it is asked for."""
     told = [each for each in loaded.problems if overrides or each.severity != "information"]
-    return [*told, *(notices(loaded.configuration) if loaded.configuration else ())]
+    return [*told, *(_notices(loaded))]
+
+
+def _notices(loaded: Loaded) -> Iterator[Problem]:
+    """Yield what is only read, with the place where it is said first."""
+    for notice in notices(loaded.configuration) if loaded.configuration else ():
+        place = loaded.origins.get(notice.path)
+        if place is None:
+            yield notice
+        else:
+            line, column, file = place
+            yield msgspec.structs.replace(notice, file=file, line=line, column=column)
 
 
 def _show_settings(settings: list[Setting]) -> None:
