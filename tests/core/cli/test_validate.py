@@ -258,3 +258,31 @@ def test_a_path_that_may_not_be_read_is_one_of_the_problems(
 
     assert ran.code == 2
     assert ran.out.startswith("e.yaml:1:13: dataPlane.batchSize: out of range: 0;")
+
+
+def test_a_table_in_a_pipe_is_not_wrapped(folder: Path) -> None:
+    """Given long paths and values, When settings are printed to a pipe, Then each is one line."""
+    name = "n" * 150
+    node = f"{{type: sqlite, name: {name}, options: {{path: {'p' * 300}.db}}}}"
+    write(folder, "e.yaml", f"dataPlane: {{backplane: {node}}}\n")
+
+    ran = run("validate", "--print", "e.yaml")
+
+    lines = ran.out.splitlines()
+    assert all(
+        line.startswith(("Setting", "settings.", "dataPlane.", f"{name}.")) for line in lines
+    )
+    assert any(f"{'p' * 300}.db" in line and line.endswith("e.yaml:1") for line in lines)
+
+
+def test_strict_calls_a_warning_invalid(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given only a warning, When validated strictly as JSON, Then the document says so too."""
+    monkeypatch.setattr(_validate, "find_plugin", find_plugin)
+    node = "{type: courier, options: {addresses: a, code: odd}}"
+    write(folder, "e.yaml", f"dataPlane: {{backplane: {node}}}\n")
+
+    lax = run_here("validate", "--json", "e.yaml")
+    strict = run_here("validate", "--json", "--strict", "e.yaml")
+
+    assert (lax.code, lax.document()["valid"]) == (0, True)
+    assert (strict.code, strict.document()["valid"]) == (2, False)

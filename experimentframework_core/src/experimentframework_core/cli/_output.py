@@ -29,7 +29,8 @@ FAILED = 1
 USAGE = 2
 INTERRUPTED = 130
 
-_PIPE_WIDTH = 120
+_PIPE_WIDTH = 10_000_000
+"""The columns of what is no terminal: more than any table has, so that no line is wrapped."""
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document, and nothing else, to stdout.")
@@ -97,7 +98,7 @@ def say_out(text: str) -> None:
 
 
 def console() -> Console:
-    """Return a console on stdout that prints text as it is, wide enough for a table in a pipe."""
+    """Return a console on stdout that prints text as it is, and wraps nothing in a pipe."""
     from rich.console import Console
 
     width = None if sys.stdout.isatty() else _PIPE_WIDTH

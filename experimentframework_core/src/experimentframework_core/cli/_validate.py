@@ -52,8 +52,9 @@ def validate(
     loaded = read_configuration(paths or [Path()], find_plugin)
     problems = _told(loaded, overrides=show or verbose)
     settings = list(settings_of(loaded)) if show else []
+    refused = {"error", "warning"} if strict else {"error"}
+    valid = not any(problem.severity in refused for problem in problems)
     if as_json:
-        valid = loaded.configuration is not None
         document = {"valid": valid, "files": loaded.files, "problems": problems}
         print_json({**document, "settings": settings})
     else:
@@ -61,8 +62,7 @@ def validate(
         _show_settings(settings)
         if problems or not settings:
             say_out(_summary(loaded.files, problems))
-    refused = {"error", "warning"} if strict else {"error"}
-    return USAGE if any(problem.severity in refused for problem in problems) else OK
+    return OK if valid else USAGE
 
 
 def _told(loaded: Loaded, *, overrides: bool) -> list[Problem]:
