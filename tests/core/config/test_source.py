@@ -116,6 +116,22 @@ def test_a_byte_order_mark_is_no_content() -> None:
             ),
         ),
         (
+            'a: "${A:-C:\\x}"',
+            (
+                "e.yaml:1:14: not YAML: while scanning a double-quoted scalar from line 1, expected"
+                " escape sequence of 2 hexdecimal numbers, but found '}'; a backslash in double"
+                " quotes begins an escape: put the text in single quotes"
+            ),
+        ),
+        (
+            'a: "C:\\dir"',
+            (
+                "e.yaml:1:8: not YAML: while scanning a double-quoted scalar from line 1, found"
+                " unknown escape character 'd'; a backslash in double quotes begins an escape: put"
+                " the text in single quotes"
+            ),
+        ),
+        (
             "<<: {a: 1}",
             "e.yaml:1:1: merge key '<<' is not part of YAML 1.2; repeat the keys",
         ),

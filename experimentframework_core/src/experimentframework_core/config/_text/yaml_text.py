@@ -63,6 +63,7 @@ _ADVICE = {
 }
 """What helps, by what ruamel.yaml says."""
 
+_ESCAPES = "a backslash in double quotes begins an escape: put the text in single quotes"
 _TAG = "a tag is not supported; leave it out, or put text that begins with ! in quotes"
 _ALIAS_OF_ITSELF = "alias inside what it repeats; nothing can hold itself"
 _NO_ANCHOR = (
@@ -269,6 +270,8 @@ def _said(error: MarkedYAMLError) -> str:
 
 def _advice(text: str, place: Place | None, problem: str | None) -> str:
     """Return what helps: where a plain ``${…}`` is cut by its braces, and by the problem."""
+    if "escape" in (problem or ""):
+        return f"; {_ESCAPES}"
     line = re.split("\r\n|[\r\n]", text)[place.line - 1] if place else ""
     if "${" in line:
         return "; inside [ ] and { } put ${…} in quotes"
