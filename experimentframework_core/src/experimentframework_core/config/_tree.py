@@ -103,6 +103,13 @@ def below(path: str, key: str | int) -> str:
     return f"{path}.{key}" if path else key
 
 
+def size_of(node: Node) -> int:
+    """Return how many keys, values and items there are in ``node``, repeated or not."""
+    if isinstance(node, Mapping):
+        return 1 + sum(1 + size_of(entry.value) for entry in node.entries)
+    return 1 + sum(map(size_of, node.items)) if isinstance(node, Items) else 1
+
+
 def is_whole(value: object) -> bool:
     """Tell whether ``value``, if it is text, has no half of a surrogate pair."""
     if not isinstance(value, str) or value.isascii():

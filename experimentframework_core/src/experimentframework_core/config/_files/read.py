@@ -11,8 +11,8 @@ from experimentframework_core.config._files.content import content_of, reason
 from experimentframework_core.config._files.interpolate import Interpolation
 from experimentframework_core.config._files.sections import sections_of
 from experimentframework_core.config._problems.report import one_line, shown
-from experimentframework_core.config._text.source import MOST_BYTES, is_json, read
-from experimentframework_core.config._tree import Items, Mapping, Scalar, below
+from experimentframework_core.config._text.source import MOST_BYTES, MOST_NODES, is_json, read
+from experimentframework_core.config._tree import Items, Mapping, Scalar, below, size_of
 from experimentframework_core.config._walk.leaf import is_text
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from experimentframework_core.config._tree import Node, Place
 
 MOST_FILES = 1000
+MOST_NODES_OF_ALL = 50_000
+MOST_CHARACTERS_OF_ALL = 16 * 1024 * 1024
+_CHARACTERS_OF_A_NODE = 8
 PATHS = "configurationPaths"
 
 _LOOKED_FOR = f"{', '.join(find.NAMES)} or files in {find.FOLDER}/"
@@ -84,6 +87,7 @@ def read_files(paths: list[str], report: Report) -> list[Document]:
     documents: list[Document] = []
     waiting = [each for path in paths for each in _given(path, report)][::-1]
     seen: set[str] = set()
+    room = _Room()
     while waiting:
         named = waiting.pop()
         real = _identity(named.file)
@@ -96,9 +100,38 @@ def read_files(paths: list[str], report: Report) -> list[Document]:
             break
         seen.add(real)
         document = _read_file(named, report)
+        if too_large := room.why_not(document):
+            report.file = document.name
+            report.add("", None, too_large)
+            documents.append(document._replace(root=None, sections=None))
+            break
         documents.append(document)
         waiting += [*_named_by(document, named.file.parent, report)][::-1]
     return documents
+
+
+class _Room:
+    """What all files together may have, so that no number of them takes long to read."""
+
+    def __init__(self) -> None:
+        self._nodes = MOST_NODES_OF_ALL
+        self._characters = MOST_CHARACTERS_OF_ALL
+
+    def why_not(self, document: Document) -> str | None:
+        """Take room for one more; say why if there is none."""
+        self._nodes -= _least(document) if document.root is None else size_of(document.root)
+        self._characters -= len(document.text)
+        if self._nodes >= 0 and self._characters >= 0:
+            return None
+        most, things = MOST_NODES_OF_ALL, "keys, values and list items"
+        if self._nodes >= 0:
+            most, things = MOST_CHARACTERS_OF_ALL, "characters"
+        return f"too large with the files before it; expected at most {most:,} {things}"
+
+
+def _least(document: Document) -> int:
+    """Return about how many nodes were read of a document before it was refused."""
+    return min(MOST_NODES, len(document.text) // _CHARACTERS_OF_A_NODE)
 
 
 def _identity(file: Path) -> str:
