@@ -49,6 +49,7 @@ def test_a_line_is_shown_from_its_key_on(tmp_path: Path) -> None:
         ("piiRedaction: {hashKey: 'hunter2${KEY}', redactSubjectIds: 1}",
          "piiRedaction: {hashKey: ***, redactSubjectIds: 1}"),
         ("piiRedaction: {passwrd: hunter2}", "piiRedaction: {passwrd: ***}"),
+        ("piiRedaction: {hashKey: abc,hunter2}", "piiRedaction: {hashKey: ***,***}"),
         ("batchSize: 0 # hunter2", "batchSize: 0"),
         ("batchSize: {hunter2x: hunter2}", "batchSize: {hunter2x: ***}"),
         ("batchSize: &a 0", "batchSize: ***"),

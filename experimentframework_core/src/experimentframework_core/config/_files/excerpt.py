@@ -94,7 +94,7 @@ class Excerpts:
         elif isinstance(node, Items):
             for item in node.items:
                 yield from self._in(item, lines)
-        elif node.place:
+        elif node.place and (node.value != "" or not node.plain):
             line, start = node.place.line, node.place.column - 1
             text = node.value if node.written is None else node.written
             text = text if isinstance(text, str) and self._may_show(node, text) else None
