@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ruamel.yaml import YAML
@@ -34,6 +32,7 @@ from experimentframework_core.config._text.refusals import (
     too_deep,
     too_many_nodes,
 )
+from experimentframework_core.config._text.yaml_errors import in_words
 from experimentframework_core.config._tree import (
     UNKNOWN,
     Entry,
@@ -51,26 +50,12 @@ if TYPE_CHECKING:
     from experimentframework_core.config._problems.report import Report
 
 
-_ADVICE = {
-    "mapping values are not allowed": (
-        "a colon with a space behind it begins a value: put text that has one in quotes, and look"
-        " at the indentation and the colons of the lines above"
-    ),
-    "expected <block end>": "the indentation fits none of the lines above",
-    "could not find expected ':'": "a key ends with a colon and a space",
-    r"character '\t'": "indent with spaces, not with tabs",
-    "that cannot start any token": "put text that begins with it in quotes",
-}
-"""What helps, by what ruamel.yaml says."""
-
-_ESCAPES = "a backslash in double quotes begins an escape: put the text in single quotes"
 _TAG = "a tag is not supported; leave it out, or put text that begins with ! in quotes"
 _ALIAS_OF_ITSELF = "alias inside what it repeats; nothing can hold itself"
 _NO_ANCHOR = (
     "alias without its anchor above; write the anchor before what it repeats, or put text that"
     " begins with * in quotes"
 )
-_NAMED = re.compile(r"(tag handle) .*")
 
 
 def build(text: str, report: Report, *, most_nodes: int, deepest: int) -> Node | None:
@@ -88,8 +73,7 @@ def build(text: str, report: Report, *, most_nodes: int, deepest: int) -> Node |
         report.add("", error.place, str(error))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = _place(mark) if mark else None
-        report.add("", place, f"not YAML: {_said(error)}{_advice(text, place, error.problem)}")
+        report.add("", _place(mark) if mark else None, in_words(error, text))
     except YAMLError as error:
         report.add("", None, f"not YAML: {error}")
     return None
@@ -258,25 +242,6 @@ class _Builder:
 
 def _is_nothing(event: Event) -> bool:
     return isinstance(event, ScalarEvent) and event.style is None and not event.value
-
-
-def _said(error: MarkedYAMLError) -> str:
-    """Return what ruamel.yaml says, without the names that it quotes."""
-    context = error.context
-    if context and error.context_mark and error.problem_mark:
-        context = f"{context} from line {error.context_mark.line + 1}"
-    return ", ".join(_NAMED.sub(r"\1", part) for part in (context, error.problem) if part)
-
-
-def _advice(text: str, place: Place | None, problem: str | None) -> str:
-    """Return what helps: where a plain ``${…}`` is cut by its braces, and by the problem."""
-    if "escape" in (problem or ""):
-        return f"; {_ESCAPES}"
-    line = re.split("\r\n|[\r\n]", text)[place.line - 1] if place else ""
-    if "${" in line:
-        return "; inside [ ] and { } put ${…} in quotes"
-    helps = (advice for said, advice in _ADVICE.items() if said in (problem or ""))
-    return "".join(f"; {advice}" for advice in islice(helps, 1))
 
 
 def _too_deep(deepest: int, place: Place) -> Unreadable:
