@@ -18,7 +18,7 @@ from experimentframework_core._plane import fork
 from experimentframework_core._plane.offering import Offering
 from experimentframework_core._plane.overview import health_of, statistics_of, sum_of
 from experimentframework_core._plane.routing import Route, Router
-from experimentframework_core._plane.setup import dead_letter_stores, resolve, warn_of
+from experimentframework_core._plane.setup import dead_letter_stores, resolve, warned
 from experimentframework_core._plane.threads import Doorway, Tally
 from experimentframework_core._rules.buffer import CROWDED, FULL
 from experimentframework_core.config import DataPlaneOptions, data_plane_of, read_configuration
@@ -117,9 +117,9 @@ class DataPlane:
         """
         loaded = read_configuration(paths or ".", find_plugin)
         configuration = loaded.valid()
-        warn_of(each for each in loaded.problems if not each.path.startswith("dataPlane"))
         options = data_plane_of(configuration, loaded.files[0])
-        return cls(options)  # which warns of the data plane itself
+        with warned(loaded.problems):
+            return cls(options)
 
     async def __aenter__(self) -> Self:
         """Start delivering.

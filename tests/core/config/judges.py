@@ -70,7 +70,7 @@ RULES_ONLY = {
     rf"{OWN_CHECK}: |the plugin failed in its check|the office is shut": "a plugin's own check",
     # of the text, not of what it says
     r"^(?!.*: unknown key |: not YAML).*(^|[^$])\$\{": "what it becomes is known when it is loaded",
-    r"duplicate key|tag '.*' is not supported|YAML .* is not supported": "gone when it is read",
+    r"duplicate key|a tag is not supported|YAML .* is not supported": "gone when it is read",
     r"merge key '<<'|second document": "gone when it is read",
     r"matches no file|no configuration in this folder": "what there is in a folder",
     r"the file '.*' cannot be read": "what there is in a folder",

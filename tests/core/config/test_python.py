@@ -326,3 +326,38 @@ def test_any_value_of_any_field_of_a_section_is_answered_by_problems_only(
     found = check(msgspec.structs.replace(Configuration(), **{section: (spoiled,)}), find_plugin)
 
     assert all(problem.path.startswith(section) for problem in found)
+
+
+@pytest.mark.parametrize(
+    ("options", "path"),
+    [
+        (DataPlaneOptions(sampling_salt="\ud800"), "dataPlane.samplingSalt"),
+        (
+            DataPlaneOptions(pii_redaction=PiiRedactionOptions(hash_key=Secret("a\udcff"))),
+            "dataPlane.piiRedaction.hashKey",
+        ),
+        (
+            DataPlaneOptions(
+                backplane=BackplaneOptions(
+                    type="courier", options=CourierOptions(addresses="a", extra={"b": ["\udfff"]})
+                )
+            ),
+            "dataPlane.backplane.options.extra.b[0]",
+        ),
+        (
+            DataPlaneOptions(
+                backplane=BackplaneOptions(
+                    type="courier", options=CourierOptions(addresses="a", routes={"\ud800": "b"})
+                )
+            ),
+            "dataPlane.backplane.options.routes.\\ud800",
+        ),
+    ],
+)
+def test_text_with_half_of_a_character_is_refused(options: DataPlaneOptions, path: str) -> None:
+    """Given text that is no UTF-8 anywhere in Python, When it is checked, Then it is a problem."""
+    found = check(options, find_plugin)
+
+    assert [(each.path, each.message) for each in found] == [
+        (path, "half of a surrogate pair; expected a whole character")
+    ]

@@ -108,7 +108,29 @@ def test_a_byte_order_mark_is_no_content() -> None:
         ),
         ("a: 1\nb: 2\na: 3\n", "e.yaml:3:1: a: duplicate key 'a'; first at line 1"),
         ("a: {b: 1, b: 2}", "e.yaml:1:11: a.b: duplicate key 'b'; first at line 1"),
-        ("a: !mine 1", "e.yaml:1:4: a: tag '!mine' is not supported; leave it out"),
+        (
+            "a: !mine 1",
+            (
+                "e.yaml:1:4: a: a tag is not supported; leave it out, or put text that begins with"
+                " ! in quotes"
+            ),
+        ),
+        (
+            'a: "${A:-C:\\x}"',
+            (
+                "e.yaml:1:14: not YAML: while scanning a double-quoted scalar from line 1, expected"
+                " escape sequence of 2 hexdecimal numbers, but found '}'; a backslash in double"
+                " quotes begins an escape: put the text in single quotes"
+            ),
+        ),
+        (
+            'a: "C:\\dir"',
+            (
+                "e.yaml:1:8: not YAML: while scanning a double-quoted scalar from line 1, found"
+                " unknown escape character 'd'; a backslash in double quotes begins an escape: put"
+                " the text in single quotes"
+            ),
+        ),
         (
             "<<: {a: 1}",
             "e.yaml:1:1: merge key '<<' is not part of YAML 1.2; repeat the keys",
@@ -116,9 +138,12 @@ def test_a_byte_order_mark_is_no_content() -> None:
         ("? [a]\n: 1", "e.yaml:1:3: a key must be text"),
         (
             "a: *b",
-            "e.yaml:1:4: alias 'b' without its anchor above; write &b before what it repeats",
+            (
+                "e.yaml:1:4: alias without its anchor above; write the anchor before what it"
+                " repeats, or put text that begins with * in quotes"
+            ),
         ),
-        ("a: &b [*b]", "e.yaml:1:8: alias 'b' inside what it repeats; nothing can hold itself"),
+        ("a: &b [*b]", "e.yaml:1:8: alias inside what it repeats; nothing can hold itself"),
         (
             "--- 1\n--- 2\n",
             "e.yaml:2:1: second document; expected one, so leave '---' out or split the file",

@@ -100,7 +100,8 @@ def load_files(paths: Sequence[PathLike], find_plugin: FindPlugin) -> Configurat
 def load_text(text: str | bytes, *, name: str = "<text>", find_plugin: FindPlugin) -> Configuration:
     """Return the configuration in a YAML or JSON text; nothing is opened.
 
-    What its ``configurationPaths`` name is not read: a text has no folder.
+    What its ``configurationPaths`` name is not read: a text has no folder. A relative path in
+    ``${file:…}`` begins at the process's working folder.
 
     Args:
         text: The document; as bytes it must be UTF-8.

@@ -10,6 +10,8 @@ from experimentframework_core.config._tree import Mapping
 from experimentframework_core.config._walk.describe import actual
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from experimentframework_core.config._problems.report import Report
     from experimentframework_core.config._tree import Entry, Node, Place
 
@@ -46,7 +48,7 @@ def sections_of(root: Node, report: Report) -> Mapping | None:
             message = f"the section {shown(entry.key)} stands beside {outer.key}; put it inside"
             report.add(entry.key, entry.place, message)
         elif entry.key not in ROOTS:
-            report.add(entry.key, entry.place, unknown("key", entry.key, [outer.key]))
+            _refuse(entry, [outer.key], report)
     return _known(outer.value, outer.place, SECTIONS, report)
 
 
@@ -65,9 +67,16 @@ def _known(
         return None
     for entry in node.entries:
         if entry.key not in known:
-            report.add(entry.key, entry.place, unknown("key", entry.key, known))
+            _refuse(entry, known, report)
     sections = tuple(entry for entry in node.entries if entry.key in SECTIONS)
     return Mapping(sections, place, node.origin)
+
+
+def _refuse(entry: Entry, known: Sequence[str], report: Report) -> None:
+    if entry.doubt:
+        report.add("", entry.place, entry.doubt)
+    else:
+        report.add(entry.key, entry.place, unknown("key", entry.key, known))
 
 
 def _entries(node: Node) -> tuple[Entry, ...]:

@@ -14,6 +14,7 @@ from experimentframework_core.config._text.refusals import (
     LONGEST_KEY,
     TOO_LONG_KEY,
     Unreadable,
+    doubt_of,
     duplicate,
     too_deep,
     too_many_nodes,
@@ -26,6 +27,7 @@ from experimentframework_core.config._tree import (
     Place,
     Scalar,
     below,
+    is_whole,
 )
 
 if TYPE_CHECKING:
@@ -128,11 +130,13 @@ class _Builder:
         while self._next() != "}":
             where = self.place(self._at)
             key = self._key(path)
-            value = self._node(below(path, key or "?"), level + 1)
+            doubt = doubt_of(key or "")
+            value = self._node(below(path, "?" if doubt else key or "?"), level + 1)
             if key in entries:
-                self._report.add(below(path, key), where, duplicate(entries[key]))
+                inside = path if entries[key].doubt else below(path, key)
+                self._report.add(inside, where, duplicate(entries[key]))
             elif key is not None:
-                entries[key] = Entry(key, value, where)
+                entries[key] = Entry(key, value, where, doubt)
             self._end_item("}")
         self._at += 1
         return Mapping(tuple(entries.values()), place)
@@ -176,14 +180,10 @@ class _Builder:
             value, self._at = _TEXT.raw_decode(self._text, start)
         except JSONDecodeError as error:
             raise Unreadable(_broken_text(error), self.place(error.pos)) from error
-        if value.isascii():
+        if is_whole(value):
             return value
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            self._report.add(path, self.place(start), HALF_A_CHARACTER)
-            return UNKNOWN
-        return value
+        self._report.add(path, self.place(start), HALF_A_CHARACTER)
+        return UNKNOWN
 
     def _plain(self) -> str:
         found = _WORD.match(self._text, self._at)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ruamel.yaml import YAML
@@ -21,17 +19,20 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.scanner import Scanner
 
-from experimentframework_core.config._problems.report import one_line, shown
+from experimentframework_core.config._problems.report import one_line
 from experimentframework_core.config._text.refusals import (
     EMPTY,
     HALF_A_CHARACTER,
+    KEY_ALONE,
     LONGEST_KEY,
     TOO_LONG_KEY,
     Unreadable,
+    doubt_of,
     duplicate,
     too_deep,
     too_many_nodes,
 )
+from experimentframework_core.config._text.yaml_errors import in_words
 from experimentframework_core.config._tree import (
     UNKNOWN,
     Entry,
@@ -49,19 +50,12 @@ if TYPE_CHECKING:
     from experimentframework_core.config._problems.report import Report
 
 
-_ADVICE = {
-    "mapping values are not allowed": (
-        "a colon with a space behind it begins a value: put text that has one in quotes, and look"
-        " at the indentation and the colons of the lines above"
-    ),
-    "expected <block end>": "the indentation fits none of the lines above",
-    "could not find expected ':'": "a key ends with a colon and a space",
-    r"character '\t'": "indent with spaces, not with tabs",
-    "that cannot start any token": "put text that begins with it in quotes",
-}
-"""What helps, by what ruamel.yaml says."""
-
-_OWN_TAGS = "tag:yaml.org,2002:"
+_TAG = "a tag is not supported; leave it out, or put text that begins with ! in quotes"
+_ALIAS_OF_ITSELF = "alias inside what it repeats; nothing can hold itself"
+_NO_ANCHOR = (
+    "alias without its anchor above; write the anchor before what it repeats, or put text that"
+    " begins with * in quotes"
+)
 
 
 def build(text: str, report: Report, *, most_nodes: int, deepest: int) -> Node | None:
@@ -79,8 +73,7 @@ def build(text: str, report: Report, *, most_nodes: int, deepest: int) -> Node |
         report.add("", error.place, str(error))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = _place(mark) if mark else None
-        report.add("", place, f"not YAML: {_said(error)}{_advice(text, place, error.problem)}")
+        report.add("", _place(mark) if mark else None, in_words(error, text))
     except YAMLError as error:
         report.add("", None, f"not YAML: {error}")
     return None
@@ -157,8 +150,7 @@ class _Builder:
         before = self._nodes
         self._count(1, place)
         if event.tag is not None:
-            tag = shown(str(event.tag).replace(_OWN_TAGS, "!!"))
-            self._report.add(path, place, f"tag {tag} is not supported; leave it out")
+            self._report.add(path, place, _TAG)
         self._open.append(event.anchor)
         node = self._untagged(event, path, level)
         self._open.pop()
@@ -176,13 +168,10 @@ class _Builder:
     def _alias(self, event: AliasEvent, level: int) -> Node:
         place = self._place(event)
         if event.anchor in self._open:
-            message = f"alias {shown(event.anchor)} inside what it repeats; nothing can hold itself"
-            raise Unreadable(message, place)
+            raise Unreadable(_ALIAS_OF_ITSELF, place)
         anchored = self._anchors.get(event.anchor)
         if anchored is None:
-            anchor = f"write &{one_line(event.anchor)} before what it repeats"
-            message = f"alias {shown(event.anchor)} without its anchor above; {anchor}"
-            raise Unreadable(message, place)
+            raise Unreadable(_NO_ANCHOR, place)
         if level + anchored.levels - 1 > self._deepest:
             raise _too_deep(self._deepest, place)
         self._count(anchored.nodes, place)
@@ -223,11 +212,16 @@ class _Builder:
                 break
             place = self._place(each)
             key = self._key(each, path, level)
-            value = self._node(next(self._events), below(path, key or "?"), level + 1)
+            doubt = doubt_of(key or "")
+            said = next(self._events)
+            value = self._node(said, below(path, "?" if doubt else key or "?"), level + 1)
+            if event.flow_style and _is_nothing(said):
+                doubt = doubt or KEY_ALONE
             if key in entries:
-                self._report.add(below(path, key), place, duplicate(entries[key]))
+                inside = path if entries[key].doubt else below(path, key)
+                self._report.add(inside, place, duplicate(entries[key]))
             elif key is not None:
-                entries[key] = Entry(key, value, place)
+                entries[key] = Entry(key, value, place, doubt)
         return Mapping(tuple(entries.values()), self._place(event))
 
     def _key(self, event: Event, path: str, level: int) -> str | None:
@@ -246,20 +240,8 @@ class _Builder:
         return one_line(str(node.value))
 
 
-def _said(error: MarkedYAMLError) -> str:
-    context = error.context
-    if context and error.context_mark and error.problem_mark:
-        context = f"{context} from line {error.context_mark.line + 1}"
-    return ", ".join(part for part in (context, error.problem) if part)
-
-
-def _advice(text: str, place: Place | None, problem: str | None) -> str:
-    """Return what helps: where a plain ``${…}`` is cut by its braces, and by the problem."""
-    line = re.split("\r\n|[\r\n]", text)[place.line - 1] if place else ""
-    if "${" in line:
-        return "; inside [ ] and { } put ${…} in quotes"
-    helps = (advice for said, advice in _ADVICE.items() if said in (problem or ""))
-    return "".join(f"; {advice}" for advice in islice(helps, 1))
+def _is_nothing(event: Event) -> bool:
+    return isinstance(event, ScalarEvent) and event.style is None and not event.value
 
 
 def _too_deep(deepest: int, place: Place) -> Unreadable:

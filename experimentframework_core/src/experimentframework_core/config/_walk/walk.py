@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from msgspec import inspect
 
 from experimentframework_core.config._problems.report import MISSING, Report
+from experimentframework_core.config._text.refusals import HALF_A_CHARACTER
 from experimentframework_core.config._tree import (
     UNKNOWN,
     Items,
@@ -14,6 +15,7 @@ from experimentframework_core.config._tree import (
     Node,
     Scalar,
     below,
+    is_whole,
     scalars,
 )
 from experimentframework_core.config._walk.describe import (
@@ -29,6 +31,7 @@ from experimentframework_core.config._walk.field_types import fields_of, keys_of
 from experimentframework_core.config._walk.leaf import Refusal, leaf_value
 from experimentframework_core.config._walk.scalars import meaning
 from experimentframework_core.config._walk.unknown_keys import unknown_key
+from experimentframework_core.units import Secret
 
 if TYPE_CHECKING:
     from experimentframework_core.config._tree import Place
@@ -81,6 +84,8 @@ class Walk:
         if isinstance(node, Scalar) and node.place:
             values = self.report.open_values if shows_values(kind) else self.report.secret_values
             values.add(node.place)
+        if isinstance(node, Scalar) and not is_whole(_text_in(node)):
+            return self._invalid(at, HALF_A_CHARACTER)
         bare, _ = unwrapped(kind)
         if isinstance(bare, inspect.UnionType):
             return self._union(node, bare, at)
@@ -135,9 +140,14 @@ class Walk:
             if entry.key == kind.tag_field:
                 self.convert(entry.value, inspect.LiteralType((kind.tag,)), where)
                 continue
+            if field is None and entry.doubt:
+                self.report.add(at.path, entry.place, entry.doubt)
+                continue
             if field is None:
                 self.report.add(*where, self.unknown_key(node, kind, entry.key))
                 continue
+            if entry.doubt and entry.place:
+                self.report.open_values.add(entry.place)
             wanted = self.field_type(node, kind, field, where)
             value = INVALID if wanted is None else self.convert(entry.value, wanted, where)
             if value is not INVALID:
@@ -249,6 +259,11 @@ class Walk:
     def _invalid(self, at: At, message: str) -> object:
         self.report.add(*at, message)
         return INVALID
+
+
+def _text_in(scalar: Scalar) -> object:
+    """Return what Python gave, without its cover."""
+    return scalar.value.reveal() if isinstance(scalar.value, Secret) else scalar.value
 
 
 def _is_null(node: Node, kinds: list[inspect.Type]) -> bool:
