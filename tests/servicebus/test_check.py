@@ -254,7 +254,7 @@ dataPlane:
         f"e.yaml:9:7: {path}sessionStrategy: has no effect without enableSessions: true",
         (
             f"e.yaml:10:7: {path}messageTimeToLiveMinutes: out of range: 0; expected a whole"
-            " number, 1 to 2,147,483,647"
+            " number, 1 to 5,256,000"
         ),
     ]
 

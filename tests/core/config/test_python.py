@@ -249,7 +249,7 @@ def test_a_good_configuration_has_no_problem() -> None:
             ),
             (
                 "governance.policies[0].minStableTime: unexpected text '30m'; expected a whole"
-                " number, not negative"
+                " number, 0 to 315,360,000,000"
             ),
         ),
     ],

@@ -21,6 +21,7 @@ from experimentframework_core.plugin import (
     OpenContext,
     Selection,
 )
+from experimentframework_core.units import Days
 
 if TYPE_CHECKING:
     import sqlite3
@@ -51,7 +52,7 @@ class SqliteOptions(ChannelSettings, frozen=True, kw_only=True, rename="camel"):
     """
 
     path: Annotated[str, msgspec.Meta(min_length=1)]
-    retention_days: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    retention_days: Days | None = None
 
 
 class SqliteBackplane:

@@ -23,7 +23,9 @@ from experimentframework_core.config._walk.describe import (
     unwrapped,
 )
 from experimentframework_core.config._walk.scalars import (
+    AMOUNTS,
     duration,
+    in_unit,
     meaning,
     size,
     suggested_duration,
@@ -144,13 +146,23 @@ def _number(scalar: Scalar, kind: inspect.Type, bare: inspect.IntType | inspect.
         raise _refusal(scalar, kind, lambda text: instead_of_number(text, bare))
     if _out_of_range(bare, value):
         given = value if scalar.written is None else shown(scalar.written)
-        largest = ", less than 2^63" if bare.le is None and value >= _LARGEST else ""
-        raise Refusal(f"out of range: {given}; expected {expected(kind)}{largest}")
+        raise Refusal(f"out of range: {given}; expected {expected(kind)}{_at_most(kind, value)}")
     if isinstance(bare, inspect.FloatType):
         return float(value)
     if isinstance(value, float):
         raise _refusal(scalar, kind)
     return value
+
+
+def _at_most(kind: inspect.Type, value: float) -> str:
+    """Return how large a number may be, where ``value`` is too large and `expected` is silent."""
+    bare, unit = unwrapped(kind)
+    largest = getattr(bare, "le", None)
+    if largest is None:
+        return ", less than 2^63" if value >= _LARGEST else ""
+    if unit not in AMOUNTS or value <= largest:
+        return ""
+    return f", at most {in_unit(largest, AMOUNTS[unit])}"
 
 
 def _out_of_range(kind: inspect.IntType | inspect.FloatType, value: float) -> bool:
