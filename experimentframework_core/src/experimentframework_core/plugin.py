@@ -131,10 +131,13 @@ OptionsT = TypeVar("OptionsT", bound=ChannelSettings)
 Severity: TypeAlias = Literal["error", "warning", "information"]
 """How bad a problem of a configuration is: only an error keeps it from being loaded."""
 
-Finding: TypeAlias = tuple[str, str] | tuple[str, str, Severity]
+Finding: TypeAlias = (
+    tuple[str, str] | tuple[str, str, Severity] | tuple[str, str, Severity, tuple[str, ...]]
+)
 """What a plugin's ``check`` yields: the key's path in the options, what is wrong, how bad it is.
 
-Without the third it is an error.
+Without the third it is an error. The fourth names the other options that were looked at, as in
+``("flushIntervalMs",)``; where they stand in another file, that is said too.
 """
 
 
@@ -152,8 +155,8 @@ class BackplanePlugin(msgspec.Struct, Generic[OptionsT], frozen=True, kw_only=Tr
             where the source has positions a ``checkpoint``: the text to resume after what it
             yielded last.
         check: Yields ``(path, message)`` for what the options' types cannot say, as in
-            ``("queueName", "give queueName or topicName, not both")``; a third element
-            ``"warning"`` or ``"information"`` says that it is no error.
+            ``("queueName", "give queueName or topicName, not both")``; see `Finding` for how to say
+            that it is no error, and which other options it is about.
         channel_defaults: The plugin's own defaults of the channel's settings, given its options.
         ordering_key: Names what must stay in order. Absent: the experiment, then the event id.
         attempts_option: The field of the options that is another spelling of

@@ -58,7 +58,8 @@ def _topics(options: KafkaOptions) -> Iterator[Finding]:
     if options.topic is not None and (why := why_no_topic(options.topic)):
         yield "topic", why
     if options.topic is not None and options.topics:
-        yield "topics", "topic says where every type goes already; leave one of the two out"
+        message = "topic says where every type goes already; leave one of the two out"
+        yield "topics", message, "error", ("topic",)
     known = [each.name for each in event_types()]
     for name, topic in options.topics.items():
         if event_type_named(name) is None:
@@ -73,9 +74,10 @@ def _delivery(options: KafkaOptions) -> Iterator[Finding]:
             f"{options.acks} does not go with enableIdempotence, which is on; "
             "expected all, or enableIdempotence: false"
         )
-        yield "acks", message
+        yield "acks", message, "error", ("enableIdempotence",)
     if options.flush_interval_ms is not None and options.linger_ms != _UNSAID.linger_ms:
-        yield "lingerMs", "says the same as flushIntervalMs; leave one out"
+        message = "says the same as flushIntervalMs; leave one out"
+        yield "lingerMs", message, "error", ("flushIntervalMs",)
     if options.max_in_flight not in (1, _UNSAID.max_in_flight):
         message = (
             "changes nothing: the client keeps one batch for each partition in flight, "
@@ -92,4 +94,5 @@ def _creation(creation: KafkaTopicCreation) -> Iterator[Finding]:
     }
     for key, value in values.items():
         if value is not None and not creation.enabled:
-            yield f"createTopics.{key}", "has no effect without createTopics.enabled: true"
+            message = "has no effect without createTopics.enabled: true"
+            yield f"createTopics.{key}", message, "error", ("createTopics.enabled",)

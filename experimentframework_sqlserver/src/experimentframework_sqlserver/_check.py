@@ -14,19 +14,21 @@ from experimentframework_sqlserver._identifiers import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from experimentframework_core.plugin import Finding
     from experimentframework_sqlserver._options import SqlServerOptions
 
 _AUTO = "auto"
 
 
-def check_sql_server(options: SqlServerOptions) -> Iterator[tuple[str, str]]:
+def check_sql_server(options: SqlServerOptions) -> Iterator[Finding]:
     """Yield what is wrong with the options."""
     found = parse(options.connection_string.reveal())
     if not isinstance(found, ConnectionString):
         for problem in found:
             yield "connectionString", problem
     elif found.driver is not None and options.driver != _AUTO:
-        yield "driver", "connectionString names a Driver already; leave one of the two out"
+        message = "connectionString names a Driver already; leave one of the two out"
+        yield "driver", message, "error", ("connectionString",)
     if any(character in options.driver for character in "{};") or not options.driver.isprintable():
         yield "driver", "expected the driver's name or path as it is, without braces and ';'"
     for key, name, longest in (

@@ -31,7 +31,7 @@ def _marked(plugin: BackplanePlugin[Any]) -> BackplanePlugin[Any]:
 
     def check(options: Any) -> Iterator[Finding]:
         for path, message, *severity in plugin.check(options) if plugin.check else ():
-            yield (path, f"{OWN_CHECK}: {message}", *severity)  # type: ignore[misc]
+            yield (path, f"{OWN_CHECK}: {message}", *severity)
 
     return msgspec.structs.replace(plugin, check=check)
 

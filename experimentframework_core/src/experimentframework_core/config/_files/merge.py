@@ -73,7 +73,7 @@ class _Merge:
             if path == NAMED:
                 return _with_items(first, self._named(first.value, later.value))
         elif not self._may_replace(first, later, path):
-            return first
+            return msgspec.structs.replace(later, value=Scalar(UNKNOWN, later.value.place))
         return self._overriding(first, later, path)
 
     def _may_replace(self, first: Entry, later: Entry, path: str) -> bool:
@@ -121,7 +121,7 @@ def _have_other_types(first: Mapping, later: Mapping) -> bool:
 
 def _kind(node: Node, path: str) -> str:
     """Return what must be the same in two files: a mapping, and a list where lists are joined."""
-    if isinstance(node, Scalar) and meaning(node) is None:
+    if isinstance(node, Scalar) and (node.value is UNKNOWN or meaning(node) is None):
         return "null"
     joined = path == NAMED or path in APPENDED
     if isinstance(node, Mapping) or (joined and isinstance(node, Items)):

@@ -41,9 +41,14 @@ def _plane_breaches(options: DataPlaneOptions) -> Iterator[Breach]:
         message = f"{salt} bytes in UTF-8; expected at most {_LONGEST_SALT}"
         yield Breach(f"{_PLANE}.samplingSalt", message)
     if options.max_queue_size is not None and options.buffer.max_events is not None:
-        yield Breach(f"{_PLANE}.maxQueueSize", "says the same as buffer.maxEvents; leave one out")
+        yield _said_twice("maxQueueSize", "buffer.maxEvents")
     if options.failure_mode is not None and options.buffer.when_full is not None:
-        yield Breach(f"{_PLANE}.failureMode", "says the same as buffer.whenFull; leave one out")
+        yield _said_twice("failureMode", "buffer.whenFull")
+
+
+def _said_twice(older: str, key: str) -> Breach:
+    message = f"says the same as {key}; leave one out"
+    return Breach(f"{_PLANE}.{older}", message, (f"{_PLANE}.{key}",))
 
 
 def _section_breaches(options: DataPlaneOptions | BackplaneOptions, path: str) -> Iterator[Breach]:

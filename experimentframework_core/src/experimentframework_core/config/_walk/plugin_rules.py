@@ -38,18 +38,19 @@ def check_breaches(
         yield Breach(f"{path}.type", message, about=path)
         return
     options_path = f"{path}.options"
-    for key, message, severity in said:
+    for key, message, severity, others in said:
         where = f"{options_path}.{key}" if key else options_path
-        yield Breach(where, message, about=options_path, severity=severity)
+        reads = tuple(f"{options_path}.{other}" for other in others)
+        yield Breach(where, message, reads, about=options_path, severity=severity)
 
 
-def _parts(finding: Finding) -> tuple[str, str, Severity]:
-    """Return the three parts of what a check yields; the last may be left out."""
+def _parts(finding: Finding) -> tuple[str, str, Severity, tuple[str, ...]]:
+    """Return the four parts of what a check yields; the last two may be left out."""
     if len(finding) == 2:  # noqa: PLR2004 - mypy narrows the union by this number
-        return (*finding, "error")
+        return (*finding, "error", ())
     if finding[2] not in get_args(Severity):
         raise ValueError(f"{finding[2]!r} is no severity")
-    return finding
+    return (*finding, ()) if len(finding) == 3 else finding  # noqa: PLR2004 - the same
 
 
 def dead_letter_breaches(

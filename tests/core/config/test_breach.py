@@ -1,0 +1,132 @@
+"""Which broken rules are told, and which places their messages name."""
+
+from __future__ import annotations
+
+from contextlib import chdir
+from typing import TYPE_CHECKING
+
+import pytest
+
+from experimentframework_core.config import read_configuration
+from experimentframework_core.plugins import find_plugin
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BUS = "Endpoint=sb://a/;SharedAccessKeyName=b;SharedAccessKey=c"
+
+
+def told(folder: Path, *texts: str) -> list[str]:
+    """Return what is told of files ``0.yaml``, ``1.yaml`` …, without what overrides what."""
+    names = [f"{number}.yaml" for number in range(len(texts))]
+    for name, text in zip(names, texts, strict=True):
+        (folder / name).write_text(text, "utf-8")
+    with chdir(folder):
+        problems = read_configuration(names, find_plugin).problems
+    return [str(problem) for problem in problems if problem.severity != "information"]
+
+
+def in_plane(text: str, node: str = "{type: inMemory}") -> str:
+    """Return a data plane on one line, with its backplane behind ``text``."""
+    return f"dataPlane: {{{text}, backplane: {node}}}\n"
+
+
+def in_options(backplane_type: str, text: str) -> str:
+    """Return the options of a backplane on one line."""
+    return f"dataPlane: {{backplane: {{type: {backplane_type}, options: {{{text}}}}}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "expected"),
+    [
+        (in_plane("maxQueueSize: 5"), in_plane("buffer: {maxEvents: 6}"), "maxEvents"),
+        (in_plane("failureMode: drop"), in_plane("buffer: {whenFull: block}"), "whenFull"),
+        (
+            in_plane("ack: delivered", "{type: inMemory, require: all}"),
+            in_plane("ack: delivered", "{type: inMemory}"),
+            "type",
+        ),
+        (
+            in_options("kafka", "brokers: a, lingerMs: 5"),
+            in_options("kafka", "flushIntervalMs: 6"),
+            "flushIntervalMs",
+        ),
+        (
+            in_options("kafka", "brokers: a, acks: 1"),
+            in_options("kafka", "enableIdempotence: true"),
+            "enableIdempotence",
+        ),
+        (
+            in_options("kafka", "brokers: a, topics: {exposure: b}"),
+            in_options("kafka", "topic: c"),
+            "topic",
+        ),
+        (
+            in_options("kafka", "brokers: a, createTopics: {partitions: 2}"),
+            in_options("kafka", "createTopics: {enabled: false}"),
+            "enabled",
+        ),
+        (
+            in_options("kafka", "brokers: a, security: {username: b}"),
+            in_options("kafka", "security: {protocol: SSL}"),
+            "protocol",
+        ),
+        (
+            in_options("azureServiceBus", f"connectionString: {BUS}, topicName: a"),
+            in_options("azureServiceBus", "queueName: b"),
+            "queueName",
+        ),
+        (
+            in_options("azureServiceBus", "fullyQualifiedNamespace: a.net, queueName: a"),
+            in_options("azureServiceBus", f"connectionString: {BUS}"),
+            "connectionString",
+        ),
+        (
+            in_options(
+                "azureServiceBus",
+                f"connectionString: {BUS}, queueName: a, sessionStrategy: tenantId",
+            ),
+            in_options("azureServiceBus", "enableSessions: false"),
+            "enableSessions",
+        ),
+        (
+            in_options("sqlServer", "driver: a"),
+            in_options("sqlServer", "connectionString: Server=a;Database=b;UID=c;PWD=d;Driver=e"),
+            "connectionString",
+        ),
+    ],
+)
+def test_a_rule_between_files_names_both_places(
+    first: str, later: str, expected: str, tmp_path: Path
+) -> None:
+    """Given two settings of one rule in two files, When told, Then the other's place is named."""
+    column = later.rindex(f"{expected}:") + 1
+
+    (problem,) = told(tmp_path, first, later)
+
+    assert problem.startswith("0.yaml:1:")
+    assert problem.endswith(f"; {expected} stands at 1.yaml:1:{column}")
+
+
+def test_a_taken_name_in_another_file_is_told_with_its_place(tmp_path: Path) -> None:
+    """Given a name that a member takes from its group's file, When told, Then both are named."""
+    first = in_plane("ack: accepted", "{type: failover, name: a}")
+    later = in_plane("ack: accepted", "{backplanes: [{type: inMemory, name: a}]}")
+
+    (problem,) = told(tmp_path, first, later)
+
+    assert problem.startswith("1.yaml:1:")
+    assert problem.endswith("; name stands at 0.yaml:1:56")
+
+
+@pytest.mark.parametrize("texts", [("5", "{maxEvents: 6}"), ("{maxEvents: 6}", "5")])
+def test_a_contradiction_between_files_is_one_problem(
+    texts: tuple[str, str], tmp_path: Path
+) -> None:
+    """Given a number here and a mapping there, When told, Then once, at the later place."""
+    files = [in_plane(f"buffer: {text}") for text in texts]
+
+    (problem,) = told(tmp_path, *files)
+
+    assert problem.startswith("1.yaml:1:13: dataPlane.buffer: a ")
+    assert " at 0.yaml:1:13; expected the same in both" in problem
