@@ -150,7 +150,7 @@ def test_good_options_have_no_problem(good: KafkaOptions) -> None:
 )
 def test_a_broker_that_is_none(brokers: tuple[str, ...] | str, path: str, message: str) -> None:
     """Given a bad address, When the options are checked, Then it is named, and why it is bad."""
-    found = list(check_kafka(options(brokers=brokers)))
+    found = said(options(brokers=brokers))
 
     assert found == [(path, message)]
 
@@ -169,8 +169,8 @@ def test_a_broker_that_is_none(brokers: tuple[str, ...] | str, path: str, messag
 def test_a_topic_that_is_none(name: str, message: str) -> None:
     """Given a name that Kafka refuses, When checked, Then the message says its rule."""
     found = [
-        *check_kafka(options(topic=name)),
-        *check_kafka(options(topics={"exposure": name})),
+        *said(options(topic=name)),
+        *said(options(topics={"exposure": name})),
     ]
 
     assert found == [("topic", message), ("topics.exposure", message)]

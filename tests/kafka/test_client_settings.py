@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 POSITIVE = "does not fit; expected a whole number from 1 to 2,147,483,647"
 
 
+def said(additional: dict[str, Setting]) -> list[tuple[str, str]]:
+    """Return the path and message of all that is wrong with these settings."""
+    options = KafkaOptions(brokers="one", additional_config=additional)
+    return [(path, message) for path, message, *_ in check_kafka(options)]
+
+
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
@@ -65,7 +71,7 @@ POSITIVE = "does not fit; expected a whole number from 1 to 2,147,483,647"
 )
 def test_a_setting_that_may_not_be_there(name: str, value: Setting, message: str) -> None:
     """Given one bad setting, When the options are checked, Then the message says what to do."""
-    found = list(check_kafka(KafkaOptions(brokers="one", additional_config={name: value})))
+    found = said({name: value})
 
     assert found == [(f"additionalConfig.{name}", message)]
 
@@ -74,7 +80,7 @@ def test_two_names_of_one_setting() -> None:
     """Given a setting by both names, When checked, Then the second is to be left out."""
     additional: dict[str, Setting] = {"batch.size": 1, "max_batch_size": 2}
 
-    found = list(check_kafka(KafkaOptions(brokers="one", additional_config=additional)))
+    found = said(additional)
 
     assert found == [
         ("additionalConfig.max_batch_size", "says the same as 'batch.size'; leave one out")

@@ -137,7 +137,8 @@ Finding: TypeAlias = (
 """What a plugin's ``check`` yields: the key's path in the options, what is wrong, how bad it is.
 
 Without the third it is an error. The fourth names the other options that were looked at, as in
-``("flushIntervalMs",)``; where they stand in another file, that is said too.
+``("flushIntervalMs",)``; where they stand in another file, that is said too. ``check`` is given
+defaults for options that are wrong: a finding without a fourth is told only where all are good.
 """
 
 

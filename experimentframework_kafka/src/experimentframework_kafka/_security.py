@@ -27,7 +27,8 @@ def security_breaches(security: KafkaSecurity) -> Iterator[Finding]:
     yield from _signing_in(security, said)
     yield from _encryption(security, said)
     if security.token_provider is not None and not _FUNCTION.fullmatch(security.token_provider):
-        yield "security.tokenProvider", "not the name of a function; expected module:function"
+        message = "not the name of a function; expected module:function"
+        yield "security.tokenProvider", message, "error", ()
     if security.protocol == "SASL_PLAINTEXT" and security.mechanism in ("PLAIN", "OAUTHBEARER"):
         message = (
             f"sends what {security.mechanism} signs in with over the network as it is; "

@@ -40,14 +40,14 @@ def _namespace(options: ServiceBusOptions) -> Iterator[Finding]:
     if namespace is not None and not _HOST.fullmatch(namespace):
         # It may be a connection string with its key, so it is not shown.
         message = "not a host; expected one as in shop.servicebus.windows.net"
-        yield "fullyQualifiedNamespace", message
+        yield "fullyQualifiedNamespace", message, "error", ()
     if options.connection_string is not None:
         found = parse(options.connection_string.reveal())
         if isinstance(found, ConnectionString):
             yield from _of_entity(found, options)
         else:
             for problem in found:
-                yield "connectionString", problem
+                yield "connectionString", problem, "error", ()
 
 
 def _of_entity(found: ConnectionString, options: ServiceBusOptions) -> Iterator[Finding]:
@@ -75,4 +75,4 @@ def _destination(options: ServiceBusOptions) -> Iterator[Finding]:
         yield key, message, "error", (said[0],)
     for key, name in (("queueName", options.queue_name), ("topicName", options.topic_name)):
         if name is not None and (why := why_no_entity(name)):
-            yield key, why
+            yield key, why, "error", ()

@@ -130,3 +130,88 @@ def test_a_contradiction_between_files_is_one_problem(
 
     assert problem.startswith("1.yaml:1:13: dataPlane.buffer: a ")
     assert " at 0.yaml:1:13; expected the same in both" in problem
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        (
+            in_options(
+                "kafka",
+                "brokers: a, security:"
+                " {protocol: SASL_TLS, mechanism: PLAIN, username: u, password: p}",
+            ),
+            "security.protocol",
+        ),
+        (in_options("kafka", "brokers: a, acks: 1, enableIdempotence: nope"), "enableIdempotence"),
+        (
+            in_options(
+                "azureServiceBus",
+                f"connectionString: {BUS}, queueName: a, sessionStrategy: tenantId,"
+                " enableSessions: ture",
+            ),
+            "enableSessions",
+        ),
+        (
+            in_options("azureServiceBus", "fullyQualifiedNamespace: 5, queueName: a"),
+            "fullyQualifiedNamespace",
+        ),
+        (
+            in_options(
+                "azureServiceBus",
+                f"connectionString: {BUS}, queueName: a, sessionStrategy: tenantId,"
+                " enableSesions: true",
+            ),
+            "enableSesions",
+        ),
+        (
+            in_options("azureServiceBus", f"connectionString: {BUS}, queueNme: a"),
+            "queueNme",
+        ),
+    ],
+)
+def test_a_check_is_not_told_of_defaults_that_stand_in_for_what_is_wrong(
+    text: str, wrong: str, tmp_path: Path
+) -> None:
+    """Given one wrong option, When a check looked at its default instead, Then only it is told."""
+    (problem,) = told(tmp_path, text)
+
+    assert problem.startswith("0.yaml:1:")
+    assert f": dataPlane.backplane.options.{wrong}: un" in problem
+
+
+def test_dead_letters_are_held_to_the_same(tmp_path: Path) -> None:
+    """Given a wrong option of a dead-letter backplane, When told, Then nothing that follows is."""
+    options = "brokers: a, acks: 1, enableIdempotence: nope"
+    text = in_plane(f"deadLetter: {{type: kafka, options: {{{options}}}}}")
+
+    (problem,) = told(tmp_path, text)
+
+    assert ": dataPlane.deadLetter.options.enableIdempotence: unexpected text" in problem
+
+
+@pytest.mark.parametrize(
+    ("section", "misspelt"),
+    [
+        ("buffer: {tpye: disk, path: b}", "buffer.tpye"),
+        ("buffer: {type: disk, pth: b}", "buffer.pth"),
+        ("retry: {maxDelayMs: 50, initalDelayMs: 5}", "retry.initalDelayMs"),
+    ],
+)
+def test_a_key_that_may_be_the_misspelt_one_is_not_held_to_rules(
+    section: str, misspelt: str, tmp_path: Path
+) -> None:
+    """Given a misspelt key, When a rule looks at the default of the right one, Then it is quiet."""
+    (problem,) = told(tmp_path, in_plane(section))
+
+    assert f": dataPlane.{misspelt}: unknown key" in problem
+
+
+def test_a_key_that_is_quite_another_excuses_nothing(tmp_path: Path) -> None:
+    """Given an unknown key that is near to no other, When told, Then rules are told as well."""
+    said = told(tmp_path, in_plane("buffer: {type: disk, colour: red}"))
+
+    assert [problem.split(": ")[1] for problem in said] == [
+        "dataPlane.buffer.path",
+        "dataPlane.buffer.colour",
+    ]

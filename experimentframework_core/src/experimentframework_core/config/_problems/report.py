@@ -36,6 +36,7 @@ class Report:
         places: Where each path that was seen stands.
         open_values: Where the values stand that a source line may show.
         secret_values: Where those stand that it may not, whatever else is said of them.
+        unknown_keys: The keys that no one knows, by the path of what they stand in.
     """
 
     def __init__(self, file: str | None = None) -> None:
@@ -45,6 +46,7 @@ class Report:
         self.places: dict[str, Place | None] = {}
         self.open_values: set[Place] = set()
         self.secret_values: set[Place] = set()
+        self.unknown_keys: dict[str, list[str]] = {}
         self._hidden: dict[str, tuple[str, str]] = {}
         self._hidden_paths: list[str] = []
 
@@ -162,6 +164,7 @@ class Report:
         self.places |= other.places
         self.open_values |= other.open_values
         self.secret_values |= other.secret_values
+        self.unknown_keys |= other.unknown_keys
 
     def in_order(self, files: Sequence[str] = ()) -> tuple[Problem, ...]:
         """Return the problems in the order of ``files`` and of their lines, each once."""

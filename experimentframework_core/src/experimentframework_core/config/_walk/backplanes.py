@@ -13,6 +13,7 @@ from experimentframework_core.config._model.data_plane import (
     DeadLetterOptions,
     DeadLetterStoreOptions,
 )
+from experimentframework_core.config._problems.breach import note
 from experimentframework_core.config._problems.report import LATER, Report, listed, nearest, shown
 from experimentframework_core.config._tree import Mapping
 from experimentframework_core.config._walk.field_types import keys_of, type_of
@@ -110,13 +111,7 @@ class PlaneWalk(Walk):
             absent = is_absent(node.get("options"))
             options = self._unsaid(plugin, at) if absent else built.options
             if isinstance(options, ChannelSettings):
-                for breach in dead_letter_breaches(plugin, options, at.path):
-                    self.report.add_at_path(
-                        breach.path,
-                        breach.message,
-                        about=breach.about,
-                        severity=breach.severity,
-                    )
+                note(dead_letter_breaches(plugin, options, at.path), self.report)
         return built
 
     def field_type(

@@ -136,6 +136,7 @@ class Walk:
                 self.convert(entry.value, inspect.LiteralType((kind.tag,)), where)
                 continue
             if field is None:
+                self.report.unknown_keys.setdefault(at.path, []).append(entry.key)
                 self.report.add(*where, self.unknown_key(node, kind, entry.key))
                 continue
             wanted = self.field_type(node, kind, field, where)
