@@ -22,6 +22,7 @@ MISSING = "missing"
 """How the message begins where something must stand and does not."""
 
 _ROOTS = re.compile(r"[eE]xperimentFramework\.")
+_SIGNING_IN = re.compile(r"//\S*@")
 _LONGEST_SHOWN = 60
 _MOST_LISTED = 12
 _SHORTEST_WORD = 4
@@ -210,7 +211,8 @@ def one_line(text: str) -> str:
 
 
 def shown(text: str) -> str:
-    """Return ``text`` in quotes, cut where it is long."""
+    """Return ``text`` in quotes, cut where it is long, without who signs in to an address."""
+    text = _SIGNING_IN.sub("//***@", text)
     cut = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
     return f"'{one_line(cut)}'"
 

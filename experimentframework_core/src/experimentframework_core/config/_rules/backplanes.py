@@ -9,6 +9,7 @@ import msgspec
 from experimentframework_core.config._model.data_plane import BackplaneOptions
 from experimentframework_core.config._problems.breach import Breach
 from experimentframework_core.config._problems.report import unknown
+from experimentframework_core.config._rules.names import repeated
 from experimentframework_core.config._walk.backplanes import GROUPS
 from experimentframework_core.config._walk.plugin_rules import (
     attempts_key,
@@ -97,6 +98,7 @@ def _events(found: Found) -> Iterator[Breach]:
     if found.node.events == ():
         message = "empty; expected at least 1 event type, or leave it out to take all"
         yield Breach(f"{found.path}.events", message)
+    yield from repeated(f"{found.path}.events", found.node.events or ())
     for index, name in enumerate(found.node.events or ()):
         if event_type_named(name) is None:
             known = [event_type.name for event_type in event_types()]
