@@ -47,6 +47,10 @@ def merged(files: Iterable[Mapping], report: Report) -> Mapping:
     return whole or Mapping(())
 
 
+_CONTRADICTED = Scalar(UNKNOWN)
+"""Stands for a value of which is said already that another file contradicts it."""
+
+
 class _Merge:
     def __init__(self, report: Report) -> None:
         self._report = report
@@ -61,6 +65,8 @@ class _Merge:
         return Mapping(tuple(entries.values()), first.place, first.origin)
 
     def _entry(self, first: Entry, later: Entry, path: str) -> Entry:
+        if first.value is _CONTRADICTED:
+            return first
         if isinstance(first.value, Mapping) and isinstance(later.value, Mapping):
             if first.key in TYPED and _have_other_types(first.value, later.value):
                 because = "; its type is another, so nothing of it is kept"
@@ -73,7 +79,7 @@ class _Merge:
             if path == NAMED:
                 return _with_items(first, self._named(first.value, later.value))
         elif not self._may_replace(first, later, path):
-            return msgspec.structs.replace(later, value=Scalar(UNKNOWN, later.value.place))
+            return _contradicted(first)
         return self._overriding(first, later, path)
 
     def _may_replace(self, first: Entry, later: Entry, path: str) -> bool:
@@ -107,6 +113,12 @@ class _Merge:
             self._report.add(f"{NAMED}[{index}]", item.place, message, severity="warning")
             items[index] = item
         return tuple(items)
+
+
+def _contradicted(entry: Entry) -> Entry:
+    """Return what is checked further: a mapping or list, but no value where one of them may be."""
+    kept = isinstance(entry.value, Mapping | Items)
+    return entry if kept else msgspec.structs.replace(entry, value=_CONTRADICTED)
 
 
 def _with_items(entry: Entry, items: tuple[Node, ...]) -> Entry:
