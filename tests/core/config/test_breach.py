@@ -215,3 +215,12 @@ def test_a_key_that_is_quite_another_excuses_nothing(tmp_path: Path) -> None:
         "dataPlane.buffer.path",
         "dataPlane.buffer.colour",
     ]
+
+
+def test_nothing_is_said_of_the_members_of_a_misspelt_group(tmp_path: Path) -> None:
+    """Given a misspelt group, When told, Then groups are offered, and its list is not blamed."""
+    node = "{type: composit, backplanes: [{type: inMemory}]}"
+
+    (problem,) = told(tmp_path, in_plane("ack: accepted", node))
+
+    assert problem.endswith("; always there: composite, failover; did you mean 'composite'?")

@@ -96,7 +96,10 @@ def test_a_backplane_may_be_given_elsewhere() -> None:
         ),
         (
             DataPlaneOptions(backplane=BackplaneOptions(type="pigeon")),
-            "dataPlane.backplane.type: no type 'pigeon'; pip install it",
+            (
+                "dataPlane.backplane.type: no type 'pigeon'; pip install it;"
+                " always there: composite, failover"
+            ),
         ),
         (
             DataPlaneOptions(backplane=BackplaneOptions(type="courier")),

@@ -60,13 +60,13 @@ class _Merge:
         entries = {entry.key: entry for entry in first.entries}
         for entry in later.entries:
             known = entries.get(entry.key)
-            where = below(path, entry.key)
-            entries[entry.key] = self._entry(known, entry, where) if known else entry
+            if known is None:
+                entries[entry.key] = entry
+            elif known.value is not _CONTRADICTED:
+                entries[entry.key] = self._entry(known, entry, below(path, entry.key))
         return Mapping(tuple(entries.values()), first.place, first.origin)
 
     def _entry(self, first: Entry, later: Entry, path: str) -> Entry:
-        if first.value is _CONTRADICTED:
-            return first
         if isinstance(first.value, Mapping) and isinstance(later.value, Mapping):
             if first.key in TYPED and _have_other_types(first.value, later.value):
                 because = "; its type is another, so nothing of it is kept"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from experimentframework_core.config._model.data_plane import DataPlaneOptions
 from experimentframework_core.config._problems.report import shown, unknown
 from experimentframework_core.config._text.refusals import SOME_SECTION
 from experimentframework_core.config._tree import Mapping
 from experimentframework_core.config._walk.describe import actual
+from experimentframework_core.config._walk.field_types import keys_of
 
 if TYPE_CHECKING:
     from experimentframework_core.config._problems.report import Report
@@ -65,7 +67,10 @@ def _known(
         return None
     for entry in node.entries:
         if entry.key not in known:
-            report.add(entry.key, entry.place, unknown("key", entry.key, known))
+            message = unknown("key", entry.key, known)
+            if entry.key in keys_of(DataPlaneOptions):
+                message = "a setting of dataPlane; say it there"
+            report.add(entry.key, entry.place, message)
     sections = tuple(entry for entry in node.entries if entry.key in SECTIONS)
     return Mapping(sections, place, node.origin)
 

@@ -178,9 +178,12 @@ class PlaneWalk(Walk):
             self.report.add(*at, f"{shown(named)} {LATER}")
         self._plugin(named)
         failure = self._plugins.get(named)
-        if isinstance(failure, PluginError):
-            meant = nearest(named, others) if isinstance(failure, PluginNotFoundError) else None
-            self.report.add(*at, f"{failure}; did you mean '{meant}'?" if meant else str(failure))
+        if isinstance(failure, PluginNotFoundError):
+            meant = nearest(named, others)
+            mend = f"; did you mean '{meant}'?" if meant else ""
+            self.report.add(*at, f"{failure}; always there: {', '.join(others)}{mend}")
+        elif isinstance(failure, PluginError):
+            self.report.add(*at, str(failure))
 
     def _plugin(self, named: str | None) -> BackplanePlugin[Any] | None:
         """Return the plugin of a type, looked up once; None where there is none."""
