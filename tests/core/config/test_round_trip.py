@@ -179,7 +179,9 @@ def test_a_field_means_the_same_in_a_file_and_in_python(
     loaded = [
         reader(options, report).convert(tree, kind, At("x")) for tree in trees if tree is not None
     ]
-    checked = reader(options, report, in_python=True).convert(tree_of(in_python), kind, At("x"))
+    checked = reader(options, report, in_python=True).convert(
+        tree_of(in_python, report), kind, At("x")
+    )
 
     assert report.problems == []
     assert loaded == [in_python, in_python]
