@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 _Unit: TypeAlias = "tuple[Callable[[str], int | None], Callable[[str], str | None]]"
 
 _LARGEST = 2**63
+_FINER_THAN_MICROSECONDS = re.compile(r"(\.[0-9]{6})[0-9]+")
 _UNITS: dict[str | None, _Unit] = {
     "duration": (duration, suggested_duration),
     "size": (size, suggested_size),
@@ -232,6 +233,8 @@ def _other(scalar: Scalar, kind: inspect.Type) -> object:
     if target is None:
         raise _refusal(scalar, kind)
     value = scalar.value if is_text(scalar) else meaning(scalar)
+    if isinstance(value, str) and isinstance(kind, inspect.DateTimeType | inspect.TimeType):
+        value = _FINER_THAN_MICROSECONDS.sub(r"\1", value, count=1)
     try:
         converted: object = msgspec.convert(value, target)
     except msgspec.ValidationError as error:
