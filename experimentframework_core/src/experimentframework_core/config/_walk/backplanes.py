@@ -117,8 +117,14 @@ class PlaneWalk(Walk):
     def field_type(
         self, node: Mapping, kind: inspect.StructType, field: inspect.Field, at: At
     ) -> inspect.Type | None:
-        """Return the plugin's own type for options; None where there is nothing to compare."""
+        """Return the plugin's own type for options, and of choices those that there are.
+
+        None where there is nothing to compare. A choice of a later version is one: see below.
+        """
         named = text_of(node.get("type"))
+        if available := AVAILABLE.get((kind.cls, field.name)):
+            is_later = text_of(node.get(field.encode_name)) in getattr(field.type, "values", ())
+            return field.type if is_later else inspect.LiteralType(available)
         if field.name != "options" or kind.cls not in (BackplaneOptions, DeadLetterOptions):
             return field.type
         if kind.cls is DeadLetterOptions and named in (None, *LETTER_FILES):
