@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from experimentframework_core.config import load_text
+from experimentframework_core.errors import ConfigurationError
+from experimentframework_core.plugins import find_plugin
 from experimentframework_kafka import KafkaOptions
 from experimentframework_kafka._check import check_kafka
 from experimentframework_kafka._client_settings import client_settings
@@ -98,3 +101,25 @@ def test_the_client_gets_its_own_names_and_numbers() -> None:
         "connections_max_idle_ms": None,
         "retry_backoff_ms": 50,
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("bootstrapServers", "brokers"),
+        ("bootstrap.servers", "brokers"),
+        ("saslUsername", "security.username"),
+        ("ssl_ca_location", "security.cafile"),
+        ("retries", "retry.maxAttempts on the backplane"),
+        ("maxBatchSize", "additionalConfig.max_batch_size"),
+    ],
+)
+def test_a_clients_name_for_an_option_is_told_ours(name: str, instead: str) -> None:
+    """Given a client's setting among the options, When told, Then the message says what to say."""
+    text = f"dataPlane: {{backplane: {{type: kafka, options: {{brokers: a, {name}: b}}}}}}"
+
+    with pytest.raises(ConfigurationError) as caught:
+        load_text(text, find_plugin=find_plugin)
+
+    (problem,) = caught.value.problems
+    assert problem.message == f"unknown key '{name}'; say {instead}"

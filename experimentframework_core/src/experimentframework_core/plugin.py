@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Annotated, Generic, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
@@ -160,6 +160,8 @@ class BackplanePlugin(msgspec.Struct, Generic[OptionsT], frozen=True, kw_only=Tr
             that it is no error, and which other options it is about.
         channel_defaults: The plugin's own defaults of the channel's settings, given its options.
         ordering_key: Names what must stay in order. Absent: the experiment, then the event id.
+        other_names: What to say instead of an option's name in other clients, by that name in any
+            spelling, as in ``{"bootstrap.servers": "brokers"}``.
         attempts_option: The field of the options that is another spelling of
             ``retry.maxAttempts``, where they have one; None in it means that nothing is said.
     """
@@ -172,4 +174,5 @@ class BackplanePlugin(msgspec.Struct, Generic[OptionsT], frozen=True, kw_only=Tr
     check: Callable[[OptionsT], Iterable[Finding]] | None = None
     channel_defaults: Callable[[OptionsT], ChannelSettings] | None = None
     ordering_key: Callable[[Record, OptionsT], str | None] | None = None
+    other_names: Mapping[str, str] = msgspec.field(default_factory=dict)
     attempts_option: str | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
+import msgspec
 from msgspec import inspect
 
 from experimentframework_core.config._model.data_plane import (
@@ -14,7 +15,14 @@ from experimentframework_core.config._model.data_plane import (
     DeadLetterStoreOptions,
 )
 from experimentframework_core.config._problems.breach import note
-from experimentframework_core.config._problems.report import LATER, Report, listed, nearest, shown
+from experimentframework_core.config._problems.report import (
+    LATER,
+    Report,
+    letters,
+    listed,
+    nearest,
+    shown,
+)
 from experimentframework_core.config._tree import Mapping
 from experimentframework_core.config._walk.field_types import keys_of, type_of
 from experimentframework_core.config._walk.plugin_rules import dead_letter_breaches
@@ -154,6 +162,8 @@ class PlaneWalk(Walk):
             return f"an option of '{named}'; say it in options"
         if issubclass(kind.cls, ChannelSettings) and key in keys_of(BackplaneOptions):
             return "a setting of the backplane; say it beside options"
+        if instead := self._instead(kind.cls, key):
+            return f"unknown key {shown(key)}; say {instead}"
         if kind.cls is not DataPlaneOptions and key in keys_of(DataPlaneOptions):
             return "a setting of dataPlane; say it there"
         backplane = node.get("backplane") if kind.cls is DataPlaneOptions else None
@@ -161,6 +171,14 @@ class PlaneWalk(Walk):
         if key in self._options_keys(below):
             return f"an option of '{below}'; say it in backplane.options"
         return super().unknown_key(node, kind, key)
+
+    def _instead(self, options: type[msgspec.Struct], key: str) -> str | None:
+        """Return what to say for an option that other clients call ``key``."""
+        known = (each for each in self._plugins.values() if isinstance(each, BackplanePlugin))
+        plugin = next((each for each in known if each.options is options), None)
+        names = plugin.other_names if plugin else {}
+        spelled = {_in_any_spelling(name): instead for name, instead in names.items()}
+        return spelled.get(_in_any_spelling(key))
 
     def missing(self, kind: inspect.StructType, field: inspect.Field) -> str:
         """Return what is expected; of a type, what one looks like."""
@@ -210,6 +228,10 @@ class PlaneWalk(Walk):
             message = f"the options of the backplane type '{named}' cannot be read: {error}"
             return PluginError(message, plugin=named)
         return plugin
+
+
+def _in_any_spelling(name: str) -> str:
+    return letters(name).replace(".", "")
 
 
 def _options_type(plugin: BackplanePlugin[Any]) -> inspect.Type:
