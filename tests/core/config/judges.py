@@ -31,7 +31,7 @@ def _marked(plugin: BackplanePlugin[Any]) -> BackplanePlugin[Any]:
 
     def check(options: Any) -> Iterator[Finding]:
         for path, message, *severity in plugin.check(options) if plugin.check else ():
-            yield (path, f"{OWN_CHECK}: {message}", *severity)  # type: ignore[misc]
+            yield (path, f"{OWN_CHECK}: {message}", *severity)
 
     return msgspec.structs.replace(plugin, check=check)
 
@@ -54,7 +54,7 @@ RULES_ONLY = {
     r"durable needs a buffer": "ack and every buffer",
     r"keeps events in order": "redaction and the order of the backplanes",
     r"a \w+ inside a \w+": "the groups around it",
-    r"is taken by|is (tried|listed) already": "all names together",
+    r"is taken by|is listed already": "all names together",
     r"unknown condition|no condition has the key": "the keys of the trial's conditions",
     r"only the last rule can|what the attribute must be": "the rules together",
     r"a hypothesis of type \w+ needs it|for the outcome is binary": "two keys together",

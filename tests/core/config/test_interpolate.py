@@ -217,7 +217,7 @@ def test_no_rule_shows_a_value_from_outside(monkeypatch: pytest.MonkeyPatch) -> 
         "    backplane:",
         "      type: composite",
         "      backplanes:",
-        "        - {type: '${KEY}'}",
+        "        - {type: plain, name: '${KEY}'}",
         "        - {type: plain, name: '${KEY}', events: ['${KEY}', '${KEY}s']}",
         "        - {type: plain, name: '${KEY}'}",
     ]
@@ -230,7 +230,6 @@ def test_no_rule_shows_a_value_from_outside(monkeypatch: pytest.MonkeyPatch) -> 
     assert [message.split(";")[0] for message in said] == [
         "no type '${KEY}'",
         "'${FIELD:-subjectId}' has a setting of its own",
-        "no type '${KEY}'",
         "the name '${KEY}' is taken by dataPlane.backplane.backplanes[0]",
         "unknown event type '${KEY}'",
         "unknown event type '${KEY}s'",

@@ -37,11 +37,12 @@ def check(options: DataPlaneOptions | Configuration, find_plugin: FindPlugin) ->
         find_plugin: Returns the plugin of a backplane type, or raises PluginError.
     """
     report = Report()
-    root = tree_of(options)
     with looked_up_once():
         if isinstance(options, Configuration):
+            root = tree_of(options, report)
             _check_sections(root, report, find_plugin, in_python=True)
         else:
+            root = tree_of(options, report, _PLANE)
             _check_plane(root, At(_PLANE), PlaneWalk(report, find_plugin, in_python=True))
     return list(report.in_order())
 

@@ -36,6 +36,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
         files: The files that were read, in the order in which they are merged.
         origins: Where each path of the configuration is said, as ``dataPlane.batchSize``; what
             is not there has its default.
+        written: What stands there for each value that came for a ``${…}``, by its path.
         excerpts: The source lines of problems.
     """
 
@@ -43,6 +44,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...]
     files: tuple[str, ...]
     origins: dict[str, Place]
+    written: dict[str, str]
     excerpts: Excerpts
 
     def valid(self) -> Configuration:
@@ -125,9 +127,11 @@ def _loaded(documents: list[Document], report: Report, find_plugin: FindPlugin) 
     report.file = files[0] if files else None
     known = [document.sections for document in documents if document.sections is not None]
     sections = merged(known, report)
+    written: dict[str, str] = {}
     for path, scalar in scalars(sections):
         if scalar.written is not None and scalar.value is not UNKNOWN:
             report.hide(path, str(scalar.value), scalar.written)
+            written[path] = scalar.written
     configuration = None
     if len(known) == len(documents):
         configuration = check_tree(sections, report, find_plugin) if known else None
@@ -138,5 +142,6 @@ def _loaded(documents: list[Document], report: Report, find_plugin: FindPlugin) 
         problems=report.in_order(files),
         files=files,
         origins=dict(places(sections)),
+        written=written,
         excerpts=Excerpts(documents, report),
     )

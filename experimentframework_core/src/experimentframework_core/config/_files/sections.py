@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from experimentframework_core.config._model.data_plane import DataPlaneOptions
 from experimentframework_core.config._problems.report import shown, unknown
 from experimentframework_core.config._text.refusals import SOME_SECTION
 from experimentframework_core.config._tree import Mapping
 from experimentframework_core.config._walk.describe import actual
+from experimentframework_core.config._walk.field_types import keys_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,6 +77,8 @@ def _known(
 def _refuse(entry: Entry, known: Sequence[str], report: Report) -> None:
     if entry.doubt:
         report.add("", entry.place, entry.doubt)
+    elif entry.key in keys_of(DataPlaneOptions):
+        report.add(entry.key, entry.place, "a setting of dataPlane; say it there")
     else:
         report.add(entry.key, entry.place, unknown("key", entry.key, known))
 

@@ -23,7 +23,9 @@ from experimentframework_core.config._walk.describe import (
     unwrapped,
 )
 from experimentframework_core.config._walk.scalars import (
+    AMOUNTS,
     duration,
+    in_unit,
     meaning,
     size,
     suggested_duration,
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 _Unit: TypeAlias = "tuple[Callable[[str], int | None], Callable[[str], str | None]]"
 
 _LARGEST = 2**63
+_FINER_THAN_MICROSECONDS = re.compile(r"(\.[0-9]{6})[0-9]+")
 _UNITS: dict[str | None, _Unit] = {
     "duration": (duration, suggested_duration),
     "size": (size, suggested_size),
@@ -144,13 +147,23 @@ def _number(scalar: Scalar, kind: inspect.Type, bare: inspect.IntType | inspect.
         raise _refusal(scalar, kind, lambda text: instead_of_number(text, bare))
     if _out_of_range(bare, value):
         given = value if scalar.written is None else shown(scalar.written)
-        largest = ", less than 2^63" if bare.le is None and value >= _LARGEST else ""
-        raise Refusal(f"out of range: {given}; expected {expected(kind)}{largest}")
+        raise Refusal(f"out of range: {given}; expected {expected(kind)}{_at_most(kind, value)}")
     if isinstance(bare, inspect.FloatType):
         return float(value)
     if isinstance(value, float):
         raise _refusal(scalar, kind)
     return value
+
+
+def _at_most(kind: inspect.Type, value: float) -> str:
+    """Return how large a number may be, where ``value`` is too large and `expected` is silent."""
+    bare, unit = unwrapped(kind)
+    largest = getattr(bare, "le", None)
+    if largest is None:
+        return ", less than 2^63" if value >= _LARGEST else ""
+    if unit not in AMOUNTS or value <= largest:
+        return ""
+    return f", at most {in_unit(largest, AMOUNTS[unit])}"
 
 
 def _out_of_range(kind: inspect.IntType | inspect.FloatType, value: float) -> bool:
@@ -220,6 +233,8 @@ def _other(scalar: Scalar, kind: inspect.Type) -> object:
     if target is None:
         raise _refusal(scalar, kind)
     value = scalar.value if is_text(scalar) else meaning(scalar)
+    if isinstance(value, str) and isinstance(kind, inspect.DateTimeType | inspect.TimeType):
+        value = _FINER_THAN_MICROSECONDS.sub(r"\1", value, count=1)
     try:
         converted: object = msgspec.convert(value, target)
     except msgspec.ValidationError as error:

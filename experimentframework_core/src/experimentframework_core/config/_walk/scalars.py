@@ -37,6 +37,9 @@ _ISO = (
     r"(?:T(?=[0-9])(?:([0-9]{1,8})H)?(?:([0-9]{1,8})M)?(?:([0-9]{1,8}(?:\.[0-9]{1,9})?)S)?)?"
 )
 _AMOUNT = r"[0-9]{1,18}(?:\.[0-9]{1,9})?"
+AMOUNTS: dict[str | None, dict[str, int]] = {"duration": DURATION_UNITS, "size": SIZE_UNITS}
+"""How much each unit of a duration and a size is."""
+
 TEXT_FORMS = {
     "duration": (f"{_AMOUNT} ?({'|'.join(DURATION_UNITS)})", _CLOCK, _ISO),
     "size": (f"{_AMOUNT} ?({'|'.join(SIZE_UNITS)})",),
@@ -115,6 +118,12 @@ def duration(text: str) -> int | None:
             amount = sum(Decimal(part) * unit for part, unit in parts)
             return int(amount) if amount == int(amount) else None
     return quantity(text, DURATION_UNITS)
+
+
+def in_unit(amount: int, units: dict[str, int]) -> str:
+    """Return ``amount`` in the largest of ``units`` of which it is a whole number."""
+    unit = max((unit for unit in units if amount % units[unit] == 0), key=lambda unit: units[unit])
+    return f"{amount // units[unit]}{unit}"
 
 
 def size(text: str) -> int | None:

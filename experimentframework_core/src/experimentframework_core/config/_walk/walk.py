@@ -144,6 +144,7 @@ class Walk:
                 self.report.add(at.path, entry.place, entry.doubt)
                 continue
             if field is None:
+                self.report.unknown_keys.setdefault(at.path, []).append(entry.key)
                 self.report.add(*where, self.unknown_key(node, kind, entry.key))
                 continue
             if entry.doubt and entry.place:
