@@ -30,6 +30,7 @@ class SimulatedFile:
         number: Its place in that.
         rows: By number.
         history: The bodies of all rows that were ever written, by number.
+        wrote: The last commit.
         damaged: Whether a row was lost.
         wrong: What a real journal would not notice.
     """
@@ -42,6 +43,7 @@ class SimulatedFile:
         self.last = self.bytes = 0
         self.below = 1
         self.blocks: dict[int, bytes] = {}
+        self.wrote: Commit | None = None
         self.damaged = False
         self.wrong: list[str] = []
 
@@ -58,6 +60,7 @@ class SimulatedFile:
 
     def apply(self, commit: Commit) -> None:
         """Do what the commit says, and check that it leaves nothing unsettled without a row."""
+        self.wrote = commit
         numbers = [row.sequence for row in commit.rows]
         if numbers != sorted(set(numbers)) or commit.last < max(self.last, *numbers, 0):
             self.wrong.append(f"numbers {numbers}, last {commit.last} after {self.last}")
@@ -252,6 +255,11 @@ class SimulatedJournal:
     def file(self) -> SimulatedFile:
         """Its contents."""
         return self._disk.file_in(self._folder)
+
+    @property
+    def wrote(self) -> Commit | None:
+        """See `Store`."""
+        return self.file.wrote
 
     async def open(self) -> Opened:
         await self._disk.pause()

@@ -320,7 +320,10 @@ def test_a_warning_of_a_file_is_logged(
     DataPlane.from_file(path)
 
     assert caplog.text.count("configuration_warned") == 1
-    assert "an odd code is slow" in caplog.text
+    assert (
+        f"{path}:1:64: warning: dataPlane.backplane.options.code: an odd code is slow"
+        in caplog.text
+    )
 
 
 async def test_health_tells_of_the_worst_backplane() -> None:

@@ -19,8 +19,7 @@ from experimentframework_core import (
     plane,
 )
 from experimentframework_core._channel import assembly
-from experimentframework_core._disk import adoption, keeper, reader, settings, settled
-from experimentframework_core._disk import buffer as disk_buffer
+from experimentframework_core._disk import adoption, keeper, reader, settings, settled, trimming
 from experimentframework_core._plane import setup
 from experimentframework_core.config import BreakerOptions, BufferOptions, RetryOptions
 from experimentframework_core.errors import (
@@ -110,7 +109,7 @@ def simulated_parts(world: World, random: Random) -> Iterator[None]:
         skew[0] += random.choice((0.0, 0.0, 100.0, -100.0))
         now = asyncio.get_running_loop().time
         made = settings.disk_buffer(config, wall=lambda: 1.7e9 + now() + skew[0], **parts)
-        made._bounds = msgspec.structs.replace(made._bounds, pending_events=most_pending)
+        made._pending._most_events = most_pending
         return made
 
     resolved: dict[int, Any] = {}
@@ -131,7 +130,7 @@ def simulated_parts(world: World, random: Random) -> Iterator[None]:
         (assembly, "disk_buffer", buffer),
         (settings, "WINDOW_EVENTS", 0),
         (settings, "WINDOW_BYTES", 0),
-        (disk_buffer, "TRIM_EVENTS", 16),
+        (trimming, "ENOUGH", 16),
         (settled, "block_size", 16),
         (settled, "_block_bytes", 2),
         (settled, "_full", 0xFFFF),

@@ -55,6 +55,11 @@ GOOD = [
 ]
 
 
+def said(bad: KafkaOptions) -> list[tuple[object, ...]]:
+    """Return what is wrong with options, without what was looked at, errors without severity."""
+    return [finding[:3] if "warning" in finding else finding[:2] for finding in check_kafka(bad)]
+
+
 @pytest.mark.parametrize("good", GOOD, ids=range(len(GOOD)))
 def test_good_options_have_no_problem(good: KafkaOptions) -> None:
     """Given options that work, When they are checked, Then nothing is said."""
@@ -145,7 +150,7 @@ def test_good_options_have_no_problem(good: KafkaOptions) -> None:
 )
 def test_a_broker_that_is_none(brokers: tuple[str, ...] | str, path: str, message: str) -> None:
     """Given a bad address, When the options are checked, Then it is named, and why it is bad."""
-    found = list(check_kafka(options(brokers=brokers)))
+    found = said(options(brokers=brokers))
 
     assert found == [(path, message)]
 
@@ -164,8 +169,8 @@ def test_a_broker_that_is_none(brokers: tuple[str, ...] | str, path: str, messag
 def test_a_topic_that_is_none(name: str, message: str) -> None:
     """Given a name that Kafka refuses, When checked, Then the message says its rule."""
     found = [
-        *check_kafka(options(topic=name)),
-        *check_kafka(options(topics={"exposure": name})),
+        *said(options(topic=name)),
+        *said(options(topics={"exposure": name})),
     ]
 
     assert found == [("topic", message), ("topics.exposure", message)]
@@ -228,7 +233,7 @@ def test_options_that_do_not_go_together(
     bad: KafkaOptions, expected: list[tuple[str, ...]]
 ) -> None:
     """Given two options against each other, When checked, Then the one to change is named."""
-    found = list(check_kafka(bad))
+    found = said(bad)
 
     assert found == expected
 
@@ -354,7 +359,7 @@ def test_security_that_does_not_fit_together(
     bad: KafkaOptions, expected: list[tuple[str, ...]]
 ) -> None:
     """Given security with something missing or useless, When checked, Then each is named."""
-    found = list(check_kafka(bad))
+    found = said(bad)
 
     assert found == expected
 

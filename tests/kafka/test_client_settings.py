@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from experimentframework_core.config import load_text
+from experimentframework_core.errors import ConfigurationError
+from experimentframework_core.plugins import find_plugin
 from experimentframework_kafka import KafkaOptions
 from experimentframework_kafka._check import check_kafka
 from experimentframework_kafka._client_settings import client_settings
@@ -14,6 +17,12 @@ if TYPE_CHECKING:
     from experimentframework_kafka._options import Setting
 
 POSITIVE = "does not fit; expected a whole number from 1 to 2,147,483,647"
+
+
+def said(additional: dict[str, Setting]) -> list[tuple[str, str]]:
+    """Return the path and message of all that is wrong with these settings."""
+    options = KafkaOptions(brokers="one", additional_config=additional)
+    return [(path, message) for path, message, *_ in check_kafka(options)]
 
 
 @pytest.mark.parametrize(
@@ -65,7 +74,7 @@ POSITIVE = "does not fit; expected a whole number from 1 to 2,147,483,647"
 )
 def test_a_setting_that_may_not_be_there(name: str, value: Setting, message: str) -> None:
     """Given one bad setting, When the options are checked, Then the message says what to do."""
-    found = list(check_kafka(KafkaOptions(brokers="one", additional_config={name: value})))
+    found = said({name: value})
 
     assert found == [(f"additionalConfig.{name}", message)]
 
@@ -74,7 +83,7 @@ def test_two_names_of_one_setting() -> None:
     """Given a setting by both names, When checked, Then the second is to be left out."""
     additional: dict[str, Setting] = {"batch.size": 1, "max_batch_size": 2}
 
-    found = list(check_kafka(KafkaOptions(brokers="one", additional_config=additional)))
+    found = said(additional)
 
     assert found == [
         ("additionalConfig.max_batch_size", "says the same as 'batch.size'; leave one out")
@@ -92,3 +101,25 @@ def test_the_client_gets_its_own_names_and_numbers() -> None:
         "connections_max_idle_ms": None,
         "retry_backoff_ms": 50,
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("bootstrapServers", "brokers"),
+        ("bootstrap.servers", "brokers"),
+        ("saslUsername", "security.username"),
+        ("ssl_ca_location", "security.cafile"),
+        ("retries", "retry.maxAttempts on the backplane"),
+        ("maxBatchSize", "additionalConfig.max_batch_size"),
+    ],
+)
+def test_a_clients_name_for_an_option_is_told_ours(name: str, instead: str) -> None:
+    """Given a client's setting among the options, When told, Then the message says what to say."""
+    text = f"dataPlane: {{backplane: {{type: kafka, options: {{brokers: a, {name}: b}}}}}}"
+
+    with pytest.raises(ConfigurationError) as caught:
+        load_text(text, find_plugin=find_plugin)
+
+    (problem,) = caught.value.problems
+    assert problem.message == f"unknown key '{name}'; say {instead}"

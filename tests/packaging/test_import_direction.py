@@ -41,7 +41,7 @@ layers = (
     ("status",),
     ("units",),
     ("_sqlite",),
-    ("_entry_points", "_failpoints", "_log", "_tasks"),
+    ("_entry_points", "_failpoints", "_log", "_paths", "_tasks"),
     ("errors",),
 )
 """From top to bottom. A module imports only from lines below its own; a package is one unit."""

@@ -25,6 +25,11 @@ def options(text: str = SERVER, **said: object) -> SqlServerOptions:
     return SqlServerOptions(connection_string=Secret(text), **said)  # type: ignore[arg-type]
 
 
+def said(bad: SqlServerOptions) -> list[tuple[str, str]]:
+    """Return the path and message of all that is wrong with options."""
+    return [(path, message) for path, message, *_ in check_sql_server(bad)]
+
+
 @pytest.mark.parametrize(
     "good",
     [
@@ -61,7 +66,7 @@ def test_good_options_have_no_problem(good: SqlServerOptions) -> None:
 )
 def test_a_name_that_is_none(name: str, message: str) -> None:
     """Given a name that cannot be meant, When checked, Then schema and table both say why."""
-    found = list(check_sql_server(options(schema=name, table_name=name)))
+    found = said(options(schema=name, table_name=name))
 
     limits = ("128", "100") if message.endswith("most ") else ("", "")
     assert found == [("schema", message + limits[0]), ("tableName", message + limits[1])]
@@ -85,7 +90,7 @@ def test_a_name_that_is_none(name: str, message: str) -> None:
 )
 def test_a_driver_that_is_none(bad: SqlServerOptions, expected: tuple[str, str]) -> None:
     """Given a driver twice or in braces, When checked, Then the option says so."""
-    found = list(check_sql_server(bad))
+    found = said(bad)
 
     assert found == [expected]
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Generic, TypeVar
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 import msgspec
 
 from experimentframework_core.errors import PluginError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from importlib.metadata import EntryPoint
 
 PluginT = TypeVar("PluginT")
+Claims: TypeAlias = "dict[str, list[EntryPoint]]"
+"""The claims of each type of a group."""
+
+_known: ContextVar[dict[str, Claims] | None] = ContextVar("_known", default=None)
 
 
 class Group(msgspec.Struct, Generic[PluginT], frozen=True, kw_only=True):
@@ -29,8 +36,27 @@ class Group(msgspec.Struct, Generic[PluginT], frozen=True, kw_only=True):
     plugin: type[PluginT]
 
 
-def claims_of(group: Group[PluginT]) -> dict[str, list[EntryPoint]]:
+@contextmanager
+def looked_up_once() -> Iterator[None]:
+    """Look each group up at most once while this is open: a scan takes milliseconds."""
+    token = _known.set({})
+    try:
+        yield
+    finally:
+        _known.reset(token)
+
+
+def claims_of(group: Group[PluginT]) -> Claims:
     """Return the claims of each type; one distribution that is found twice claims once."""
+    known = _known.get()
+    if known is None:
+        return _scanned(group)
+    if group.name not in known:
+        known[group.name] = _scanned(group)
+    return known[group.name]
+
+
+def _scanned(group: Group[PluginT]) -> Claims:
     from importlib import metadata
 
     found: dict[str, dict[str, EntryPoint]] = defaultdict(dict)

@@ -21,8 +21,8 @@ class SelectionModePlugin(msgspec.Struct, Generic[OptionsT], frozen=True, kw_onl
         options: The class of ``options``, whose defaults are the configuration's defaults; say
             ``frozen=True, kw_only=True, rename="camel"``. None: the mode has no options.
         check: Yields ``(path, message)`` for what the options' types cannot say, as in
-            ``("steps", "give steps or until, not both")``; a third item says the severity, else it
-            is an error.
+            ``("steps", "give steps or until, not both")``; see `Finding` for what else
+            may be said.
     """
 
     type: str
@@ -37,8 +37,8 @@ class DecoratorPlugin(msgspec.Struct, Generic[OptionsT], frozen=True, kw_only=Tr
         type: The ``type`` of the decorator, in camelCase; also the entry point's name.
         options: The class of ``options``, whose defaults are the configuration's defaults; say
             ``frozen=True, kw_only=True, rename="camel"``. None: the decorator has no options.
-        check: Yields ``(path, message)`` for what the options' types cannot say; a third item
-            says the severity, else it is an error.
+        check: Yields ``(path, message)`` for what the options' types cannot say; see
+            `Finding` for what else may be said.
     """
 
     type: str

@@ -18,7 +18,7 @@ from experimentframework_core._plane import fork
 from experimentframework_core._plane.offering import Offering
 from experimentframework_core._plane.overview import health_of, statistics_of, sum_of
 from experimentframework_core._plane.routing import Route, Router
-from experimentframework_core._plane.setup import dead_letter_stores, resolve, warn_of
+from experimentframework_core._plane.setup import dead_letter_stores, resolve, warned
 from experimentframework_core._plane.threads import Doorway, Tally
 from experimentframework_core._rules.buffer import CROWDED, FULL
 from experimentframework_core.config import DataPlaneOptions, data_plane_of, read_configuration
@@ -117,9 +117,9 @@ class DataPlane:
         """
         loaded = read_configuration(paths or ".", find_plugin)
         configuration = loaded.valid()
-        warn_of(each for each in loaded.problems if not each.path.startswith("dataPlane"))
         options = data_plane_of(configuration, loaded.files[0])
-        return cls(options)  # which warns of the data plane itself
+        with warned(loaded.problems):
+            return cls(options)
 
     async def __aenter__(self) -> Self:
         """Start delivering.
@@ -250,7 +250,8 @@ class DataPlane:
             InvalidEventError: The event has no wire form, or is larger than ``maxEventBytes``.
             BufferFullError: The buffer blocks, and stayed full for ``blockTimeoutMs``.
             DataPlaneClosedError: The plane is not open on this loop in this process.
-            DeliveryError: With ``ack="delivered"``: it was dead-lettered, dropped or expired.
+            DeliveryError: With ``durable`` or ``delivered``: it was dropped, expired or
+                dead-lettered before that.
             AckTimeoutError: The acknowledgement did not come in time; the event stays queued.
             ValueError: ``ack="durable"`` without a disk buffer.
         """

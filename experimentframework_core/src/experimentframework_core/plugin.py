@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Annotated, Generic, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
@@ -131,10 +131,14 @@ OptionsT = TypeVar("OptionsT", bound=ChannelSettings)
 Severity: TypeAlias = Literal["error", "warning", "information"]
 """How bad a problem of a configuration is: only an error keeps it from being loaded."""
 
-Finding: TypeAlias = tuple[str, str] | tuple[str, str, Severity]
+Finding: TypeAlias = (
+    tuple[str, str] | tuple[str, str, Severity] | tuple[str, str, Severity, tuple[str, ...]]
+)
 """What a plugin's ``check`` yields: the key's path in the options, what is wrong, how bad it is.
 
-Without the third it is an error.
+Without the third it is an error. The fourth names the other options that were looked at, as in
+``("flushIntervalMs",)``; where they stand in another file, that is said too. ``check`` is given
+defaults for options that are wrong: a finding without a fourth is told only where all are good.
 """
 
 
@@ -152,10 +156,12 @@ class BackplanePlugin(msgspec.Struct, Generic[OptionsT], frozen=True, kw_only=Tr
             where the source has positions a ``checkpoint``: the text to resume after what it
             yielded last.
         check: Yields ``(path, message)`` for what the options' types cannot say, as in
-            ``("queueName", "give queueName or topicName, not both")``; a third element
-            ``"warning"`` or ``"information"`` says that it is no error.
+            ``("queueName", "give queueName or topicName, not both")``; see `Finding` for how to say
+            that it is no error, and which other options it is about.
         channel_defaults: The plugin's own defaults of the channel's settings, given its options.
         ordering_key: Names what must stay in order. Absent: the experiment, then the event id.
+        other_names: What to say instead of an option's name in other clients, by that name in any
+            spelling, as in ``{"bootstrap.servers": "brokers"}``.
         attempts_option: The field of the options that is another spelling of
             ``retry.maxAttempts``, where they have one; None in it means that nothing is said.
     """
@@ -168,4 +174,5 @@ class BackplanePlugin(msgspec.Struct, Generic[OptionsT], frozen=True, kw_only=Tr
     check: Callable[[OptionsT], Iterable[Finding]] | None = None
     channel_defaults: Callable[[OptionsT], ChannelSettings] | None = None
     ordering_key: Callable[[Record, OptionsT], str | None] | None = None
+    other_names: Mapping[str, str] = msgspec.field(default_factory=dict)
     attempts_option: str | None = None

@@ -9,8 +9,17 @@ from typing import Annotated
 
 import msgspec
 
-Milliseconds = Annotated[int, msgspec.Meta(ge=0, extra={"unit": "duration"})]
+LONGEST_DURATION = 3650 * 24 * 60 * 60 * 1000
+"""Ten years in milliseconds: every timer, lock and date can still take that."""
+
+Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=LONGEST_DURATION, extra={"unit": "duration"})]
 """A duration in whole milliseconds; in a file also ``250ms``, ``10s``, ``5m``, ``2h``, ``1d``."""
+
+Delay = Annotated[int, msgspec.Meta(ge=1, le=LONGEST_DURATION, extra={"unit": "duration"})]
+"""A duration that cannot be zero: a timeout, an age, or what something is tried again after."""
+
+Days = Annotated[int, msgspec.Meta(ge=1, le=36_500)]
+"""Days for which something is kept, a hundred years at most."""
 
 ByteSize = Annotated[int, msgspec.Meta(ge=1, extra={"unit": "size"})]
 """A size in bytes; in a file also ``64KiB``, ``1MiB``, ``1GiB``, ``64kB``, ``1MB``, ``1GB``."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from experimentframework_core.plugin import BackplanePlugin, Features
 from experimentframework_kafka._backplane import channel_defaults, open_kafka, ordering_key
 from experimentframework_kafka._check import check_kafka
+from experimentframework_kafka._client_settings import other_names
 from experimentframework_kafka._options import KafkaOptions, KafkaSecurity, KafkaTopicCreation
 from experimentframework_kafka._reader import read_kafka
 
@@ -19,4 +20,5 @@ plugin = BackplanePlugin(
     check=check_kafka,
     channel_defaults=channel_defaults,
     ordering_key=ordering_key,
+    other_names=other_names(),
 )

@@ -31,40 +31,45 @@ def check_kafka(options: KafkaOptions) -> Iterator[Finding]:
     yield from security_breaches(options.security)
     yield from _creation(options.create_topics)
     for name, message in setting_breaches(options.additional_config):
-        yield f"additionalConfig.{name}", message
+        yield f"additionalConfig.{name}", message, "error", ()
 
 
 def _brokers(options: KafkaOptions) -> Iterator[Finding]:
     brokers = list(written(options.brokers))
     if not brokers or len(brokers) > _MOST_BROKERS:
-        yield "brokers", f"{len(brokers):,} addresses; expected 1 to {_MOST_BROKERS:,}"
+        message = f"{len(brokers):,} addresses; expected 1 to {_MOST_BROKERS:,}"
+        yield "brokers", message, "error", ()
         return
     taken: set[Address] = set()
     for path, text in brokers:
         if "@" in text:  # It may be a password, so the address is not shown.
-            yield path, "an address has no user in it; expected host:port, and security.username"
+            message = "an address has no user in it; expected host:port, and security.username"
+            yield path, message, "error", ()
             continue
         try:
             address = address_of(text)
         except AddressError as error:
-            yield path, f"{shown(text)} is not a broker: {error}; expected host:port"
+            message = f"{shown(text)} is not a broker: {error}; expected host:port"
+            yield path, message, "error", ()
             continue
         if address in taken:
-            yield path, f"the broker {address} is named twice; leave one out"
+            message = f"the broker {address} is named twice; leave one out"
+            yield path, message, "error", ()
         taken.add(address)
 
 
 def _topics(options: KafkaOptions) -> Iterator[Finding]:
     if options.topic is not None and (why := why_no_topic(options.topic)):
-        yield "topic", why
+        yield "topic", why, "error", ()
     if options.topic is not None and options.topics:
-        yield "topics", "topic says where every type goes already; leave one of the two out"
+        message = "topic says where every type goes already; leave one of the two out"
+        yield "topics", message, "error", ("topic",)
     known = [each.name for each in event_types()]
     for name, topic in options.topics.items():
         if event_type_named(name) is None:
-            yield f"topics.{name}", unknown("event type", name, known)
+            yield f"topics.{name}", unknown("event type", name, known), "error", ()
         if why := why_no_topic(topic):
-            yield f"topics.{name}", why
+            yield f"topics.{name}", why, "error", ()
 
 
 def _delivery(options: KafkaOptions) -> Iterator[Finding]:
@@ -73,15 +78,16 @@ def _delivery(options: KafkaOptions) -> Iterator[Finding]:
             f"{options.acks} does not go with enableIdempotence, which is on; "
             "expected all, or enableIdempotence: false"
         )
-        yield "acks", message
+        yield "acks", message, "error", ("enableIdempotence",)
     if options.flush_interval_ms is not None and options.linger_ms != _UNSAID.linger_ms:
-        yield "lingerMs", "says the same as flushIntervalMs; leave one out"
+        message = "says the same as flushIntervalMs; leave one out"
+        yield "lingerMs", message, "error", ("flushIntervalMs",)
     if options.max_in_flight not in (1, _UNSAID.max_in_flight):
         message = (
             "changes nothing: the client keeps one batch for each partition in flight, "
             "which also keeps the order"
         )
-        yield "maxInFlight", message, "warning"
+        yield "maxInFlight", message, "warning", ()
 
 
 def _creation(creation: KafkaTopicCreation) -> Iterator[Finding]:
@@ -92,4 +98,5 @@ def _creation(creation: KafkaTopicCreation) -> Iterator[Finding]:
     }
     for key, value in values.items():
         if value is not None and not creation.enabled:
-            yield f"createTopics.{key}", "has no effect without createTopics.enabled: true"
+            message = "has no effect without createTopics.enabled: true"
+            yield f"createTopics.{key}", message, "error", ("createTopics.enabled",)

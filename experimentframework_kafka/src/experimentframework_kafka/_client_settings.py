@@ -108,6 +108,13 @@ _WITHOUT_USE = {
 """Names that would change nothing, or break something, and why."""
 
 
+def other_names() -> dict[str, str]:
+    """Return what to say in the options for each name of a client's setting."""
+    channel = {name: f"{key} on the backplane" for name, key in _ON_THE_BACKPLANE.items()}
+    settings = {name: f"additionalConfig.{name}" for name in (*_RANGES, *_SAME_AS)}
+    return {**settings, **channel, **_OWN_OPTION}
+
+
 def client_settings(additional: Mapping[str, Setting]) -> dict[str, int | None]:
     """Return the checked settings by aiokafka's names, for its producer."""
     return {_SAME_AS.get(name, name): _number(value) for name, value in additional.items()}

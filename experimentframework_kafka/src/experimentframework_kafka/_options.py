@@ -7,11 +7,10 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 
 from experimentframework_core.plugin import ChannelSettings
-from experimentframework_core.units import Milliseconds, Secret
+from experimentframework_core.units import LONGEST_DURATION, Delay, Milliseconds, Secret
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
-Timeout = Annotated[int, msgspec.Meta(ge=1, extra={"unit": "duration"})]
-Retention = Annotated[int, msgspec.Meta(ge=-1, extra={"unit": "duration"})]
+Retention = Annotated[int, msgspec.Meta(ge=-1, le=LONGEST_DURATION, extra={"unit": "duration"})]
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
 Setting: TypeAlias = str | int | float | bool | None
 
@@ -104,7 +103,7 @@ class KafkaOptions(ChannelSettings, frozen=True, kw_only=True, rename="camel"):
     enable_idempotence: bool = True
     compression_type: Literal["none", "gzip", "snappy", "lz4", "zstd"] = "snappy"
     acks: Literal["all", 1, 0] = "all"
-    request_timeout_ms: Timeout = 30_000
+    request_timeout_ms: Delay = 30_000
     max_in_flight: Annotated[int, msgspec.Meta(ge=1)] = 5
     client_id: Text | None = None
     event_type_case: Literal["camel", "pascal"] = "camel"

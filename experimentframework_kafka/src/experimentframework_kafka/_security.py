@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _FUNCTION = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 _SASL = ("mechanism", "username", "password", "tokenProvider")
 _SSL = ("cafile", "certfile", "keyfile", "keyfilePassword")
+_PROTOCOL = ("security.protocol",)
+_SIGNED_IN_BY = (*_PROTOCOL, "security.mechanism")
 _BY_PASSWORD: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
 
@@ -25,13 +27,14 @@ def security_breaches(security: KafkaSecurity) -> Iterator[Finding]:
     yield from _signing_in(security, said)
     yield from _encryption(security, said)
     if security.token_provider is not None and not _FUNCTION.fullmatch(security.token_provider):
-        yield "security.tokenProvider", "not the name of a function; expected module:function"
+        message = "not the name of a function; expected module:function"
+        yield "security.tokenProvider", message, "error", ()
     if security.protocol == "SASL_PLAINTEXT" and security.mechanism in ("PLAIN", "OAUTHBEARER"):
         message = (
             f"sends what {security.mechanism} signs in with over the network as it is; "
             "expected SASL_SSL, except on a network that nobody else reads"
         )
-        yield "security.protocol", message, "warning"
+        yield "security.protocol", message, "warning", ("security.mechanism",)
 
 
 def _said(security: KafkaSecurity) -> set[str]:
@@ -50,37 +53,42 @@ def _said(security: KafkaSecurity) -> set[str]:
 
 def _signing_in(security: KafkaSecurity, said: set[str]) -> Iterator[Finding]:
     if not security.protocol.startswith("SASL"):
-        yield from _useless(_SASL, said, f"with protocol {security.protocol}", "a SASL protocol")
+        where = f"with protocol {security.protocol}"
+        yield from _useless(_SASL, said, where, "a SASL protocol", _PROTOCOL)
         return
     if security.mechanism is None:
         choices = listed([*_BY_PASSWORD, "OAUTHBEARER"])
-        yield "security.mechanism", f"missing; {security.protocol} needs {choices}"
+        message = f"missing; {security.protocol} needs {choices}"
+        yield "security.mechanism", message, "error", _PROTOCOL
         return
     by_password = security.mechanism in _BY_PASSWORD
     needed = ("username", "password") if by_password else ("tokenProvider",)
     other = ("tokenProvider",) if by_password else ("username", "password")
     for key in needed:
         if key not in said:
-            yield f"security.{key}", f"missing; {security.mechanism} needs it"
+            message = f"missing; {security.mechanism} needs it"
+            yield f"security.{key}", message, "error", _SIGNED_IN_BY
     instead = "OAUTHBEARER" if by_password else listed(_BY_PASSWORD)
-    yield from _useless(other, said, f"with {security.mechanism}", f"mechanism {instead}")
+    where = f"with {security.mechanism}"
+    yield from _useless(other, said, where, f"mechanism {instead}", _SIGNED_IN_BY)
 
 
 def _encryption(security: KafkaSecurity, said: set[str]) -> Iterator[Finding]:
     if not security.protocol.endswith("SSL"):
         encrypted = "SASL_SSL" if security.protocol.startswith("SASL") else "SSL"
         where = f"with protocol {security.protocol}"
-        yield from _useless(_SSL, said, where, f"protocol {encrypted}")
+        yield from _useless(_SSL, said, where, f"protocol {encrypted}", _PROTOCOL)
         return
     for key in ("keyfile", "keyfilePassword"):
         if key in said and "certfile" not in said:
-            yield (
-                f"security.{key}",
-                "has no effect without certfile, the key's certificate",
-            )
+            message = "has no effect without certfile, the key's certificate"
+            yield f"security.{key}", message, "error", ("security.certfile",)
 
 
-def _useless(keys: tuple[str, ...], said: set[str], why: str, instead: str) -> Iterator[Finding]:
+def _useless(
+    keys: tuple[str, ...], said: set[str], why: str, instead: str, reads: tuple[str, ...]
+) -> Iterator[Finding]:
     for key in keys:
         if key in said:
-            yield f"security.{key}", f"has no effect {why}; expected {instead}, or leave it out"
+            message = f"has no effect {why}; expected {instead}, or leave it out"
+            yield f"security.{key}", message, "error", reads

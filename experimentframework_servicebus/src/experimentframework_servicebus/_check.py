@@ -13,54 +13,66 @@ from experimentframework_servicebus._options import ServiceBusOptions
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from experimentframework_core.plugin import Finding
+
 _DESTINATIONS = ("queueName", "topicName", "useTypeSpecificDestinations")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 _UNSAID = ServiceBusOptions()
 
 
-def check_service_bus(options: ServiceBusOptions) -> Iterator[tuple[str, str]]:
+def check_service_bus(options: ServiceBusOptions) -> Iterator[Finding]:
     """Yield what is wrong with the options."""
     yield from _namespace(options)
     yield from _destination(options)
     if not options.enable_sessions and options.session_strategy != _UNSAID.session_strategy:
-        yield "sessionStrategy", "has no effect without enableSessions: true"
+        message = "has no effect without enableSessions: true"
+        yield "sessionStrategy", message, "error", ("enableSessions",)
 
 
-def _namespace(options: ServiceBusOptions) -> Iterator[tuple[str, str]]:
+def _namespace(options: ServiceBusOptions) -> Iterator[Finding]:
     namespace = options.fully_qualified_namespace
     if options.connection_string is None and namespace is None:
-        yield "connectionString", "missing; expected connectionString or fullyQualifiedNamespace"
+        message = "missing; expected connectionString or fullyQualifiedNamespace"
+        yield "connectionString", message, "error", ("fullyQualifiedNamespace",)
     if options.connection_string is not None and namespace is not None:
         message = "connectionString names the namespace already; leave one of the two out"
-        yield "fullyQualifiedNamespace", message
+        yield "fullyQualifiedNamespace", message, "error", ("connectionString",)
     if namespace is not None and not _HOST.fullmatch(namespace):
         # It may be a connection string with its key, so it is not shown.
         message = "not a host; expected one as in shop.servicebus.windows.net"
-        yield "fullyQualifiedNamespace", message
+        yield "fullyQualifiedNamespace", message, "error", ()
     if options.connection_string is not None:
         found = parse(options.connection_string.reveal())
-        problems = _of_entity(found, options) if isinstance(found, ConnectionString) else found
-        for problem in problems:
-            yield "connectionString", problem
+        if isinstance(found, ConnectionString):
+            yield from _of_entity(found, options)
+        else:
+            for problem in found:
+                yield "connectionString", problem, "error", ()
 
 
-def _of_entity(found: ConnectionString, options: ServiceBusOptions) -> Iterator[str]:
+def _of_entity(found: ConnectionString, options: ServiceBusOptions) -> Iterator[Finding]:
     if found.entity_path is None:
         return
     if options.use_type_specific_destinations:
-        yield "its EntityPath allows one queue or topic; useTypeSpecificDestinations needs several"
+        message = (
+            "its EntityPath allows one queue or topic; useTypeSpecificDestinations needs several"
+        )
+        yield "connectionString", message, "error", ("useTypeSpecificDestinations",)
     for key, name in (("queueName", options.queue_name), ("topicName", options.topic_name)):
         if name is not None and name.lower() != found.entity_path.lower():
-            yield f"its EntityPath is another queue or topic than {key}"
+            message = f"its EntityPath is another queue or topic than {key}"
+            yield "connectionString", message, "error", (key,)
 
 
-def _destination(options: ServiceBusOptions) -> Iterator[tuple[str, str]]:
+def _destination(options: ServiceBusOptions) -> Iterator[Finding]:
     chosen = (options.queue_name, options.topic_name, options.use_type_specific_destinations)
     said = [key for key, value in zip(_DESTINATIONS, chosen, strict=True) if value]
     if not said:
-        yield "queueName", f"missing; expected {listed(_DESTINATIONS)}"
+        message = f"missing; expected {listed(_DESTINATIONS)}"
+        yield "queueName", message, "error", _DESTINATIONS[1:]
     for key in said[1:]:
-        yield key, f"{said[0]} says where events go already; leave one of the two out"
+        message = f"{said[0]} says where events go already; leave one of the two out"
+        yield key, message, "error", (said[0],)
     for key, name in (("queueName", options.queue_name), ("topicName", options.topic_name)):
         if name is not None and (why := why_no_entity(name)):
-            yield key, why
+            yield key, why, "error", ()

@@ -8,12 +8,11 @@ import msgspec
 
 from experimentframework_core.destinations import Owner
 from experimentframework_core.plugin import ChannelSettings
-from experimentframework_core.units import Secret
+from experimentframework_core.units import LONGEST_DURATION, Delay, Secret
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
-Minutes = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
-Timeout = Annotated[int, msgspec.Meta(ge=1, extra={"unit": "duration"})]
+Minutes = Annotated[int, msgspec.Meta(ge=1, le=LONGEST_DURATION // 60_000)]
 
 
 class ServiceBusOptions(ChannelSettings, frozen=True, kw_only=True, rename="camel"):
@@ -63,5 +62,5 @@ class ServiceBusOptions(ChannelSettings, frozen=True, kw_only=True, rename="came
     session_strategy: Owner = "experimentKey"
     client_id: Text | None = None
     transport: Literal["amqp", "websocket"] = "amqp"
-    send_timeout_ms: Timeout = 30_000
+    send_timeout_ms: Delay = 30_000
     event_type_case: Literal["camel", "pascal"] = "camel"

@@ -14,24 +14,27 @@ from experimentframework_sqlserver._identifiers import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from experimentframework_core.plugin import Finding
     from experimentframework_sqlserver._options import SqlServerOptions
 
 _AUTO = "auto"
 
 
-def check_sql_server(options: SqlServerOptions) -> Iterator[tuple[str, str]]:
+def check_sql_server(options: SqlServerOptions) -> Iterator[Finding]:
     """Yield what is wrong with the options."""
     found = parse(options.connection_string.reveal())
     if not isinstance(found, ConnectionString):
         for problem in found:
-            yield "connectionString", problem
+            yield "connectionString", problem, "error", ()
     elif found.driver is not None and options.driver != _AUTO:
-        yield "driver", "connectionString names a Driver already; leave one of the two out"
+        message = "connectionString names a Driver already; leave one of the two out"
+        yield "driver", message, "error", ("connectionString",)
     if any(character in options.driver for character in "{};") or not options.driver.isprintable():
-        yield "driver", "expected the driver's name or path as it is, without braces and ';'"
+        message = "expected the driver's name or path as it is, without braces and ';'"
+        yield "driver", message, "error", ()
     for key, name, longest in (
         ("schema", options.schema, LONGEST_SCHEMA),
         ("tableName", options.table_name, LONGEST_TABLE),
     ):
         if why := why_no_identifier(name, longest):
-            yield key, why
+            yield key, why, "error", ()

@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 import msgspec
 
 from experimentframework_core.plugin import ChannelSettings
-from experimentframework_core.units import Secret
+from experimentframework_core.units import LONGEST_DURATION, Days, Secret
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
-Count = Annotated[int, msgspec.Meta(ge=1)]
-Days = Annotated[int, msgspec.Meta(ge=1, le=36_500)]
+Minutes = Annotated[int, msgspec.Meta(ge=1, le=LONGEST_DURATION // 60_000)]
+Seconds = Annotated[int, msgspec.Meta(ge=1, le=LONGEST_DURATION // 1000)]
 Slice = Annotated[int, msgspec.Meta(ge=1, le=4000)]
 Pool = Annotated[int, msgspec.Meta(ge=1, le=100)]
 
@@ -28,7 +28,7 @@ class SqlServerRetention(msgspec.Struct, frozen=True, kw_only=True, rename="came
 
     days: Days
     batch_size: Slice = 1000
-    interval_minutes: Count = 60
+    interval_minutes: Minutes = 60
 
 
 class SqlServerOptions(ChannelSettings, frozen=True, kw_only=True, rename="camel"):
@@ -58,7 +58,7 @@ class SqlServerOptions(ChannelSettings, frozen=True, kw_only=True, rename="camel
     table_name: Text = "ExperimentEvents"
     enable_idempotency: bool = True
     auto_migrate: bool = False
-    command_timeout_seconds: Count = 30
+    command_timeout_seconds: Seconds = 30
     pool_size: Pool = 2
     retention: SqlServerRetention | None = None
     event_type_case: Literal["camel", "pascal"] = "camel"

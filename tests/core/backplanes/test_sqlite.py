@@ -549,11 +549,12 @@ async def test_lanes_share_the_file(path: Path) -> None:
         (":memory:", "inMemory"),
         ("file:events.db?mode=memory", "not a URI"),
         ("a\0b", "NUL"),
+        ("~nobody-of-this-name/events.db", "no such home folder"),
     ],
 )
 def test_names_that_are_no_files_are_problems(path: str, message: str) -> None:
     """Names with a meaning of their own are found before anything is opened."""
-    ((where, found),) = check_sqlite(SqliteOptions(path=path))
+    ((where, found, *_),) = check_sqlite(SqliteOptions(path=path))
 
     assert where == "path"
     assert message in found

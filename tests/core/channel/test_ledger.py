@@ -8,7 +8,11 @@ import pytest
 
 from experimentframework_core._channel.ledger import Ledger
 from experimentframework_core._rules.buffer import Buffer
-from experimentframework_core.errors import DataPlaneClosedError, DeliveryError
+from experimentframework_core.errors import (
+    AckTimeoutError,
+    DataPlaneClosedError,
+    DeliveryError,
+)
 from tests.core._channels import ids, items, make, make_many
 
 
@@ -141,6 +145,17 @@ class TestWrites:
         ledger.forget(record, ledger.write_of(record))
 
         assert ledger._writes == {}
+
+    @pytest.mark.parametrize("kind", ["ack", "write"])
+    async def test_are_forgotten_when_their_time_ran_out(self, ledger: Ledger, kind: str) -> None:
+        """Given a wait that ended by its deadline, then nothing of it is held until delivery."""
+        record = make("a")
+        wait = ledger.ack(record.event_id) if kind == "ack" else ledger.write_of(record)
+        wait.set_exception(AckTimeoutError("late", event_id="a"))
+
+        ledger.forget(record, wait)
+
+        assert (ledger._acks, ledger._writes) == ({}, {})
 
 
 class TestWaiting:

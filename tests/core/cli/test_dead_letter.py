@@ -56,6 +56,14 @@ class TestList:
             "e-3", "store", "exposure", "checkout", "attempts", "12", "2026-05-01", "12:00:00",
         ]  # fmt: skip
 
+    def test_an_error_is_whole_in_a_pipe(self, kept: Keep) -> None:
+        """Given a long error, When letters are listed to a pipe, Then it is on their line."""
+        error = f"no {'x' * 400} y"
+
+        ran = run("dead-letter", "list", "--store", kept(make_letter("e-1", error=error)))
+
+        assert ran.out.splitlines()[1].endswith(error)
+
     def test_json_is_a_document_a_line_with_the_event_in_it(self, kept: Keep) -> None:
         ran = run("dead-letter", "list", "--store", kept(*some()), "--json")
 

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
@@ -17,6 +18,9 @@ from experimentframework_core.config import json_schema
 from experimentframework_core.plugins import InstalledPlugin, find_plugin, installed_plugins
 from tests.core.cli.command import run, run_here
 from tests.core.config.test_json_schema import Odd
+
+if TYPE_CHECKING:
+    from tests.core.sites import Site
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE = DOCS / "reference" / "cli.md"
@@ -83,6 +87,26 @@ def test_a_plugin_without_a_schema_is_left_out_and_said(monkeypatch: pytest.Monk
         "broken is left out",
         "odd is left out",
     ]
+
+
+@pytest.mark.parametrize(
+    ("group", "what"),
+    [
+        ("experimentframework.decorators", "decorator"),
+        ("experimentframework.selection_modes", "selection mode"),
+    ],
+)
+def test_a_broken_plugin_of_another_kind_is_left_out_and_said(
+    group: str, what: str, site: Site
+) -> None:
+    """Given a decorator or mode that cannot be loaded, When printed, Then it is said."""
+    site.install("acme-moon", type_name="moon", code="plugin = 1/0", group=group)
+
+    ran = run_here("schema", "config")
+
+    assert ran.code == 0
+    assert ran.err.startswith(f"the {what} moon is left out: ")
+    assert "division by zero" in ran.err
 
 
 def test_the_schemas_of_events_are_the_published_ones() -> None:

@@ -88,3 +88,49 @@ def test_no_secret_is_among_them(settings: dict[str, Setting]) -> None:
 
 def test_a_configuration_with_errors_has_none(tmp_path: Path) -> None:
     assert list(settings_of(read_configuration(tmp_path, find_plugin))) == []
+
+
+def test_what_came_from_outside_is_shown_as_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given values from the environment and a file, When listed, Then none of them is shown."""
+    monkeypatch.setattr(_configuration, "find_plugin", find_plugin)
+    monkeypatch.setenv("HIDDEN", "hunter2")
+    monkeypatch.setenv("MANY", "7077")
+    (tmp_path / "key").write_text("hunter2")
+    (tmp_path / "experiments.yaml").write_text(f"""\
+decorators:
+  - type: custom
+    typeName: shop.Tracing
+    options: {{token: '${{HIDDEN}}', nested: [{{key: '${{file:{tmp_path}/key}}'}}], plain: x}}
+governance:
+  policies:
+    - {{type: shop.Freeze, properties: {{password: '${{HIDDEN}}'}}}}
+dataPlane:
+  maxQueueSize: ${{MANY}}
+  batchSize: ${{MANY}}
+  piiRedaction: {{hashKey: '${{NOT_SET_HERE:-hunter2}}'}}
+  backplane:
+    type: courier
+    name: ${{HIDDEN}}
+    buffer:
+      maxBytes: ${{MANY}}
+    options:
+      addresses: [a, '${{HIDDEN}}']
+      routes: {{user.name: '${{HIDDEN}}'}}
+      extra: {{password: '${{HIDDEN}}'}}
+""")
+
+    loaded = read_configuration(tmp_path, find_plugin)
+    found = {each.path: each for each in settings_of(loaded)}
+
+    assert not any(text in str(found) for text in ("hunter2", "7077"))
+    assert found["decorators[0].options.nested[0].key"].value == f"${{file:{tmp_path}/key}}"
+    assert found["decorators[0].options.plain"].value == "x"
+    assert found["governance.policies[0].properties.password"].value == "${HIDDEN}"
+    assert found["dataPlane.piiRedaction.hashKey"].value == "***"
+    assert found["${HIDDEN}.batchSize"].value == "${MANY}"
+    assert found["${HIDDEN}.buffer.maxBytes"].value == "${MANY}"
+    assert found["${HIDDEN}.options.addresses"].value == ("a", "${HIDDEN}")
+    assert found["${HIDDEN}.options.routes.user.name"].value == "${HIDDEN}"
+    assert found["${HIDDEN}.options.extra.password"].value == "${HIDDEN}"

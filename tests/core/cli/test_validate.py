@@ -221,13 +221,13 @@ def test_what_is_only_read_is_told_and_is_no_problem(folder: Path) -> None:
     assert ran.code == 0
     assert ran.out.splitlines() == [
         (
-            "information: decorators: validated and offered as config.decorators; nothing is"
-            " wrapped by it in this version; exposureLogging will act through plane.expose() in"
-            " a later one"
+            "e.yaml:4:1: information: decorators: validated and offered as config.decorators;"
+            " nothing is wrapped by it in this version; exposureLogging will act through"
+            " plane.expose() in a later one"
         ),
         (
-            "information: governance: validated and offered as config.governance; nothing is"
-            " governed by it in this version"
+            "e.yaml:1:1: information: governance: validated and offered as config.governance;"
+            " nothing is governed by it in this version"
         ),
         "e.yaml: no problems",
     ]
@@ -244,3 +244,45 @@ def test_settings_without_a_data_plane_are_shown_without_secrets(folder: Path) -
     assert settings["governance.persistence.connectionString"]["value"] == "***"
     assert settings["governance.initialState"]["from"] == "default"
     assert not any(path.startswith("dataPlane") for path in settings)
+
+
+def test_a_path_that_may_not_be_read_is_one_of_the_problems(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a folder of another user, When it is named beside a file, Then both are checked."""
+    write(folder, "e.yaml", "dataPlane: {batchSize: 0, backplane: {type: inMemory}}\n")
+    write(folder, "q1/experiments.yaml", "{}")
+    monkeypatch.setattr("os.access", lambda *_, **__: False)
+
+    ran = run_here("validate", "e.yaml", "q1")
+
+    assert ran.code == 2
+    assert ran.out.startswith("e.yaml:1:13: dataPlane.batchSize: out of range: 0;")
+
+
+def test_a_table_in_a_pipe_is_not_wrapped(folder: Path) -> None:
+    """Given long paths and values, When settings are printed to a pipe, Then each is one line."""
+    name = "n" * 150
+    node = f"{{type: sqlite, name: {name}, options: {{path: {'p' * 300}.db}}}}"
+    write(folder, "e.yaml", f"dataPlane: {{backplane: {node}}}\n")
+
+    ran = run("validate", "--print", "e.yaml")
+
+    lines = ran.out.splitlines()
+    assert all(
+        line.startswith(("Setting", "settings.", "dataPlane.", f"{name}.")) for line in lines
+    )
+    assert any(f"{'p' * 300}.db" in line and line.endswith("e.yaml:1") for line in lines)
+
+
+def test_strict_calls_a_warning_invalid(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given only a warning, When validated strictly as JSON, Then the document says so too."""
+    monkeypatch.setattr(_validate, "find_plugin", find_plugin)
+    node = "{type: courier, options: {addresses: a, code: odd}}"
+    write(folder, "e.yaml", f"dataPlane: {{backplane: {node}}}\n")
+
+    lax = run_here("validate", "--json", "e.yaml")
+    strict = run_here("validate", "--json", "--strict", "e.yaml")
+
+    assert (lax.code, lax.document()["valid"]) == (0, True)
+    assert (strict.code, strict.document()["valid"]) == (2, False)

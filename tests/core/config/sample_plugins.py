@@ -70,7 +70,7 @@ async def _open(_options: ChannelSettings, _context: OpenContext) -> AsyncIterat
 
 def _check(options: CourierOptions) -> Iterator[Finding]:
     if "north" in options.routes:
-        yield "routes.north", "no courier rides north; leave it out"
+        yield "routes.north", "no courier rides north; leave it out", "error", ()
     if options.code == "odd":
         yield "code", "an odd code is slow", "warning"
     if options.code == "worse":

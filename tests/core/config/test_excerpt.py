@@ -49,6 +49,7 @@ def test_a_line_is_shown_from_its_key_on(tmp_path: Path) -> None:
         ("piiRedaction: {hashKey: 'hunter2${KEY}', redactSubjectIds: 1}",
          "piiRedaction: {hashKey: ***, redactSubjectIds: 1}"),
         ("piiRedaction: {passwrd: hunter2}", "piiRedaction: {passwrd: ***}"),
+        ("piiRedaction: {hashKey: abc,hunter2}", "piiRedaction: {hashKey: ***,***}"),
         ("batchSize: 0 # hunter2", "batchSize: 0"),
         ("batchSize: {hunter2x: hunter2}", "batchSize: {hunter2x: ***}"),
         ("batchSize: &a 0", "batchSize: ***"),
@@ -178,3 +179,29 @@ def test_no_arrangement_of_a_secret_is_ever_shown(
 
 def test_an_excerpt_is_a_text_and_a_caret() -> None:
     assert Excerpt("a: 1", 0)._asdict() == {"text": "a: 1", "caret": 0}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"batchSize: {'9' * 1_000_000}",
+        f"ack: {'x' * 100_000}",
+        f"{' ' * 500_000}batchSize: x",
+        f"piiRedaction: {{redactFields: [{'e' * 1_000_000}, 7]}}",
+    ],
+)
+def test_a_long_line_is_cut_around_the_caret(line: str, tmp_path: Path) -> None:
+    """Given a line of any length, When it is shown, Then it fits, and the caret is within."""
+    found = excerpts(tmp_path, f"dataPlane:\n  {line}\n  backplane: {{type: plain}}\n")
+
+    assert found
+    for text, at_caret in found:
+        assert len(text) <= 182
+        assert at_caret
+
+
+def test_a_cut_line_shows_what_stands_at_the_caret(tmp_path: Path) -> None:
+    """Given a long value, When its line is shown, Then its beginning is, and where it is cut."""
+    found = excerpts(tmp_path, f"dataPlane:\n  ack: {'x' * 1000}\n  backplane: {{type: plain}}\n")
+
+    assert found == [(f"  ack: {'x' * 85}…", f"ack: {'x' * 85}…")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -230,7 +231,7 @@ def test_a_file_that_cannot_be_read_is_said_where_it_is_named(folder: Path) -> N
     found = loaded("x.yaml", "missing.yaml")
 
     assert problems(found) == [
-        "y.yaml: not UTF-8 at byte offset 3; expected UTF-8 text",
+        "y.yaml:1:4: not UTF-8 at byte offset 3; expected UTF-8 text",
         ("missing.yaml: cannot be read: No such file or directory; expected a YAML or JSON file"),
     ]
 
@@ -308,6 +309,47 @@ def test_no_more_files_are_read_than_anyone_has(
     ]
 
 
+@pytest.mark.parametrize(
+    ("limit", "most", "what"),
+    [
+        ("MOST_NODES_OF_ALL", 12, "12 keys, values and list items"),
+        ("MOST_CHARACTERS_OF_ALL", 100, "100 characters"),
+    ],
+)
+def test_no_more_is_read_in_all_files_than_anyone_has(
+    limit: str, most: int, what: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given small files, When they are too large together, Then the one too many is named."""
+    monkeypatch.setattr(read, limit, most)
+    write(
+        folder,
+        a_yaml="dataPlane: {batchSize: 0} # the first file\n",
+        b_yaml="dataPlane: {batchSize: 2, concurrency: 3} # the second\n",
+        c_yaml="dataPlane: {batchSize: 3, concurrency: 4} # the third\n",
+        d_yaml="- no configuration",
+    )
+
+    found = loaded("a.yaml", "b.yaml", "c.yaml", "d.yaml")
+
+    assert found.files == ("a.yaml", "b.yaml", "c.yaml")
+    assert problems(found) == [
+        "c.yaml: too large with the files before it; expected at most " + what
+    ]
+
+
+@pytest.mark.parametrize("count", [1000, 1500])
+def test_many_files_are_refused_fast(count: int, folder: Path) -> None:
+    """Given far too much in many files, When they are loaded, Then reading stops on the way."""
+    trial = "  - {serviceType: a.B, selectionMode: {type: featureFlag, flagName: f}, control: {}}\n"
+    for number in range(200):
+        write(folder, **{f"ExperimentDefinitions__t{number:03}_yaml": "trials:\n" + trial * count})
+
+    found = loaded()
+
+    assert len(found.files) < 6
+    assert "too large with the files before it" in str(found.problems[-1])
+
+
 def test_no_more_of_a_disk_is_searched_than_anyone_has(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -337,3 +379,25 @@ def test_a_text_does_not_follow_what_it_names() -> None:
         "e.yaml:1:1: warning: configurationPaths: not followed, a text has no folder; load a file"
         " instead"
     )
+
+
+@pytest.mark.parametrize("name", ["p.yaml", "sub/../p.yaml", "link.yaml"])
+def test_what_is_no_regular_file_is_refused_at_once(name: str, folder: Path) -> None:
+    """Given a pipe that nobody writes to, When it is loaded, Then it is a problem and no wait."""
+    (folder / "sub").mkdir()
+    os.mkfifo(folder / "p.yaml")
+    (folder / "link.yaml").symlink_to("p.yaml")
+    write(folder, e_yaml=PLAIN + naming(name))
+
+    given = loaded(name)
+    named = loaded("e.yaml")
+
+    assert problems(given) == [
+        f"{name}: cannot be read: not a regular file; expected a YAML or JSON file"
+    ]
+    assert problems(named) == [
+        (
+            f"e.yaml:2:22: configurationPaths[0]: the file '{name}' cannot be read: not a regular"
+            " file; expected a YAML or JSON file"
+        )
+    ]

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from experimentframework_core.config import load_text, read_configuration
 from experimentframework_core.errors import ConfigurationError
+from tests.core.config import fuzz
+from tests.core.config._fuzz_damage import DAMAGES
 from tests.core.config.sample_plugins import find_plugin
 
 if TYPE_CHECKING:
@@ -138,3 +140,15 @@ def test_broken_files_are_refused_together(
     assert (loaded.configuration is None) == any(
         problem.severity == "error" for problem in loaded.problems
     )
+
+
+def test_damage_of_every_kind_is_answered_with_places(tmp_path: Path) -> None:
+    """Given files damaged in every way, When they are loaded, Then problems are all that is said.
+
+    This is the short form; the long one also takes the time, see CONTRIBUTING.
+    """
+    report = fuzz.run(300, 7, tmp_path)
+
+    assert report.faults == []
+    assert report.refused.total() + report.accepted.total() == 300
+    assert all(report.refused[damage.__name__] for damage in DAMAGES)

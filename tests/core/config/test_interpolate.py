@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
+from experimentframework_core.config import data_plane_of, load_file, read_configuration
 from experimentframework_core.config._problems.report import Report, shown
 from experimentframework_core.errors import ConfigurationError
-from tests.core.config.sample_plugins import CourierOptions, load
+from tests.core.config.sample_plugins import CourierOptions, find_plugin, load
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,18 +139,18 @@ def test_keys_are_left_as_they_are() -> None:
         (
             "${no-name}",
             (
-                "malformed expression '${no-name}'; expected ${NAME}, ${NAME:-default} or"
+                "malformed expression; expected ${NAME}, ${NAME:-default} or"
                 " ${file:/path}; write $${ for a plain ${"
             ),
         ),
         (
             "${SIZE:-${OTHER}}",
-            "nested expressions are not supported: '${SIZE:-${OTHER}'",
+            "nested expressions are not supported; write one ${…} after the other",
         ),
         (
             "${open",
             (
-                "malformed expression '${open'; expected ${NAME}, ${NAME:-default} or"
+                "malformed expression; expected ${NAME}, ${NAME:-default} or"
                 " ${file:/path}; write $${ for a plain ${"
             ),
         ),
@@ -215,7 +217,7 @@ def test_no_rule_shows_a_value_from_outside(monkeypatch: pytest.MonkeyPatch) -> 
         "    backplane:",
         "      type: composite",
         "      backplanes:",
-        "        - {type: '${KEY}'}",
+        "        - {type: plain, name: '${KEY}'}",
         "        - {type: plain, name: '${KEY}', events: ['${KEY}', '${KEY}s']}",
         "        - {type: plain, name: '${KEY}'}",
     ]
@@ -228,7 +230,6 @@ def test_no_rule_shows_a_value_from_outside(monkeypatch: pytest.MonkeyPatch) -> 
     assert [message.split(";")[0] for message in said] == [
         "no type '${KEY}'",
         "'${FIELD:-subjectId}' has a setting of its own",
-        "no type '${KEY}'",
         "the name '${KEY}' is taken by dataPlane.backplane.backplanes[0]",
         "unknown event type '${KEY}'",
         "unknown event type '${KEY}s'",
@@ -252,4 +253,63 @@ def test_a_value_from_outside_is_hidden_however_a_message_writes_it() -> None:
         "it is ${V}",
         "'${V}' is unknown",
         "ValueError: ${V}, not secrets",
+    ]
+
+
+@pytest.mark.parametrize("written", ["${ODD}", "'a ${ODD} b'", "${ODD:-good}"])
+def test_a_variable_that_is_not_utf_8_is_a_problem_at_its_place(
+    written: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given bytes that are no UTF-8 in a variable, When it is named, Then that is told of it."""
+    monkeypatch.setenv("ODD", "a\udcffb")
+
+    found = problems(f"samplingSalt: {written}")
+
+    assert [str(problem) for problem in found] == [
+        "e.yaml:2:17: dataPlane.samplingSalt: the environment variable ODD is not UTF-8 text"
+    ]
+
+
+def test_a_file_is_looked_for_beside_the_file_that_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a relative path in a file elsewhere, When it is loaded, Then it is relative to that."""
+    (tmp_path / "app").mkdir()
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    (tmp_path / "app" / "salt.txt").write_text("beside\n")
+    (tmp_path / "here" / "salt.txt").write_text("of the process")
+    file = tmp_path / "app" / "e.yaml"
+    said = "dataPlane: {backplane: {type: plain}, samplingSalt: '${file:salt.txt}'}"
+    file.write_text(said)
+
+    of_file = data_plane_of(load_file(file, find_plugin), "")
+    of_text = load(said)
+
+    assert of_file.sampling_salt == "beside"
+    assert of_text.sampling_salt == "of the process"
+
+
+def test_a_file_that_is_not_there_is_told_with_its_folder(tmp_path: Path) -> None:
+    """Given a relative path to no file, When it is loaded, Then the problem says where."""
+    file = tmp_path / "e.yaml"
+    file.write_text("dataPlane: {backplane: {type: plain}, samplingSalt: '${file:no}'}")
+
+    found = read_configuration(file, find_plugin).problems
+
+    assert shown(str(tmp_path / "no")) in found[0].message
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_a_file_without_an_end_is_refused_at_once(tmp_path: Path, *, relative: bool) -> None:
+    """Given a pipe that nobody writes to, When it is named, Then it is a problem and no wait."""
+    os.mkfifo(tmp_path / "p")
+    file = tmp_path / "e.yaml"
+    name = "p" if relative else tmp_path / "p"
+    file.write_text(f"dataPlane: {{backplane: {{type: plain}}, samplingSalt: '${{file:{name}}}'}}")
+
+    found = read_configuration(file, find_plugin).problems
+
+    assert [each.message for each in found] == [
+        f"the file {shown(str(tmp_path / 'p'))} cannot be read: not a regular file"
     ]

@@ -124,13 +124,7 @@ def test_comments_and_trailing_commas_are_passed_over() -> None:
         ("", "1:1: empty; expected a mapping with sections such as dataPlane"),
         ("// x", "1:1: empty; expected a mapping with sections such as dataPlane"),
         ('{"a": 1', "1:8: not JSON: unexpected end of the text; expected ',' or '}'"),
-        (
-            '{"a": ',
-            (
-                "1:7: not JSON: unexpected end of the text; expected a value; text stands in"
-                " double quotes"
-            ),
-        ),
+        ('{"a": ', "1:7: not JSON: unexpected end of the text; expected a value"),
         ('{"a" 1}', "1:6: not JSON: unexpected number; expected ':' after the key"),
         ("[1 2]", "1:4: not JSON: unexpected number; expected ',' or ']'"),
         ("[1,,2]", "1:4: not JSON: unexpected ','; expected a value; text stands in double quotes"),
@@ -154,7 +148,7 @@ def test_comments_and_trailing_commas_are_passed_over() -> None:
         ),
         (
             "[True]",
-            "1:2: not JSON: unexpected True; expected a value; text stands in double quotes",
+            "1:2: not JSON: unexpected True; expected true",
         ),
         (
             "[01]",

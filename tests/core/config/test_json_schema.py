@@ -148,7 +148,7 @@ def test_choices_are_in_the_order_of_the_class() -> None:
     schema = defined("CourierOptions")["properties"]
 
     assert schema["partitionBy"]["anyOf"][0]["enum"][0] == "experimentKey"
-    assert schema["acks"]["anyOf"][0]["enum"] == ["all", 1, 0]
+    assert schema["acks"]["anyOf"][0]["enum"] == ["all", 1, 0, "1", "0"]
     assert schema["speed"]["default"] == "slow"
 
 

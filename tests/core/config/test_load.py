@@ -46,6 +46,18 @@ def test_a_file_gives_the_options_it_says(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["e.yaml", "e.json"])
+@pytest.mark.parametrize(("written", "meant"), [('"1"', 1), ("0", 0), ('"all"', "all")])
+def test_quotes_make_no_other_choice(name: str, written: str, meant: object) -> None:
+    """Given a choice that is a number, When it stands in quotes, Then it is the same choice."""
+    node = f'{{"type": "courier", "options": {{"addresses": "a", "acks": {written}}}}}'
+
+    loaded = load(f'{{"dataPlane": {{"backplane": {node}}}}}', name)
+
+    assert loaded.backplane is not None
+    assert getattr(loaded.backplane.options, "acks", None) == meant
+
+
 def test_json_says_the_same_as_yaml() -> None:
     """Given one configuration in JSON and YAML, When both are loaded, Then they are equal."""
     document = {"dataPlane": {"retry": {"maxAttempts": 3}, "backplane": {"type": "plain"}}}

@@ -212,15 +212,15 @@ def test_a_name_twice_in_one_file_is_left_for_the_check() -> None:
 @pytest.mark.parametrize(
     ("first", "later", "expected"),
     [
-        ("a: 1", "a: {b: 1}", "a: unexpected mapping, there is a number at a.yaml:1:1"),
-        ("a: {b: 1}", "a: x", "a: unexpected text, there is a mapping at a.yaml:1:1"),
-        ("a: {b: 1}", "a: [1]", "a: unexpected list, there is a mapping at a.yaml:1:1"),
-        ("trials: [1]", "trials: x", "trials: unexpected text, there is a list at a.yaml:1:1"),
-        ("trials: {}", "trials: [1]", "trials: unexpected list, there is a mapping at a.yaml:1:1"),
+        ("a: 1", "a: {b: 1}", "a: a mapping here, a number at a.yaml:1:1"),
+        ("a: {b: 1}", "a: x", "a: a text here, a mapping at a.yaml:1:1"),
+        ("a: {b: 1}", "a: [1]", "a: a list here, a mapping at a.yaml:1:1"),
+        ("trials: [1]", "trials: x", "trials: a text here, a list at a.yaml:1:1"),
+        ("trials: {}", "trials: [1]", "trials: a list here, a mapping at a.yaml:1:1"),
         (
             "experiments: x",
             "experiments: [1]",
-            "experiments: unexpected list, there is a text at a.yaml:1:1",
+            "experiments: a list here, a text at a.yaml:1:1",
         ),
     ],
 )
@@ -230,7 +230,7 @@ def test_a_contradiction_is_an_error_that_names_both_places(
     """Given a mapping here and no mapping there, When merged, Then both places are named."""
     _, said = merge(first, later)
 
-    assert said == [f"b.yaml:1:1: {expected}; expected the same"]
+    assert said == [f"b.yaml:1:1: {expected}; expected the same in both"]
 
 
 def test_a_secret_is_not_shown_when_it_is_overridden() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from importlib import metadata
+
 import pytest
 
-from experimentframework_core.config import read_configuration
+from experimentframework_core.config import load_text, read_configuration
 from experimentframework_core.errors import ConfigurationError
+from experimentframework_core.plugins import find_plugin as installed
 from tests.core.config.sample_plugins import find_plugin, load
 
 
@@ -49,3 +52,26 @@ def test_a_severity_that_is_none_is_a_bug_of_the_plugin() -> None:
     (problem,) = caught.value.problems
     assert problem.path == "dataPlane.backplane.type"
     assert "failed in its check: ValueError: 'terrible' is no severity" in problem.message
+
+
+def test_installed_types_are_looked_up_once_for_a_whole_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Given many unknown types, When they are checked, Then packages are searched once a group."""
+    scans: list[str] = []
+    search = metadata.entry_points
+
+    def counted(*, group: str) -> metadata.EntryPoints:
+        scans.append(group)
+        return search(group=group)
+
+    monkeypatch.setattr(metadata, "entry_points", counted)
+    nodes = ", ".join(f"{{type: unknown-{number}}}" for number in range(300))
+    plane = f"dataPlane: {{backplane: {{type: composite, backplanes: [{nodes}]}}}}"
+    text = f"decorators: [{nodes}]\n{plane}\n"
+
+    with pytest.raises(ConfigurationError) as caught:
+        load_text(text, find_plugin=installed)
+
+    assert len(caught.value.problems) == 600
+    assert sorted(scans) == ["experimentframework.backplanes", "experimentframework.decorators"]

@@ -96,7 +96,10 @@ def test_a_backplane_may_be_given_elsewhere() -> None:
         ),
         (
             DataPlaneOptions(backplane=BackplaneOptions(type="pigeon")),
-            "dataPlane.backplane.type: no type 'pigeon'; pip install it",
+            (
+                "dataPlane.backplane.type: no type 'pigeon'; pip install it;"
+                " always there: composite, failover"
+            ),
         ),
         (
             DataPlaneOptions(backplane=BackplaneOptions(type="courier")),
@@ -249,7 +252,7 @@ def test_a_good_configuration_has_no_problem() -> None:
             ),
             (
                 "governance.policies[0].minStableTime: unexpected text '30m'; expected a whole"
-                " number, not negative"
+                " number, 0 to 315,360,000,000"
             ),
         ),
     ],
@@ -326,3 +329,83 @@ def test_any_value_of_any_field_of_a_section_is_answered_by_problems_only(
     found = check(msgspec.structs.replace(Configuration(), **{section: (spoiled,)}), find_plugin)
 
     assert all(problem.path.startswith(section) for problem in found)
+
+
+@pytest.mark.parametrize(
+    ("options", "path"),
+    [
+        (DataPlaneOptions(sampling_salt="\ud800"), "dataPlane.samplingSalt"),
+        (
+            DataPlaneOptions(pii_redaction=PiiRedactionOptions(hash_key=Secret("a\udcff"))),
+            "dataPlane.piiRedaction.hashKey",
+        ),
+        (
+            DataPlaneOptions(
+                backplane=BackplaneOptions(
+                    type="courier", options=CourierOptions(addresses="a", extra={"b": ["\udfff"]})
+                )
+            ),
+            "dataPlane.backplane.options.extra.b[0]",
+        ),
+        (
+            DataPlaneOptions(
+                backplane=BackplaneOptions(
+                    type="courier", options=CourierOptions(addresses="a", routes={"\ud800": "b"})
+                )
+            ),
+            "dataPlane.backplane.options.routes.\\ud800",
+        ),
+    ],
+)
+def test_text_with_half_of_a_character_is_refused(options: DataPlaneOptions, path: str) -> None:
+    """Given text that is no UTF-8 anywhere in Python, When it is checked, Then it is a problem."""
+    found = check(options, find_plugin)
+
+    assert [(each.path, each.message) for each in found] == [
+        (path, "half of a surrogate pair; expected a whole character")
+    ]
+
+
+def of_itself() -> dict[str, Any]:
+    """Return a mapping that holds itself."""
+    value: dict[str, Any] = {}
+    value["again"] = [value]
+    return value
+
+
+def nested(levels: int) -> list[Any]:
+    """Return a list in a list and so on."""
+    value: list[Any] = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (of_itself(), ".again[0]: the object that holds it; nothing can hold itself"),
+        (nested(10_000), f"{'[0]' * 60}: nested too deep; expected at most 64 levels"),
+        ({1: 2}, ": a key must be text, not int"),
+        ({object(): 2}, ": a key must be text, not object"),
+        ({"a": object()}, ".a: unexpected object; expected what JSON can hold"),
+    ],
+    ids=["itself", "deep", "number", "object", "value"],
+)
+def test_what_no_file_can_hold_is_a_problem(value: object, expected: str) -> None:
+    """Given metadata that no file can hold, When checked, Then its place is told, once."""
+    experiment = ExperimentOptions(name="x", trials=(trial(),), metadata={"of": value})
+
+    (problem,) = problems(Configuration(experiments=(experiment,)))
+
+    assert problem == f"experiments[0].metadata.of{expected}"
+
+
+def test_a_value_may_stand_at_two_places() -> None:
+    """Given one object in two places, When it is checked, Then nothing is said."""
+    shared = {"team": "shop"}
+    experiment = ExperimentOptions(name="x", trials=(trial(),), metadata={"a": shared, "b": shared})
+
+    found = problems(Configuration(experiments=(experiment,)))
+
+    assert found == []

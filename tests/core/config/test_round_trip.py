@@ -107,8 +107,9 @@ def other(kind: inspect.Type, than: object = None) -> Any:  # noqa: C901, PLR091
             return 0.25
         case inspect.FloatType():
             return 1.0 if than != 1.0 else 0.5
-        case inspect.StrType() if kind.pattern and re.search(kind.pattern, "09:00"):
-            return "09:00"
+        case inspect.StrType() if kind.pattern:
+            words = ("my_app.Type", "09:00", "abcd")
+            return next(each for each in words if re.search(kind.pattern, each))
         case inspect.StrType():
             return "abcd" if than != "abcd" else "abc"
         case inspect.DateTimeType():
@@ -178,7 +179,9 @@ def test_a_field_means_the_same_in_a_file_and_in_python(
     loaded = [
         reader(options, report).convert(tree, kind, At("x")) for tree in trees if tree is not None
     ]
-    checked = reader(options, report, in_python=True).convert(tree_of(in_python), kind, At("x"))
+    checked = reader(options, report, in_python=True).convert(
+        tree_of(in_python, report), kind, At("x")
+    )
 
     assert report.problems == []
     assert loaded == [in_python, in_python]

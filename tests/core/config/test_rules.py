@@ -39,12 +39,15 @@ def test_durable_needs_a_buffer_on_disk() -> None:
     ]
 
 
-@pytest.mark.parametrize("buffer", ["type: disk", "whenFull: overflow"])
-def test_a_buffer_on_disk_needs_a_folder(buffer: str) -> None:
+@pytest.mark.parametrize(
+    ("buffer", "what"),
+    [("type: disk", "a buffer on disk"), ("whenFull: overflow", "overflow to disk")],
+)
+def test_a_buffer_on_disk_needs_a_folder(buffer: str, what: str) -> None:
     """Given a buffer that uses the disk, When it has no path, Then that is said."""
     found = problems(f"buffer: {{{buffer}}}", "backplane: {type: plain}")
 
-    assert found == ["e.yaml:2:3: dataPlane.buffer.path: missing; a buffer on disk needs a folder"]
+    assert found == [f"e.yaml:2:3: dataPlane.buffer.path: missing; {what} needs a folder"]
 
 
 def test_a_disk_cannot_overflow_to_itself() -> None:

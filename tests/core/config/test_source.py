@@ -81,9 +81,9 @@ def test_a_byte_order_mark_is_no_content() -> None:
     [
         ("", "e.yaml:1:1: empty; expected a mapping with sections such as dataPlane"),
         ("# only this\n", "e.yaml:1:1: empty; expected a mapping with sections such as dataPlane"),
-        (b"a: \xff", "e.yaml: not UTF-8 at byte offset 3; expected UTF-8 text"),
-        ("é: \x07", "e.yaml: character U+0007 at byte offset 4; expected printable text"),
-        ("a: \ud800", "e.yaml: character U+D800 at byte offset 3; expected printable text"),
+        (b"a: \xff", "e.yaml:1:4: not UTF-8 at byte offset 3; expected UTF-8 text"),
+        ("é: \x07", "e.yaml:1:4: character U+0007 at byte offset 4; expected printable text"),
+        ("a: \ud800", "e.yaml:1:4: character U+D800 at byte offset 3; expected printable text"),
         ('a: "\\ud800"', "e.yaml:1:4: a: half of a surrogate pair; expected a whole character"),
         (
             "a: [1\nb: 2",
@@ -103,20 +103,51 @@ def test_a_byte_order_mark_is_no_content() -> None:
             "a:\n\tb: 1",
             (
                 "e.yaml:2:1: not YAML: while scanning for the next token, found character '\\t'"
-                " that cannot start any token"
+                " that cannot start any token; indent with spaces, not with tabs"
             ),
         ),
         ("a: 1\nb: 2\na: 3\n", "e.yaml:3:1: a: duplicate key 'a'; first at line 1"),
         ("a: {b: 1, b: 2}", "e.yaml:1:11: a.b: duplicate key 'b'; first at line 1"),
-        ("a: !mine 1", "e.yaml:1:4: a: tag '!mine' is not supported; leave it out"),
+        (
+            "a: !mine 1",
+            (
+                "e.yaml:1:4: a: a tag is not supported; leave it out, or put text that begins with"
+                " ! in quotes"
+            ),
+        ),
+        (
+            'a: "${A:-C:\\x}"',
+            (
+                "e.yaml:1:14: not YAML: while scanning a double-quoted scalar from line 1, expected"
+                " escape sequence of 2 hexdecimal numbers, but found '}'; a backslash in double"
+                " quotes begins an escape: put the text in single quotes"
+            ),
+        ),
+        (
+            'a: "C:\\dir"',
+            (
+                "e.yaml:1:8: not YAML: while scanning a double-quoted scalar from line 1, found"
+                " unknown escape character 'd'; a backslash in double quotes begins an escape: put"
+                " the text in single quotes"
+            ),
+        ),
         (
             "<<: {a: 1}",
             "e.yaml:1:1: merge key '<<' is not part of YAML 1.2; repeat the keys",
         ),
         ("? [a]\n: 1", "e.yaml:1:3: a key must be text"),
-        ("a: *b", "e.yaml:1:4: alias 'b' before its anchor"),
-        ("a: &b [*b]", "e.yaml:1:8: alias 'b' before its anchor"),
-        ("--- 1\n--- 2\n", "e.yaml:2:1: second document; expected one"),
+        (
+            "a: *b",
+            (
+                "e.yaml:1:4: alias without its anchor above; write the anchor before what it"
+                " repeats, or put text that begins with * in quotes"
+            ),
+        ),
+        ("a: &b [*b]", "e.yaml:1:8: alias inside what it repeats; nothing can hold itself"),
+        (
+            "--- 1\n--- 2\n",
+            "e.yaml:2:1: second document; expected one, so leave '---' out or split the file",
+        ),
         ("%YAML 1.1\n---\na: 1", "e.yaml:1:1: YAML 1.1 is not supported; expected YAML 1.2"),
     ],
 )
@@ -131,6 +162,7 @@ def test_what_is_not_a_document_is_said_with_its_place(text: str | bytes, expect
     ("text", "expected"),
     [
         ("a: 1\n" * 300_000, "too large; expected at most 1 MiB"),
+        ("a: |\n" + " x\n" * 25_001, "too large; expected at most 25,000 lines"),
         ("- x\n" * 20_001, "too large; expected at most 20,000 keys, values and list items"),
         (f"[{'1,' * 20_001}1]", "too large; expected at most 20,000 keys, values and list items"),
         ("[" * 5000, "nested too deep; expected at most 64 levels"),

@@ -24,6 +24,7 @@ class Answers:
 
     def __init__(self, *answers: Turn) -> None:
         self.answers = list(answers)
+        self.wrote = None
 
     async def open(self) -> Opened:
         raise NotImplementedError

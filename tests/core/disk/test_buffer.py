@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from experimentframework_core._disk import buffer as module
+from experimentframework_core._disk import trimming
 from experimentframework_core._disk.buffer import Bounds, DiskBuffer
 from experimentframework_core._disk.journal import Commit, Opened, Row
 from experimentframework_core._disk.settled import Settled
@@ -259,7 +260,7 @@ def test_a_failed_trim_is_given_again() -> None:
 
 def test_many_settled_rows_are_reason_for_a_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Given marks that are written, when enough rows wait for deletion, then a commit is due."""
-    monkeypatch.setattr(module, "TRIM_EVENTS", 2)
+    monkeypatch.setattr(trimming, "ENOUGH", 2)
     buffer = filled("ab")
     commit(buffer)
     deliver(buffer, [1])
@@ -309,6 +310,14 @@ def test_who_waits_for_a_record_is_not_held_back_by_others_commits() -> None:
 
     assert taken
     assert numbers_of(buffer.begin(trim=False)) == [1, 2, 3, 4]
+
+
+def test_awaited_records_do_not_fill_the_memory_where_the_disk_takes_none() -> None:
+    """Given twice as many pending records as may be, then an awaited one finds no room."""
+    buffer = filled(range(3), pending=3)
+    taken = [buffer.offer_awaited(make(name)) for name in "abcd"]
+
+    assert list(map(bool, taken)) == [True, True, True, False]
 
 
 def test_an_awaited_record_is_bounded_like_the_others() -> None:
@@ -361,6 +370,22 @@ def test_enough_that_somebody_waits_for_is_reason_for_a_commit(
     buffer.want_written()
 
     assert (before, buffer.commit_is_worthwhile, woken) == (False, True, [3])
+
+
+def test_who_waits_behind_many_that_nobody_awaits_is_reason_enough(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Given many records that nobody awaits, when one is awaited, then the writer is woken once."""
+    monkeypatch.setattr(module, "ENOUGH_EVENTS", 3)
+    woken: list[int] = []
+    buffer = filled("abcd")
+    buffer.on_write = lambda: woken.append(buffer.last)
+
+    for name in "ef":
+        buffer.offer(make(name))
+        buffer.want_written()
+
+    assert woken == [5]
 
 
 def test_enough_that_nobody_waits_for_is_no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -621,6 +646,18 @@ def test_what_is_lost_while_a_commit_is_on_its_way_is_written_again(*, works: bo
 
     assert buffer.commit_due
     assert numbers_of(buffer.begin(trim=False)) == ([2] if works else [2, 3])
+
+
+def test_the_writer_is_woken_for_what_is_written_again() -> None:
+    """Given committed records in memory, when their rows are lost, then the writer is woken."""
+    buffer = filled("ab")
+    commit(buffer)
+    woken: list[bool] = []
+    buffer.on_write = lambda: woken.append(buffer.commit_due)
+
+    buffer.lose([(1, 2)], ())
+
+    assert woken[-1:] == [True]
 
 
 def test_what_is_lost_twice_is_written_again_once() -> None:

@@ -19,6 +19,7 @@ from hypothesis.stateful import (
 
 from experimentframework_core._disk import buffer as disk_buffer
 from experimentframework_core._disk import settled as disk_settled
+from experimentframework_core._disk import trimming as disk_trimming
 from experimentframework_core._disk.journal import Commit, Row, Want
 from experimentframework_core._rules.buffer import RECORD_OVERHEAD
 from experimentframework_core.errors import (
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
 SMALL: list[tuple[Any, str, int]] = [
     (disk_buffer, "PAGE_EVENTS", 4),
-    (disk_buffer, "TRIM_EVENTS", 8),
+    (disk_trimming, "ENOUGH", 8),
     (disk_settled, "block_size", 16),
     (disk_settled, "_block_bytes", 2),
     (disk_settled, "_full", 0xFFFF),
@@ -452,7 +453,7 @@ class DiskBufferMachine(RuleBasedStateMachine):
     @invariant()
     def every_settled_row_is_to_be_trimmed(self) -> None:
         """No row stays in the journal for ever."""
-        due = self.life.buffer._untrimmed
+        due = self.life.buffer._trimming._ranges
         for number in set(self.journal.rows).difference(self.life.alive):
             assert any(first <= number <= last for first, last in due)
 

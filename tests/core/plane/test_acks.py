@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 
+from experimentframework_core._plane import acks
 from experimentframework_core._plane.acks import Deadlines, gather_acks
 from experimentframework_core.errors import AckTimeoutError, DeliveryError
 from tests.core._planes import in_virtual_time
@@ -124,3 +125,18 @@ async def test_what_has_come_is_not_held() -> None:
     deadlines.watch(late, "e-2")
 
     assert len(deadlines._watched) == 1
+
+
+async def test_what_has_come_behind_one_that_waits_is_not_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Given one that does not come, when many behind it do, then these are forgotten."""
+    monkeypatch.setattr(acks, "FEW", 10)
+    deadlines = Deadlines("durable", 5)
+    (stuck,) = futures(None)
+    deadlines.watch(stuck, "stuck")
+
+    for ack in futures(*[REACHED] * 100):
+        deadlines.watch(ack, "e-1")
+
+    assert len(deadlines._watched) <= 10

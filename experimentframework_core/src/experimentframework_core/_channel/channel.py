@@ -40,7 +40,7 @@ BLOCKING = ("block", "overflow")
 """Policies by which a publisher waits for room."""
 
 KEEP_GRACE = 2.0
-"""Seconds that the disk has at the closing to take what is not written yet."""
+"""Seconds that the disk has at least, at the closing, to take what is not written yet."""
 
 PROBE_PATIENCE = 0.5
 """Seconds that the closing waits for a destination that is down, where events are kept."""
@@ -270,7 +270,8 @@ class Channel:
             left = [item for lane in self._lanes for item in lane.leave()]
             kept = 0
             if self._keeper is not None and self._disk is not None:
-                await self._keeper.close(KEEP_GRACE)
+                # What is left of the time is the disk's: one large commit may need it.
+                await self._keeper.close(max(KEEP_GRACE, deadline - self._clock()))
                 left = self._disk.leave_unwritten()
             self._write_off(left)
             remaining = len(left) + self.buffer.events

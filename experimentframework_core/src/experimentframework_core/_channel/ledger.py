@@ -79,10 +79,12 @@ class Ledger:
     def forget(self, record: Record, future: asyncio.Future[None]) -> None:
         """Nobody waits for what `ack` or `write_of` returned any longer."""
         if future.done() and not future.cancelled():
-            future.exception()
-            return
-        future.cancel()
-        self._writes.pop(id(record), None)
+            if future.exception() is None:
+                return  # It was told, and so is in no book.
+        else:
+            future.cancel()
+        if self._writes.get(id(record)) is future:
+            del self._writes[id(record)]
         futures = self._acks.get(record.event_id, [])
         if future in futures:
             futures.remove(future)

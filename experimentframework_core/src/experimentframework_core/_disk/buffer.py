@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import zlib
 from bisect import bisect_left, bisect_right
-from collections import deque
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from experimentframework_core._disk.journal import Commit, Row, Want
-from experimentframework_core._disk.ranges import between, gaps, merged, runs
+from experimentframework_core._disk.pending import Pending
+from experimentframework_core._disk.ranges import between, gaps, runs
 from experimentframework_core._disk.settled import Settled
+from experimentframework_core._disk.trimming import Trimming
 from experimentframework_core._disk.window import DiskQueue, Entry
 from experimentframework_core._rules.batch import Item
 from experimentframework_core._rules.buffer import (
@@ -36,9 +37,6 @@ PAGE_EVENTS = 2000
 
 ENOUGH_EVENTS = 64
 """With how many records a commit need not gather more, where publishers wait for it."""
-
-TRIM_EVENTS = 512
-"""How many settled rows are deleted together: few, because acknowledgements wait meanwhile."""
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -106,19 +104,17 @@ class DiskBuffer(Buffer):
         self.last = self.committed = self.recovered = 0
         self.marks_due = False
         self.on_write: Callable[[], None] = lambda: None
-        self._bounds = bounds
         self._clock = clock
         self._epoch = epoch
         self._settled = Settled()
-        self._pending: deque[Entry] = deque()
-        self._pending_bytes = 0
+        self._pending = Pending(bounds.pending_events, bounds.pending_bytes)
+        self._trimming = Trimming()
         self._again: list[Entry] = []
         self._enqueued = 0
+        self._hurried = False
         self._written = 0
         self._writing = 0
         self._wanted_through = 0
-        self._untrimmed: list[tuple[int, int]] = []
-        self._untrimmed_events = 0
         self._calm_events = -1
 
     @property
@@ -130,22 +126,15 @@ class DiskBuffer(Buffer):
         """Do nothing: every offer is looked at."""
 
     def _has_room(self, events: int, total: int) -> bool:
-        return not self._pending_is_full and super()._has_room(events, total)
-
-    @property
-    def _pending_is_full(self) -> bool:
-        bounds = self._bounds
-        return (
-            len(self._pending) >= bounds.pending_events
-            or self._pending_bytes >= bounds.pending_bytes
-        )
+        return not self._pending.full and super()._has_room(events, total)
 
     def offer_awaited(self, record: Record) -> int:
         """Append, as `offer` does, a record whose publisher waits until it is kept.
 
-        That bounds how many there are; held back here, they would only wait twice.
+        Held back for others' commits it would only wait twice. But a disk that fails or hangs takes
+        none for long, and waiting ends: so there may be twice as many, no more.
         """
-        if not self._pending_is_full:
+        if not self._pending.full or self._pending.overfull:
             return self.offer(record)
         self.events += 1
         self.bytes += size_of(record)
@@ -159,10 +148,7 @@ class DiskBuffer(Buffer):
     @property
     def pressed(self) -> bool:
         """Whether what waits for its commit fills half of the memory that it may take."""
-        return (
-            len(self._pending) * 2 > self._bounds.pending_events
-            or self._pending_bytes * 2 > self._bounds.pending_bytes
-        )
+        return self._pending.half_full
 
     @property
     def crowded(self) -> bool:
@@ -172,7 +158,7 @@ class DiskBuffer(Buffer):
     @property
     def congested(self) -> bool:
         """Whether there is room, but not before some of what was taken is written."""
-        return self._pending_is_full
+        return self._pending.full
 
     def can_make_room(self, record: Record) -> bool:
         """Return whether dropping what waits in memory would make room."""
@@ -202,9 +188,7 @@ class DiskBuffer(Buffer):
         for queue in self.disk_queues:
             queue.newest = opened.last
             queue.cursor = self._settled.below - 1 if opened.recovered else opened.last
-        # What was settled in an earlier run may still be there; that alone is no hurry.
-        self._untrimmed = list(between(self._settled.missing(opened.last), opened.last))
-        self._untrimmed_events = min(len(self._untrimmed), 1)
+        self._trimming.found(between(self._settled.missing(opened.last), opened.last))
 
     def adopt(self, rows: Iterable[tuple[Row, Record]]) -> None:
         """Take records of another process's journal, which are not bounded again."""
@@ -223,8 +207,7 @@ class DiskBuffer(Buffer):
         slot = self._slot_of(record)
         entry = Entry(number, accepted_at, slot, record)
         idle = not self._pending
-        self._pending.append(entry)
-        self._pending_bytes += len(record.body)
+        self._pending.add(entry)
         queues = self.disk_queues
         queues[slot % len(queues)].accept(entry)
         # With others pending the writer knows already, unless it puts them off.
@@ -238,12 +221,13 @@ class DiskBuffer(Buffer):
 
     def is_written(self, through: int) -> bool:
         """Return whether no record up to that number waits for its commit."""
-        return not self._pending or self._pending[0].sequence > through
+        return self._pending.none_through(through)
 
     def want_written(self) -> None:
         """Have everything taken so far written, also where that is put off."""
         self._wanted_through = self.last
-        if self.lazy or len(self._pending) == ENOUGH_EVENTS:
+        if self.lazy or (not self._hurried and self.commit_is_worthwhile):
+            self._hurried = True
             self.on_write()
 
     @property
@@ -255,17 +239,17 @@ class DiskBuffer(Buffer):
     def commit_due(self) -> bool:
         """Whether there is something to write."""
         wanted = not self.lazy or self.pressed or self._wanted_through > self.committed
-        return bool((self._pending and wanted) or self.marks_due or self.trim_worthwhile)
+        return bool((self._pending and wanted) or self.marks_due or self._trimming.worthwhile)
 
     @property
     def trim_due(self) -> bool:
         """Whether settled rows are still in the journal."""
-        return self._untrimmed_events > 0
+        return self._trimming.events > 0
 
     @property
     def trim_worthwhile(self) -> bool:
         """Whether there are enough settled rows to be deleted together."""
-        return self._untrimmed_events >= TRIM_EVENTS
+        return self._trimming.worthwhile
 
     @property
     def unwritten(self) -> int:
@@ -280,10 +264,8 @@ class DiskBuffer(Buffer):
     def begin(self, *, trim: bool) -> Commit:
         """Return what the journal is to be told now; then call `committed_records` or `failed`."""
         self.marks_due = False
+        self._hurried = False
         self._writing = self.last
-        if trim:
-            # Lanes settle side by side: their stretches make few where they are put together.
-            self._untrimmed = merged(self._untrimmed)
         settled, epoch = self._settled, self._epoch
         rows = [
             Row(
@@ -301,23 +283,18 @@ class DiskBuffer(Buffer):
             bytes=self.bytes - self.events * RECORD_OVERHEAD,
             below=settled.below,
             blocks=settled.changes(),
-            trim=tuple(self._untrimmed) if trim else (),
+            trim=self._trimming.begin() if trim else (),
         )
 
     def committed_records(self, commit: Commit) -> list[Record]:
         """The journal holds what ``commit`` says: return the records that it holds now."""
-        records = []
-        while self._pending and self._pending[0].sequence <= commit.last:
-            entry = self._pending.popleft()
-            self._pending_bytes -= len(entry.record.body)
-            records.append(entry.record)
+        records = self._pending.take_through(commit.last)
         self._settled.changes_saved()
         self.committed = commit.last
         if commit.rows:
             self._written = max(self._written, commit.rows[-1].sequence)
         self._answered()
-        del self._untrimmed[: len(commit.trim)]
-        self._untrimmed_events = sum(last - first + 1 for first, last in self._untrimmed)
+        self._trimming.done(len(commit.trim))
         return records
 
     def failed(self) -> None:
@@ -340,24 +317,17 @@ class DiskBuffer(Buffer):
         self._even_out()
         for first, last in runs(numbers):
             self._settle(first, last)
-        self._prune()
+        # What was delivered before it was written need not be.
+        self._pending.take_through(self._settled.below - 1)
 
     def _settle(self, first: int, last: int) -> int:
         new = self._settled.add_range(first, last)
         in_file = min(last, max(self._written, self._writing))
         if in_file >= first:
             self.marks_due = True
-            self._untrimmed_events += in_file - first + 1
-            if self._untrimmed and self._untrimmed[-1][1] == first - 1 and not self._writing:
-                first = self._untrimmed.pop()[0]
-            self._untrimmed.append((first, in_file))
+            self._trimming.add(first, in_file, join=not self._writing)
             self.on_write()
         return new
-
-    def _prune(self) -> None:
-        """Forget what was delivered before it was written."""
-        while self._pending and self._pending[0].sequence < self._settled.below:
-            self._pending_bytes -= len(self._pending.popleft().record.body)
 
     def lose(self, ranges: Iterable[tuple[int, int]], held: Iterable[Item]) -> int:
         """Settle what the journal can no longer read; return how many records that were.
@@ -384,6 +354,7 @@ class DiskBuffer(Buffer):
         self.events -= lost
         self.bytes -= lost * bytes_each
         self._even_out()
+        self.on_write()
         return lost
 
     def _in_memory(self, held: Iterable[Item]) -> Iterator[Entry]:
@@ -400,9 +371,7 @@ class DiskBuffer(Buffer):
             self._again += entries
             return
         # Damage may be met again before the last one's rows are written.
-        pending = {each.sequence: each for each in (*entries, *self._pending)}
-        self._pending = deque(pending[number] for number in sorted(pending))
-        self._pending_bytes = sum(len(each.record.body) for each in self._pending)
+        self._pending.put_back(entries)
 
     def _even_out(self) -> None:
         """Keep the bytes within reason: of lost records only the average is known."""

@@ -46,6 +46,9 @@ class Journal:
 
     Damage is found when the file is opened or when a row is read. The files are then copied
     into a folder ``damaged-…`` beside them, and what can be read goes on in a new file.
+
+    Attributes:
+        wrote: The last commit that is in the file and synced; None before the first.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -54,6 +57,7 @@ class Journal:
         self._database = Database(self.path, prepare=self._prepare)
         self._place: tuple[int, int] | None = None
         self._salvage = Salvage(self.path)
+        self.wrote: Commit | None = None
         self._last = 0
         self._settled = Settled()
         self._lost: Lost | None = None
@@ -182,6 +186,7 @@ class Journal:
             self._see_in_place()
         if commit is not None:
             file.write(connection, commit)
+            self.wrote = commit
             self._last = commit.last
             self._settled.merge(commit.below, commit.blocks)
             progress.commit = None

@@ -156,6 +156,10 @@ class Opened(msgspec.Struct, frozen=True):
 class Store(Protocol):
     """What keeps rows through the end of the process: a `Journal`, or a test's stand-in."""
 
+    @property
+    def wrote(self) -> Commit | None:
+        """The last commit that is in the file and synced; None before the first."""
+
     async def open(self) -> Opened:
         """See `Journal.open`."""
 

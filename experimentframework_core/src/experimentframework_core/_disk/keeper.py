@@ -187,6 +187,8 @@ class Keeper:
         closing = spawn(self._journal.aclose(), name=f"experimentframework.{self._name}.close")
         await asyncio.wait((closing,), timeout=grace)
         if closing.done():
+            if self._writer is not None:
+                self._writer.journal_closed(self._journal.wrote)
             self._claim.release()
         # Otherwise a thread still writes: the folder stays ours until the process ends.
 

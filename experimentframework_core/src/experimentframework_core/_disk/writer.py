@@ -42,6 +42,7 @@ class Writer:
         self._sleep = Sleep()
         self._next: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._running: asyncio.Future[None] | None = None
+        self._unanswered: Commit | None = None
         self._urgent = self._closing = False
         self._last_commit = self._last_trim = ALWAYS
         self.wake = self._sleep.wake
@@ -57,6 +58,12 @@ class Writer:
         self._buffer.lazy = False
         self._access.try_now()
         self.wake()
+
+    def journal_closed(self, wrote: Commit | None) -> None:
+        """Take note of a commit that nobody waited for any longer, if the journal wrote it."""
+        commit, self._unanswered = self._unanswered, None
+        if commit is not None and commit is wrote:
+            self._ledger.written(self._buffer.committed_records(commit))
 
     async def confirm(self) -> None:
         """Return once the journal knows what is settled; at once while it cannot be written."""
@@ -116,7 +123,9 @@ class Writer:
             commit = self._begin(asyncio.get_running_loop().time())
             if commit is None:
                 return
+            self._unanswered = commit
             turn = await self._access.turn(commit)
+            self._unanswered = None
             if not turn.committed:
                 self._buffer.failed()
                 return

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 Acknowledgement: TypeAlias = "asyncio.Future[None]"
 
 
+FEW = 1000
+"""With how many watched acknowledgements it is first looked which have ended."""
+
+
 class _Watched(msgspec.Struct, gc=False):
     """An acknowledgement with its deadline; the garbage collector is spared it."""
 
@@ -35,16 +39,24 @@ class Deadlines:
         self._timeout = timeout
         self._watched: deque[_Watched] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._enough = FEW
 
     def watch(self, ack: Acknowledgement, event_id: str) -> None:
         """End ``ack`` with an `AckTimeoutError`, unless it ends before."""
         watched = self._watched
         while watched and watched[0].ack.done():
             watched.popleft()
+        if len(watched) >= self._enough:
+            self._forget_ended()
         loop = ack.get_loop()
         watched.append(_Watched(loop.time() + self._timeout, ack, event_id))
         if self._timer is None:
             self._timer = loop.call_later(self._timeout, self._look)
+
+    def _forget_ended(self) -> None:
+        """Keep no more than half of what is watched ended: one that waits long heads the rest."""
+        self._watched = deque(each for each in self._watched if not each.ack.done())
+        self._enough = max(FEW, 2 * len(self._watched))
 
     def _look(self) -> None:
         loop = asyncio.get_running_loop()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +42,10 @@ from experimentframework_core.plugin import (
 from experimentframework_core.plugins import find_plugin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+
+
+_warned = ContextVar("warned", default=False)
 
 
 def resolve(
@@ -61,7 +66,8 @@ def resolve(
             options = msgspec.structs.replace(options, backplane=node)
         backplane = None
     found = check(options, find)
-    warn_of(found)
+    if not _warned.get():
+        warn_of(found)
     problems = [each for each in found if each.severity == "error"]
     if (options.backplane is None) == (backplane is None):
         problems.append(_one_backplane(given=backplane is not None))
@@ -72,6 +78,17 @@ def resolve(
     if backplane is not None:
         return options, [given(options, backplane)]
     return options, destinations(options, find)
+
+
+@contextmanager
+def warned(problems: Iterable[Problem]) -> Iterator[None]:
+    """Log each warning among ``problems``, whose places a file has; inside `resolve` logs none."""
+    warn_of(problems)
+    token = _warned.set(True)
+    try:
+        yield
+    finally:
+        _warned.reset(token)
 
 
 def warn_of(problems: Iterable[Problem]) -> None:

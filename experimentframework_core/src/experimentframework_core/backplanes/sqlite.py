@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import msgspec
 
+from experimentframework_core._paths import why_no_path
 from experimentframework_core._sqlite.database import Database, microseconds, share, transaction
 from experimentframework_core.backplanes._sqlite_reader import SqliteReader
 from experimentframework_core.backplanes._sqlite_retention import Retention
@@ -21,6 +22,7 @@ from experimentframework_core.plugin import (
     OpenContext,
     Selection,
 )
+from experimentframework_core.units import Days
 
 if TYPE_CHECKING:
     import sqlite3
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from experimentframework_core.envelope import Record
+    from experimentframework_core.plugin import Finding
 
 _insert = """
 INSERT INTO events (event_id, type, schema_version, experiment, variant, subject, tenant,
@@ -51,7 +54,7 @@ class SqliteOptions(ChannelSettings, frozen=True, kw_only=True, rename="camel"):
     """
 
     path: Annotated[str, msgspec.Meta(min_length=1)]
-    retention_days: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    retention_days: Days | None = None
 
 
 class SqliteBackplane:
@@ -168,14 +171,15 @@ def read_sqlite(options: SqliteOptions, selection: Selection) -> SqliteReader:
     return SqliteReader(options.path, selection)
 
 
-def check_sqlite(options: SqliteOptions) -> Iterable[tuple[str, str]]:
+def check_sqlite(options: SqliteOptions) -> Iterable[Finding]:
     """Yield what is wrong with the path: names that SQLite would not take for a file."""
     if options.path == ":memory:":
-        yield "path", "':memory:' keeps nothing; use the type inMemory, or name a file"
+        message = "':memory:' keeps nothing; use the type inMemory, or name a file"
+        yield "path", message, "error", ()
     elif options.path.startswith("file:"):
-        yield "path", "give a plain path, not a URI"
-    elif "\0" in options.path:
-        yield "path", "a path cannot contain a NUL character"
+        yield "path", "give a plain path, not a URI", "error", ()
+    elif why := why_no_path(options.path):
+        yield "path", why, "error", ()
 
 
 plugin = BackplanePlugin(

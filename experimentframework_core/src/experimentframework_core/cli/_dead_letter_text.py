@@ -89,5 +89,7 @@ def _pretty(body: bytes) -> list[str]:
 
 
 def _short(text: str) -> str:
+    """Return ``text``, on a terminal cut to what leaves room for the other columns."""
     text = printable(text)
-    return text if len(text) <= _LONGEST_ERROR else f"{text[: _LONGEST_ERROR - 1]}…"
+    whole = len(text) <= _LONGEST_ERROR or not sys.stdout.isatty()
+    return text if whole else f"{text[: _LONGEST_ERROR - 1]}…"

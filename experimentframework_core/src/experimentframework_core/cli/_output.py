@@ -29,14 +29,20 @@ FAILED = 1
 USAGE = 2
 INTERRUPTED = 130
 
-_PIPE_WIDTH = 120
+_PIPE_WIDTH = 10_000_000
+"""The columns of what is no terminal: more than any table has, so that no line is wrapped."""
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document, and nothing else, to stdout.")
 ]
 ConfigOption = Annotated[
     Path,
-    typer.Option("--config", "-c", help="The configuration: a YAML or JSON file, or a folder."),
+    typer.Option(
+        "--config",
+        "-c",
+        readable=False,  # loading says it, with its exit code
+        help="The configuration: a YAML or JSON file, or a folder.",
+    ),
 ]
 
 P = ParamSpec("P")
@@ -92,7 +98,7 @@ def say_out(text: str) -> None:
 
 
 def console() -> Console:
-    """Return a console on stdout that prints text as it is, wide enough for a table in a pipe."""
+    """Return a console on stdout that prints text as it is, and wraps nothing in a pipe."""
     from rich.console import Console
 
     width = None if sys.stdout.isatty() else _PIPE_WIDTH

@@ -17,7 +17,7 @@ from experimentframework_core.cli._output import (
     print_json,
     say,
 )
-from experimentframework_core.config import json_schema
+from experimentframework_core.config import json_schema, not_in_schema
 from experimentframework_core.events import event_types
 from experimentframework_core.plugins import installed_plugins
 
@@ -36,6 +36,8 @@ def config(*, output: OutputOption = None, as_json: JsonOption = False) -> int:
     """Print the JSON Schema of a configuration, with the options of every installed backplane."""
     del as_json  # a schema is JSON
     _put(json_schema(_usable()), output)
+    for what, why in not_in_schema():
+        say(f"{what} is left out: {why}")
     return OK
 
 

@@ -30,6 +30,7 @@ _OLDER = {
     "dataPlane.buffer.whenFull": "dataPlane.failureMode",
 }
 _DEFAULT = "default"
+_MASK = repr(Secret(""))
 
 
 class Setting(msgspec.Struct, frozen=True, rename={"source": "from"}):
@@ -37,7 +38,7 @@ class Setting(msgspec.Struct, frozen=True, rename={"source": "from"}):
 
     Attributes:
         path: What it is called.
-        value: What it is; a secret is ``***``.
+        value: What it is; a secret is ``***``, and what came for a ``${…}`` is shown as written.
         source: Who said it: ``options``, ``backplane``, ``plugin``, a section, or ``default``.
         at: Where: ``file:line``, ``plugin default`` or ``default``.
     """
@@ -56,9 +57,9 @@ def settings_of(loaded: Loaded) -> Iterator[Setting]:
     for field in msgspec.structs.fields(Configuration):
         section = getattr(configuration, field.name)
         if isinstance(section, DataPlaneOptions):
-            yield from _of_plane(section, loaded.origins)
+            yield from _of_plane(section, loaded)
         elif section:
-            yield from _said(field.encode_name, section, loaded.origins)
+            yield from _said(field.encode_name, section, loaded)
 
 
 def as_text(value: object) -> str:
@@ -66,35 +67,34 @@ def as_text(value: object) -> str:
     return "-" if value is None else msgspec.json.encode(value).decode().strip('"')
 
 
-def _said(section: str, value: object, origins: Mapping[str, Place]) -> Iterator[Setting]:
-    for path, each in _flat(section, _builtins(value)):
-        at = _at(path, origins)
+def _said(section: str, value: object, loaded: Loaded) -> Iterator[Setting]:
+    for path, each in _flat(section, _builtins(value, section, loaded.written)):
+        at = _at(path, loaded.origins)
         yield Setting(path, each, _DEFAULT if at == _DEFAULT else section, at)
 
 
-def _of_plane(options: DataPlaneOptions, origins: Mapping[str, Place]) -> Iterator[Setting]:
+def _of_plane(options: DataPlaneOptions, loaded: Loaded) -> Iterator[Setting]:
     of_channels = {_camel(name) for name in ChannelConfig.__struct_fields__} - {"shutdownTimeoutMs"}
-    for setting in _said("dataPlane", options, origins):
+    for setting in _said("dataPlane", options, loaded):
         field = setting.path.split(".")[1]
         if field != "backplane" and (options.backplane is None or field not in of_channels):
             yield setting
     paths = dict(_paths(options.backplane, "dataPlane.backplane"))
     for node, plugin in channels(options):
         path = paths[id(node)]
-        name = node.name or node.type
-        yield Setting(f"{name}.type", node.type, "backplane", _at(f"{path}.type", origins))
+        kind = loaded.written.get(f"{path}.type", node.type)
+        name = loaded.written.get(f"{path}.name") or node.name or kind
+        yield Setting(f"{name}.type", kind, "backplane", _at(f"{path}.type", loaded.origins))
         if plugin is not None:
-            yield from _own_options(
-                name, f"{path}.options", resolved_options(node, plugin), origins
-            )
+            yield from _own_options(name, f"{path}.options", resolved_options(node, plugin), loaded)
         settings = effective(options, node, plugin)
         for field, source in effective_sources(options, node, plugin).items():
             key = _camel(field)
             said_at = {"options": f"{path}.options.{key}", "backplane": f"{path}.{key}"}
-            value = _builtins(getattr(settings, field))
+            place = said_at.get(source, f"dataPlane.{key}")
+            value = _builtins(getattr(settings, field), place, loaded.written)
             for inner, each in _flat("", value):
-                where = said_at.get(source, f"dataPlane.{key}") + inner
-                at = "plugin default" if source == "plugin" else _at(where, origins)
+                at = "plugin default" if source == "plugin" else _at(place + inner, loaded.origins)
                 by = source if source == "plugin" else _by(source, at)
                 yield Setting(f"{name}.{key}{inner}", each, by, at)
 
@@ -107,14 +107,15 @@ def _by(source: str, at: str) -> str:
 
 
 def _own_options(
-    name: str, path: str, options: ChannelSettings, origins: Mapping[str, Place]
+    name: str, path: str, options: ChannelSettings, loaded: Loaded
 ) -> Iterator[Setting]:
     for field in msgspec.structs.fields(options):
         if field.name in _CHANNEL_FIELDS:
             continue
-        value = _builtins(getattr(options, field.name))
-        for inner, each in _flat(f".{field.encode_name}", value):
-            at = _at(f"{path}{inner}", origins)
+        key = f".{field.encode_name}"
+        value = _builtins(getattr(options, field.name), f"{path}{key}", loaded.written)
+        for inner, each in _flat(key, value):
+            at = _at(f"{path}{inner}", loaded.origins)
             source = _DEFAULT if at == _DEFAULT else "options"
             yield Setting(f"{name}.options{inner}", each, source, at)
 
@@ -144,11 +145,22 @@ def _flat(path: str, value: object) -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def _builtins(value: object) -> Any:  # noqa: ANN401 - plain JSON values
+def _builtins(value: object, path: str, written: Mapping[str, str]) -> Any:  # noqa: ANN401 - JSON
+    """Return what is said at ``path`` as plain values, those from outside as they are written."""
     made = msgspec.to_builtins(value, enc_hook=_hidden, str_keys=True)
     if isinstance(value, BufferConfig):
-        return {_camel(key): each for key, each in made.items()}
-    return made
+        made = {_camel(key): each for key, each in made.items()}
+    return _as_written(made, path, written)
+
+
+def _as_written(value: Any, path: str, written: Mapping[str, str]) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, dict):
+        return {key: _as_written(each, f"{path}.{key}", written) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        each_at = ((each, f"{path}[{index}]") for index, each in enumerate(value))
+        return type(value)(_as_written(each, at, written) for each, at in each_at)
+    said = written.get(path) or written.get(_OLDER.get(path, ""))
+    return value if said is None or value == _MASK else said
 
 
 def _hidden(value: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from experimentframework_core.cli._output import (
@@ -23,7 +24,7 @@ from experimentframework_core.config import Loaded, Problem, notices, read_confi
 from experimentframework_core.plugins import find_plugin
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 
 def validate(
@@ -31,6 +32,7 @@ def validate(
         list[Path] | None,
         typer.Argument(
             metavar="[PATH]...",
+            readable=False,  # loading says it, beside all other problems
             help="Files and folders, the later ones winning; none: the current folder.",
         ),
     ] = None,
@@ -50,8 +52,9 @@ def validate(
     loaded = read_configuration(paths or [Path()], find_plugin)
     problems = _told(loaded, overrides=show or verbose)
     settings = list(settings_of(loaded)) if show else []
+    refused = {"error", "warning"} if strict else {"error"}
+    valid = not any(problem.severity in refused for problem in problems)
     if as_json:
-        valid = loaded.configuration is not None
         document = {"valid": valid, "files": loaded.files, "problems": problems}
         print_json({**document, "settings": settings})
     else:
@@ -59,14 +62,24 @@ def validate(
         _show_settings(settings)
         if problems or not settings:
             say_out(_summary(loaded.files, problems))
-    refused = {"error", "warning"} if strict else {"error"}
-    return USAGE if any(problem.severity in refused for problem in problems) else OK
+    return OK if valid else USAGE
 
 
 def _told(loaded: Loaded, *, overrides: bool) -> list[Problem]:
     """Return what is told: of one file's value that another overrides only if it is asked for."""
     told = [each for each in loaded.problems if overrides or each.severity != "information"]
-    return [*told, *(notices(loaded.configuration) if loaded.configuration else ())]
+    return [*told, *(_notices(loaded))]
+
+
+def _notices(loaded: Loaded) -> Iterator[Problem]:
+    """Yield what is only read, with the place where it is said first."""
+    for notice in notices(loaded.configuration) if loaded.configuration else ():
+        place = loaded.origins.get(notice.path)
+        if place is None:
+            yield notice
+        else:
+            line, column, file = place
+            yield msgspec.structs.replace(notice, file=file, line=line, column=column)
 
 
 def _show_settings(settings: list[Setting]) -> None:

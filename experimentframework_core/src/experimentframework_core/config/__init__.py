@@ -70,6 +70,7 @@ from experimentframework_core.config._model.selection import (
 from experimentframework_core.config._problems.problem import Problem
 from experimentframework_core.config._problems.report import listed, nearest, shown, unknown
 from experimentframework_core.config._rules.notices import notices
+from experimentframework_core.config._schema.choices import not_in_schema
 from experimentframework_core.config._schema.json_schema import json_schema
 from experimentframework_core.config._tree import Place
 from experimentframework_core.config._walk.backplanes import FindPlugin
@@ -127,6 +128,7 @@ __all__ = [
     "load_files",
     "load_text",
     "nearest",
+    "not_in_schema",
     "notices",
     "read_configuration",
     "resolved_options",

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import inspect
 
+from experimentframework_core._entry_points import looked_up_once
 from experimentframework_core.config._model.data_plane import DataPlaneOptions
 from experimentframework_core.config._model.root import Configuration
-from experimentframework_core.config._problems.report import Report
+from experimentframework_core.config._problems.report import MISSING, Report
 from experimentframework_core.config._python import tree_of
 from experimentframework_core.config._rules.data_plane import check_rules
 from experimentframework_core.config._rules.parts import check_parts
@@ -36,11 +37,13 @@ def check(options: DataPlaneOptions | Configuration, find_plugin: FindPlugin) ->
         find_plugin: Returns the plugin of a backplane type, or raises PluginError.
     """
     report = Report()
-    root = tree_of(options)
-    if isinstance(options, Configuration):
-        _check_sections(root, report, find_plugin, in_python=True)
-    else:
-        _check_plane(root, At(_PLANE), PlaneWalk(report, find_plugin, in_python=True))
+    with looked_up_once():
+        if isinstance(options, Configuration):
+            root = tree_of(options, report)
+            _check_sections(root, report, find_plugin, in_python=True)
+        else:
+            root = tree_of(options, report, _PLANE)
+            _check_plane(root, At(_PLANE), PlaneWalk(report, find_plugin, in_python=True))
     return list(report.in_order())
 
 
@@ -52,7 +55,8 @@ def check_tree(sections: Mapping, report: Report, find_plugin: FindPlugin) -> Co
         report: Takes the problems.
         find_plugin: Returns the plugin of a backplane type, or raises PluginError.
     """
-    values = _check_sections(sections, report, find_plugin)
+    with looked_up_once():
+        values = _check_sections(sections, report, find_plugin)
     plane = values.get("data_plane")
     if isinstance(plane, DataPlaneOptions) and plane.backplane is None:
         missing = f"{_PLANE}.backplane"
@@ -61,10 +65,40 @@ def check_tree(sections: Mapping, report: Report, find_plugin: FindPlugin) -> Co
     return None if INVALID in values.values() else Configuration(**values)
 
 
+def check_part(sections: Mapping, report: Report, find_plugin: FindPlugin) -> None:
+    """Note what is wrong with sections of which a part could not be read.
+
+    What is missing may be in that part, and rules between settings may hold with it.
+
+    Args:
+        sections: What could be read of the sections.
+        report: Takes the problems.
+        find_plugin: Returns the plugin of a backplane type, or raises PluginError.
+    """
+    alone = report.empty()
+    with looked_up_once():
+        _check_sections(sections, alone, find_plugin, whole=False)
+    alone.problems = [each for each in alone.problems if not each.message.startswith(MISSING)]
+    report.merge(alone)
+
+
 def _check_sections(
-    sections: Node, report: Report, find_plugin: FindPlugin, *, in_python: bool = False
+    sections: Node,
+    report: Report,
+    find_plugin: FindPlugin,
+    *,
+    in_python: bool = False,
+    whole: bool = True,
 ) -> dict[str, Any]:
-    """Return the value of each section that is there, by its name in Python."""
+    """Return the value of each section that is there, by its name in Python.
+
+    Args:
+        sections: The sections.
+        report: Takes the problems.
+        find_plugin: Returns the plugin of a backplane type, or raises PluginError.
+        in_python: Whether they were made from objects, which must fit as they are.
+        whole: Whether nothing is missing, so that rules between settings can be checked.
+    """
     values: dict[str, Any] = {}
     parts = PartWalk(report, in_python=in_python)
     fields = {field.encode_name: field for field in fields_of(Configuration)}
@@ -74,10 +108,11 @@ def _check_sections(
             continue
         if entry.key == _PLANE:
             walk = PlaneWalk(report, find_plugin, in_python=in_python)
-            values[field.name] = _check_plane(entry.value, at, walk)
+            values[field.name] = _check_plane(entry.value, at, walk, whole=whole)
         else:
             values[field.name] = parts.convert(entry.value, _said(field.type), at)
-    check_parts(parts)
+    if whole:
+        check_parts(parts)
     return values
 
 
@@ -86,8 +121,8 @@ def _said(kind: inspect.Type) -> inspect.Type:
     return alternatives(kind)[0] if isinstance(kind, inspect.UnionType) else kind
 
 
-def _check_plane(node: Node, at: At, walk: PlaneWalk) -> object:
+def _check_plane(node: Node, at: At, walk: PlaneWalk, *, whole: bool = True) -> object:
     options = walk.convert(node, type_of(DataPlaneOptions), at)
-    if isinstance(options, DataPlaneOptions):
+    if whole and isinstance(options, DataPlaneOptions):
         check_rules(options, walk.found, walk.report)
     return options

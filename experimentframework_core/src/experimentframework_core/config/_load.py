@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
-from experimentframework_core.config._check import check_tree
+from experimentframework_core.config._check import check_part, check_tree
 from experimentframework_core.config._files.excerpt import Excerpts
 from experimentframework_core.config._files.merge import merged
 from experimentframework_core.config._files.read import PATHS, read_files, read_text
@@ -36,6 +36,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
         files: The files that were read, in the order in which they are merged.
         origins: Where each path of the configuration is said, as ``dataPlane.batchSize``; what
             is not there has its default.
+        written: What stands there for each value that came for a ``${…}``, by its path.
         excerpts: The source lines of problems.
     """
 
@@ -43,6 +44,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...]
     files: tuple[str, ...]
     origins: dict[str, Place]
+    written: dict[str, str]
     excerpts: Excerpts
 
     def valid(self) -> Configuration:
@@ -100,7 +102,8 @@ def load_files(paths: Sequence[PathLike], find_plugin: FindPlugin) -> Configurat
 def load_text(text: str | bytes, *, name: str = "<text>", find_plugin: FindPlugin) -> Configuration:
     """Return the configuration in a YAML or JSON text; nothing is opened.
 
-    What its ``configurationPaths`` name is not read: a text has no folder.
+    What its ``configurationPaths`` name is not read: a text has no folder. A relative path in
+    ``${file:…}`` begins at the process's working folder.
 
     Args:
         text: The document; as bytes it must be UTF-8.
@@ -124,16 +127,21 @@ def _loaded(documents: list[Document], report: Report, find_plugin: FindPlugin) 
     report.file = files[0] if files else None
     known = [document.sections for document in documents if document.sections is not None]
     sections = merged(known, report)
+    written: dict[str, str] = {}
     for path, scalar in scalars(sections):
         if scalar.written is not None and scalar.value is not UNKNOWN:
             report.hide(path, str(scalar.value), scalar.written)
+            written[path] = scalar.written
     configuration = None
-    if known and len(known) == len(documents):  # else what is missing may be in the other file
-        configuration = check_tree(sections, report, find_plugin)
+    if len(known) == len(documents):
+        configuration = check_tree(sections, report, find_plugin) if known else None
+    else:
+        check_part(sections, report, find_plugin)
     return Loaded(
         configuration=None if report.errors else configuration,
         problems=report.in_order(files),
         files=files,
         origins=dict(places(sections)),
+        written=written,
         excerpts=Excerpts(documents, report),
     )

@@ -84,11 +84,13 @@ class Entry(msgspec.Struct, frozen=True):
         key: The key's text.
         value: Its value.
         place: Where the key begins.
+        doubt: What is said of the key instead of its text, where that may be part of a value.
     """
 
     key: str
     value: Node
     place: Place | None = None
+    doubt: str | None = None
 
 
 Node: TypeAlias = Scalar | Items | Mapping
@@ -99,6 +101,24 @@ def below(path: str, key: str | int) -> str:
     if isinstance(key, int):
         return f"{path}[{key}]"
     return f"{path}.{key}" if path else key
+
+
+def size_of(node: Node) -> int:
+    """Return how many keys, values and items there are in ``node``, repeated or not."""
+    if isinstance(node, Mapping):
+        return 1 + sum(1 + size_of(entry.value) for entry in node.entries)
+    return 1 + sum(map(size_of, node.items)) if isinstance(node, Items) else 1
+
+
+def is_whole(value: object) -> bool:
+    """Tell whether ``value``, if it is text, has no half of a surrogate pair."""
+    if not isinstance(value, str) or value.isascii():
+        return True
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def scalars(node: Node, path: str = "") -> Iterator[tuple[str, Scalar]]:

@@ -50,6 +50,10 @@ class JournalInMemory:
         self.closed = 0
         self._refuses = refuses
 
+    @property
+    def wrote(self) -> Commit | None:
+        return self.file.wrote
+
     async def open(self) -> Opened:
         if self._refuses:
             raise JournalError(self._refuses)

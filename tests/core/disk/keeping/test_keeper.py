@@ -333,6 +333,33 @@ async def test_closing_tries_once_more_after_a_failure(tmp_path: Path) -> None:
     assert bench.buffer.leave_unwritten() == []
 
 
+async def test_what_is_written_while_it_closes_is_kept(tmp_path: Path) -> None:
+    """Given a commit that outlasts the grace, when the journal has it all the same, it counts."""
+    bench = Bench(tmp_path)
+    await bench.begin()
+    record = make(1)
+    waiting = bench.ledger.write_of(record)
+    bench.journal.hanging.clear()
+    bench.buffer.offer(record)
+    await asyncio.sleep(0.1)
+    aclose = bench.journal.aclose
+
+    async def write_first() -> None:
+        """Close as a journal does whose thread ends its work before it closes."""
+        (_, commit, _), *_ = bench.journal.turns
+        assert commit is not None
+        bench.journal.file.apply(commit)
+        await aclose()
+
+    bench.journal.aclose = write_first  # type: ignore[method-assign]  # the thread's way
+
+    await bench.keeper.close(0.1)
+
+    assert waiting.done()
+    assert waiting.exception() is None
+    assert bench.buffer.leave_unwritten() == []
+
+
 @pytest.mark.parametrize("trouble", ["failing", "hanging"])
 async def test_closing_keeps_its_grace(tmp_path: Path, trouble: str) -> None:
     """Given a disk that takes nothing any more, then it closes in time and says what is left."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _MASK = "***"
 _WINDOW = 60
+_WIDEST = 90
 _LINE_END = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _LEAD = re.compile(r"[\s{\[,?-]*+")
 _BETWEEN = re.compile(r"[\s:,{}\[\]-]*+")
@@ -71,7 +72,8 @@ class Excerpts:
         lines = self._lines[name]
         if number > len(lines):
             return None
-        return _rendered(lines[number - 1], self._tokens[name].get(number, []), column - 1)
+        whole = _rendered(lines[number - 1], self._tokens[name].get(number, []), column - 1)
+        return _fitted(whole)
 
     def _of_lines(self, document: Document, lines: list[str]) -> dict[int, list[_Token]]:
         found: dict[int, list[_Token]] = {}
@@ -85,12 +87,14 @@ class Excerpts:
             for entry in node.entries:
                 if entry.place:
                     line, start = entry.place.line, entry.place.column - 1
-                    yield line, _Token(start, _written(entry.key, lines, line, start))
+                    hidden = entry.doubt and entry.place not in self._shown
+                    key = None if hidden else _written(entry.key, lines, line, start)
+                    yield line, _Token(start, key)
                 yield from self._in(entry.value, lines)
         elif isinstance(node, Items):
             for item in node.items:
                 yield from self._in(item, lines)
-        elif node.place:
+        elif node.place and (node.value != "" or not node.plain):
             line, start = node.place.line, node.place.column - 1
             text = node.value if node.written is None else node.written
             text = text if isinstance(text, str) and self._may_show(node, text) else None
@@ -128,6 +132,16 @@ def _rendered(line: str, tokens: list[_Token], column: int) -> Excerpt:
         text += "…"
     text = text.rstrip()
     return Excerpt(text, min(column, len(text)) if caret is None else caret)
+
+
+def _fitted(whole: Excerpt) -> Excerpt:
+    """Return what is near the caret."""
+    text, caret = whole
+    if len(text) > caret + _WIDEST:
+        text = f"{text[: caret + _WIDEST]}…"
+    if caret > _WIDEST:
+        text, caret = f"…{text[caret - _WIDEST :]}", _WIDEST + 1
+    return Excerpt(text, caret)
 
 
 def _start(token: _Token) -> int:

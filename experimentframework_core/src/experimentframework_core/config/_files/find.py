@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import fnmatch
+import os
+import stat
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -15,6 +17,18 @@ FOLDER = "ExperimentDefinitions"
 SUFFIXES = (".yaml", ".yml", ".json")
 
 _MOST_ENTRIES = 100_000
+
+
+class Found(NamedTuple):
+    """What was found.
+
+    Attributes:
+        path: A file; or what cannot be looked into, and may hold some.
+        unread: Why it cannot be looked into; None for a file.
+    """
+
+    path: Path
+    unread: str | None = None
 
 
 class TooManyError(Exception):
@@ -29,26 +43,36 @@ def is_configuration(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
-def discovered(folder: Path) -> list[Path]:
+def discovered(folder: Path) -> list[Found]:
     """Return the files of a folder that usually hold a configuration, in the order of loading.
+
+    What has one of the names and is no file is returned too: reading it says what it is.
 
     Raises:
         TooManyError: There are too many entries to look through.
     """
-    usual = [folder / name for name in NAMES if (folder / name).is_file()]
-    return [*usual, *in_folder(folder / FOLDER)]
+    try:
+        usual = [Found(folder / name) for name in NAMES if _is_there(folder / name)]
+        below = folder / FOLDER
+        return [*usual, *(in_folder(below) if _is_there(below) else ())]
+    except OSError as error:
+        return [Found(folder, str(error.strerror))]
 
 
-def in_folder(folder: Path) -> list[Path]:
+def in_folder(folder: Path) -> list[Found]:
     """Return every configuration file in and below ``folder``, sorted; hidden ones are left out.
 
     Raises:
         TooManyError: There are too many entries to look through.
     """
+    try:
+        _names_in(folder)
+    except OSError as error:
+        return [Found(folder, str(error.strerror))]
     return matching(folder, "**/*")
 
 
-def matching(folder: Path, pattern: str) -> list[Path]:
+def matching(folder: Path, pattern: str) -> list[Found]:
     """Return the configuration files that ``pattern`` matches, sorted.
 
     ``*`` stands for any characters of a name, ``?`` for one, ``[ab]`` for one of these, ``**``
@@ -61,8 +85,50 @@ def matching(folder: Path, pattern: str) -> list[Path]:
     start = Path(pattern).anchor
     parts = Path(pattern).relative_to(start).parts if start else Path(pattern).parts
     once = [part for i, part in enumerate(parts) if part != "**" or parts[i - 1 : i] != ("**",)]
-    found = _Search().run(Path(start) if start else folder, once)
-    return sorted({path for path in found if is_configuration(path)}, key=lambda path: path.parts)
+    search = _Search()
+    files = set(search.run(Path(start) if start else folder, once))
+    found = [*map(Found, files - {*search.unread}), *map(Found._make, search.unread.items())]
+    return sorted(found, key=lambda each: each.path.parts)
+
+
+def named(folder: Path, text: str) -> list[Found]:
+    """Return what ``text`` names: the files of a folder, whatever else is there, or by a pattern.
+
+    Raises:
+        TooManyError: There are too many entries to look through.
+    """
+    path = folder / text
+    try:
+        if path.is_dir():
+            return in_folder(path)
+        if _is_there(path):
+            return [Found(path)]
+    except OSError:
+        if not is_pattern(text):
+            return [Found(path)]  # reading it says why that cannot be done
+    return matching(folder, text) if is_pattern(text) else []
+
+
+def is_folder(path: Path) -> bool:
+    """Tell whether there is a folder, or a link to one; not where a mode forbids to look."""
+    return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises there
+
+
+def _names_in(folder: Path) -> list[str]:
+    return [each.name for each in folder.iterdir()]
+
+
+def _is_there(path: Path) -> bool:
+    """Tell whether there is a file, a folder or a link of this name, also one to nothing.
+
+    Raises:
+        OSError: Nobody knows, as the folder around it cannot be used.
+    """
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    return True
 
 
 def is_pattern(text: str) -> bool:
@@ -71,15 +137,20 @@ def is_pattern(text: str) -> bool:
 
 
 class _Search:
-    """Walks along a pattern, and stops where that takes too long."""
+    """Walks along a pattern, and stops where that takes too long.
+
+    Attributes:
+        unread: The folders that could not be looked into, each with the reason.
+    """
 
     def __init__(self) -> None:
+        self.unread: dict[Path, str] = {}
         self._entries = 0
 
     def run(self, folder: Path, parts: Sequence[str]) -> Iterator[Path]:
-        """Yield the files that ``parts`` match from ``folder`` on."""
+        """Yield the configuration files that ``parts`` match from ``folder`` on."""
         if not parts:
-            return iter((folder,) if folder.is_file() else ())
+            return iter((folder,) if is_configuration(folder) and self._may_be_read(folder) else ())
         part, rest = parts[0], parts[1:]
         if part == "**":
             deeper = (self.run(each, parts) for each in self._folders(folder))
@@ -92,13 +163,33 @@ class _Search:
     def _folders(self, folder: Path) -> Iterator[Path]:
         for name in self._names(folder):
             below = folder / name
-            if not name.startswith(".") and below.is_dir() and not below.is_symlink():
+            if not name.startswith(".") and stat.S_ISDIR(self._mode(below)):
                 yield below
+
+    def _may_be_read(self, path: Path) -> bool:
+        """Tell whether ``path`` is there and no folder; a link to nothing is there."""
+        mode = self._mode(path)
+        return mode != 0 and not stat.S_ISDIR(mode) and not (stat.S_ISLNK(mode) and is_folder(path))
+
+    def _mode(self, path: Path) -> int:
+        """Return what ``path`` is, not what it leads to; 0 where nothing is."""
+        try:
+            return os.lstat(path).st_mode
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return 0
+        except OSError as error:
+            # It is the folder's mode that forbids to look.
+            denied = isinstance(error, PermissionError)
+            self.unread[path.parent if denied else path] = str(error.strerror)
+            return 0
 
     def _names(self, folder: Path) -> list[str]:
         try:
-            names = [each.name for each in folder.iterdir()]
-        except (OSError, ValueError):
+            names = _names_in(folder)
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return []
+        except OSError as error:
+            self.unread[folder] = str(error.strerror)
             return []
         self._entries += len(names)
         if self._entries > _MOST_ENTRIES:

@@ -6,6 +6,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from experimentframework_core.config._files.content import content_of, reason
 from experimentframework_core.config._problems.report import shown
 from experimentframework_core.config._tree import (
     UNKNOWN,
@@ -15,6 +18,7 @@ from experimentframework_core.config._tree import (
     Node,
     Scalar,
     below,
+    is_whole,
 )
 
 if TYPE_CHECKING:
@@ -27,6 +31,8 @@ WELL_FORMED = r"(^|[^$])\$\{([A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?|file:[^}]*)\}"
 
 _MOST_BYTES = 1024 * 1024
 _FORMS = "expected ${NAME}, ${NAME:-default} or ${file:/path}; write $${ for a plain ${"
+_MALFORMED = f"malformed expression; {_FORMS}"
+_NESTED = "nested expressions are not supported; write one ${…} after the other"
 _EXPRESSION = re.compile(r"\$(\$\{)|\$\{([^}]*)(\}?)")
 _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 
@@ -35,28 +41,39 @@ class Interpolation:
     """Fills a tree from an environment and from files; notes what it cannot find."""
 
     def __init__(
-        self, environment: MappingType[str, str], report: Report, *, json: bool = False
+        self,
+        environment: MappingType[str, str],
+        report: Report,
+        *,
+        folder: Path | None = None,
+        json: bool = False,
     ) -> None:
-        """Take the variables; in ``json``, where all text is quoted, a value may be a number."""
+        """Begin.
+
+        Args:
+            environment: The variables.
+            report: Takes the problems.
+            folder: Where relative paths begin; by default the process's working folder.
+            json: Whether all text is quoted, so that a value may be a number.
+        """
         self._environment = environment
+        self._folder = folder or Path()
         self._report = report
         self._json = json
 
     def fill(self, node: Node, path: str = "") -> Node:
         """Return ``node`` with every expression in its values replaced."""
         if isinstance(node, Mapping):
-            return Mapping(
-                tuple(
-                    Entry(entry.key, self.fill(entry.value, below(path, entry.key)), entry.place)
-                    for entry in node.entries
-                ),
-                node.place,
-                node.origin,
-            )
+            entries = (self._filled_entry(entry, path) for entry in node.entries)
+            return Mapping(tuple(entries), node.place, node.origin)
         if isinstance(node, Items):
             items = (self.fill(item, below(path, i)) for i, item in enumerate(node.items))
             return Items(tuple(items), node.place)
         return self._filled(node, path)
+
+    def _filled_entry(self, entry: Entry, path: str) -> Entry:
+        where = below(path, "?" if entry.doubt else entry.key)
+        return msgspec.structs.replace(entry, value=self.fill(entry.value, where))
 
     def _filled(self, scalar: Scalar, path: str) -> Scalar:
         written = scalar.value
@@ -73,18 +90,22 @@ class Interpolation:
         escaped, expression, closed = found.groups()
         if escaped:
             return "${"
-        return self._value_of(expression) if closed else _malformed(found[0])
+        if not closed:
+            raise _Unknown(_MALFORMED)
+        return self._value_of(expression)
 
     def _value_of(self, expression: str) -> str:
-        if expression.startswith("file:"):
-            return _text_of(expression.removeprefix("file:"))
+        if "${" in expression:
+            raise _Unknown(_NESTED)
+        if expression.startswith("file:") and expression != "file:":
+            return _text_of(self._folder / expression.removeprefix("file:"))
         match = _VARIABLE.fullmatch(expression)
         if not match:
-            return _malformed(f"${{{expression}}}")
+            raise _Unknown(_MALFORMED)
         name, default = match.groups()
-        if default is not None and "${" in default:
-            raise _Unknown(f"nested expressions are not supported: {shown(f'${{{expression}}}')}")
         value = self._environment.get(name)
+        if not is_whole(value):
+            raise _Unknown(f"the environment variable {name} is not UTF-8 text")
         if default is not None:
             return value or default
         if value is None:
@@ -99,20 +120,15 @@ class _Unknown(Exception):  # noqa: N818 - a problem's text on its way to the re
     """An expression has no value; the text says why."""
 
 
-def _malformed(written: str) -> str:
-    raise _Unknown(f"malformed expression {shown(written)}; {_FORMS}")
-
-
-def _text_of(path: str) -> str:
+def _text_of(path: Path) -> str:
+    named = shown(str(path))
     try:
-        with Path(path).open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
+        content = content_of(path, _MOST_BYTES + 1)
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise _Unknown(f"the file {shown(path)} cannot be read: {reason}") from error
+        raise _Unknown(f"the file {named} cannot be read: {reason(error)}") from error
     if len(content) > _MOST_BYTES:
-        raise _Unknown(f"the file {shown(path)} is too large; expected at most 1 MiB")
+        raise _Unknown(f"the file {named} is too large; expected at most 1 MiB")
     try:
         return content.decode().rstrip("\r\n")
     except UnicodeDecodeError as error:
-        raise _Unknown(f"the file {shown(path)} is not UTF-8 text") from error
+        raise _Unknown(f"the file {named} is not UTF-8 text") from error

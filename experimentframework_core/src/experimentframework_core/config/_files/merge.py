@@ -47,6 +47,10 @@ def merged(files: Iterable[Mapping], report: Report) -> Mapping:
     return whole or Mapping(())
 
 
+_CONTRADICTED = Scalar(UNKNOWN)
+"""Stands for a value of which is said already that another file contradicts it."""
+
+
 class _Merge:
     def __init__(self, report: Report) -> None:
         self._report = report
@@ -56,8 +60,10 @@ class _Merge:
         entries = {entry.key: entry for entry in first.entries}
         for entry in later.entries:
             known = entries.get(entry.key)
-            where = below(path, entry.key)
-            entries[entry.key] = self._entry(known, entry, where) if known else entry
+            if known is None:
+                entries[entry.key] = entry
+            elif known.value is not _CONTRADICTED:
+                entries[entry.key] = self._entry(known, entry, below(path, entry.key))
         return Mapping(tuple(entries.values()), first.place, first.origin)
 
     def _entry(self, first: Entry, later: Entry, path: str) -> Entry:
@@ -73,7 +79,7 @@ class _Merge:
             if path == NAMED:
                 return _with_items(first, self._named(first.value, later.value))
         elif not self._may_replace(first, later, path):
-            return later
+            return _contradicted(first)
         return self._overriding(first, later, path)
 
     def _may_replace(self, first: Entry, later: Entry, path: str) -> bool:
@@ -83,7 +89,7 @@ class _Merge:
             return True
         given = actual(later.value, hidden=True)
         wanted = actual(first.value, hidden=True)
-        message = f"unexpected {given}, there is a {wanted} at {first.place}; expected the same"
+        message = f"a {given} here, a {wanted} at {first.place}; expected the same in both"
         self._report.add(path, later.place, message)
         return False
 
@@ -109,6 +115,12 @@ class _Merge:
         return tuple(items)
 
 
+def _contradicted(entry: Entry) -> Entry:
+    """Return what is checked further: a mapping or list, but no value where one of them may be."""
+    kept = isinstance(entry.value, Mapping | Items)
+    return entry if kept else msgspec.structs.replace(entry, value=_CONTRADICTED)
+
+
 def _with_items(entry: Entry, items: tuple[Node, ...]) -> Entry:
     place: Place | None = entry.value.place
     return msgspec.structs.replace(entry, value=Items(items, place))
@@ -121,7 +133,7 @@ def _have_other_types(first: Mapping, later: Mapping) -> bool:
 
 def _kind(node: Node, path: str) -> str:
     """Return what must be the same in two files: a mapping, and a list where lists are joined."""
-    if isinstance(node, Scalar) and meaning(node) is None:
+    if isinstance(node, Scalar) and (node.value is UNKNOWN or meaning(node) is None):
         return "null"
     joined = path == NAMED or path in APPENDED
     if isinstance(node, Mapping) or (joined and isinstance(node, Items)):

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from experimentframework_core.config._files import find
+from experimentframework_core.config._files.content import content_of, reason
 from experimentframework_core.config._files.interpolate import Interpolation
 from experimentframework_core.config._files.sections import sections_of
 from experimentframework_core.config._problems.report import one_line, shown
-from experimentframework_core.config._text.source import MOST_BYTES, is_json, read
-from experimentframework_core.config._tree import Items, Mapping, Scalar, below
+from experimentframework_core.config._text.source import MOST_BYTES, MOST_NODES, is_json, read
+from experimentframework_core.config._tree import Items, Mapping, Scalar, below, size_of
+from experimentframework_core.config._walk.leaf import is_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from experimentframework_core.config._tree import Node, Place
 
 MOST_FILES = 1000
+MOST_NODES_OF_ALL = 50_000
+MOST_CHARACTERS_OF_ALL = 16 * 1024 * 1024
+_CHARACTERS_OF_A_NODE = 8
 PATHS = "configurationPaths"
 
 _LOOKED_FOR = f"{', '.join(find.NAMES)} or files in {find.FOLDER}/"
@@ -42,20 +47,31 @@ class Document(NamedTuple):
 
 
 class _Named(NamedTuple):
-    """A file that is to be read, and who names it."""
+    """A file that is to be read, or why what may hold some cannot be, and who names it."""
 
     file: Path
+    unread: str | None = None
     path: str = ""
     place: Place | None = None
 
 
-def read_text(source: str | bytes, name: str, report: Report) -> Document:
-    """Return the document in a text; values are put in for its ``${…}``."""
+def read_text(
+    source: str | bytes, name: str, report: Report, *, folder: Path | None = None
+) -> Document:
+    """Return the document in a text; values are put in for its ``${…}``.
+
+    Args:
+        source: The text.
+        name: What problems call it.
+        report: Takes the problems.
+        folder: Where the paths in ``${file:…}`` begin; by default the process's working folder.
+    """
     report.file = name
     root = read(source, report)
     sections = None
     if root is not None:
-        root = Interpolation(os.environ, report, json=is_json(name)).fill(root)
+        fillings = Interpolation(os.environ, report, folder=folder, json=is_json(name))
+        root = fillings.fill(root)
         sections = sections_of(root, report)
     text = source if isinstance(source, str) else source.decode(errors="replace")
     return Document(name, text.removeprefix("\ufeff"), root, sections)
@@ -71,21 +87,51 @@ def read_files(paths: list[str], report: Report) -> list[Document]:
     documents: list[Document] = []
     waiting = [each for path in paths for each in _given(path, report)][::-1]
     seen: set[str] = set()
+    room = _Room()
     while waiting:
         named = waiting.pop()
         real = _identity(named.file)
         if real in seen:
             continue
         if len(seen) == MOST_FILES:
-            report.file = str(named.file)
+            report.file = one_line(str(named.file))
             message = f"too many files; expected at most {MOST_FILES:,}"
             report.add(named.path, named.place, message)
             break
         seen.add(real)
         document = _read_file(named, report)
+        if too_large := room.why_not(document):
+            report.file = document.name
+            report.add("", None, too_large)
+            documents.append(document._replace(root=None, sections=None))
+            break
         documents.append(document)
         waiting += [*_named_by(document, named.file.parent, report)][::-1]
     return documents
+
+
+class _Room:
+    """What all files together may have, so that no number of them takes long to read."""
+
+    def __init__(self) -> None:
+        self._nodes = MOST_NODES_OF_ALL
+        self._characters = MOST_CHARACTERS_OF_ALL
+
+    def why_not(self, document: Document) -> str | None:
+        """Take room for one more; say why if there is none."""
+        self._nodes -= _least(document) if document.root is None else size_of(document.root)
+        self._characters -= len(document.text)
+        if self._nodes >= 0 and self._characters >= 0:
+            return None
+        most, things = MOST_NODES_OF_ALL, "keys, values and list items"
+        if self._nodes >= 0:
+            most, things = MOST_CHARACTERS_OF_ALL, "characters"
+        return f"too large with the files before it; expected at most {most:,} {things}"
+
+
+def _least(document: Document) -> int:
+    """Return about how many nodes were read of a document before it was refused."""
+    return min(MOST_NODES, len(document.text) // _CHARACTERS_OF_A_NODE)
 
 
 def _identity(file: Path) -> str:
@@ -98,10 +144,10 @@ def _identity(file: Path) -> str:
 
 def _given(path: str, report: Report) -> Iterator[_Named]:
     folder = Path(path)
-    if not folder.is_dir():
+    if not find.is_folder(folder):
         yield _Named(folder)
         return
-    report.file = path
+    report.file = one_line(path)
     try:
         found = find.discovered(folder)
     except find.TooManyError as error:
@@ -109,48 +155,49 @@ def _given(path: str, report: Report) -> Iterator[_Named]:
         return
     if not found:
         report.add("", None, f"no configuration in this folder; expected {_LOOKED_FOR}")
-    yield from map(_Named, found)
+    yield from (_Named(*each) for each in found)
 
 
 def _read_file(named: _Named, report: Report) -> Document:
     name = one_line(str(named.file))
+    if named.unread:
+        return _unread(named, name, f"cannot be read: {named.unread}", report)
     try:
-        with named.file.open("rb") as file:
-            source = file.read(MOST_BYTES + 1)
+        source = content_of(named.file, MOST_BYTES + 1)
     except (OSError, ValueError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        report.file = name
-        message = f"cannot be read: {reason}; expected a YAML or JSON file"
-        if named.place:
-            message = f"the file {shown(name)} {message}"
-        report.add(named.path, named.place, message)
-        return Document(name, "", None, None)
-    return read_text(source, name, report)
+        message = f"cannot be read: {reason(error)}; expected a YAML or JSON file"
+        return _unread(named, name, message, report, what="the file ")
+    return read_text(source, name, report, folder=named.file.parent)
+
+
+def _unread(named: _Named, name: str, message: str, report: Report, *, what: str = "") -> Document:
+    """Note why something cannot be read, and return a document of which nothing is known."""
+    report.file = name
+    if named.place:
+        message = f"{what}{shown(name)} {message}"
+    report.add(named.path, named.place, message)
+    return Document(name, "", None, None)
 
 
 def _named_by(document: Document, folder: Path, report: Report) -> Iterator[_Named]:
     """Yield the files that a document's ``configurationPaths`` name."""
     named = document.sections.get(PATHS) if document.sections else None
     for index, item in enumerate(named.items if isinstance(named, Items) else ()):
-        if isinstance(item, Scalar) and isinstance(item.value, str) and item.value:
+        if isinstance(item, Scalar) and isinstance(item.value, str) and _is_name(item):
             path = below(PATHS, index)
             shown_as = shown(item.value if item.written is None else item.written)
             try:
-                found = _found(folder, item.value)
+                found = find.named(folder, item.value)
             except find.TooManyError as error:
                 report.add(path, item.place, f"{shown_as}: {error}; name the files")
                 continue
             if not found:
                 message = f"{shown_as} matches no file; expected a file, a folder or a pattern"
                 report.add(path, item.place, f"{message} as in teams/*.yaml")
-            for file in found:
-                yield _Named(file, path, item.place)
+            for each in found:
+                yield _Named(*each, path, item.place)
 
 
-def _found(folder: Path, named: str) -> list[Path]:
-    path = folder / named
-    if path.is_dir():
-        return find.in_folder(path)
-    if path.is_file():
-        return [path]
-    return find.matching(folder, named) if find.is_pattern(named) else []
+def _is_name(item: Scalar) -> bool:
+    """Tell whether ``item`` may be a path; an empty or other one is refused by its type."""
+    return item.value != "" and is_text(item)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from experimentframework_core.config._model.data_plane import DataPlaneOptions
 from experimentframework_core.config._problems.report import shown, unknown
 from experimentframework_core.config._text.refusals import SOME_SECTION
 from experimentframework_core.config._tree import Mapping
 from experimentframework_core.config._walk.describe import actual
+from experimentframework_core.config._walk.field_types import keys_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from experimentframework_core.config._problems.report import Report
     from experimentframework_core.config._tree import Entry, Node, Place
 
@@ -46,7 +50,7 @@ def sections_of(root: Node, report: Report) -> Mapping | None:
             message = f"the section {shown(entry.key)} stands beside {outer.key}; put it inside"
             report.add(entry.key, entry.place, message)
         elif entry.key not in ROOTS:
-            report.add(entry.key, entry.place, unknown("key", entry.key, [outer.key]))
+            _refuse(entry, [outer.key], report)
     return _known(outer.value, outer.place, SECTIONS, report)
 
 
@@ -65,9 +69,18 @@ def _known(
         return None
     for entry in node.entries:
         if entry.key not in known:
-            report.add(entry.key, entry.place, unknown("key", entry.key, known))
+            _refuse(entry, known, report)
     sections = tuple(entry for entry in node.entries if entry.key in SECTIONS)
     return Mapping(sections, place, node.origin)
+
+
+def _refuse(entry: Entry, known: Sequence[str], report: Report) -> None:
+    if entry.doubt:
+        report.add("", entry.place, entry.doubt)
+    elif entry.key in keys_of(DataPlaneOptions):
+        report.add(entry.key, entry.place, "a setting of dataPlane; say it there")
+    else:
+        report.add(entry.key, entry.place, unknown("key", entry.key, known))
 
 
 def _entries(node: Node) -> tuple[Entry, ...]:

@@ -8,11 +8,9 @@ import msgspec
 
 from experimentframework_core.plugin import ChannelSettings
 from experimentframework_core.status import Ack
-from experimentframework_core.units import ByteSize, Milliseconds, Secret
+from experimentframework_core.units import ByteSize, Delay, Milliseconds, Secret
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
-Delay = Annotated[int, msgspec.Meta(ge=1, extra={"unit": "duration"})]
-"""Milliseconds that cannot be zero: something is tried again after them, for ever."""
 Lanes = Annotated[int, msgspec.Meta(ge=1, le=64)]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 BufferType = Literal["memory", "disk"]
@@ -90,7 +88,7 @@ class RetryOptions(Options, frozen=True, kw_only=True):
     multiplier: Annotated[float, msgspec.Meta(ge=1)] = 2.0
     jitter: Literal["full"] = "full"
     max_attempts: Count | None = None
-    max_age_ms: Milliseconds | None = None
+    max_age_ms: Delay | None = None
 
 
 class BreakerOptions(Options, frozen=True, kw_only=True):
@@ -175,9 +173,9 @@ class BackplaneOptions(Options, frozen=True, kw_only=True):
     retry: RetryOptions | None = None
     breaker: BreakerOptions | None = None
     concurrency: Lanes | None = None
-    delivery_timeout_ms: Milliseconds | None = None
-    open_timeout_ms: Milliseconds | None = None
-    ack_timeout_ms: Milliseconds | None = None
+    delivery_timeout_ms: Delay | None = None
+    open_timeout_ms: Delay | None = None
+    ack_timeout_ms: Delay | None = None
     max_event_bytes: ByteSize | None = None
     on_failure: OnFailure | None = None
     dead_letter: DeadLetterOptions | None = None
@@ -235,9 +233,9 @@ class DataPlaneOptions(Options, frozen=True, kw_only=True):
     retry: RetryOptions = RetryOptions()
     breaker: BreakerOptions = BreakerOptions()
     concurrency: Lanes = 1
-    delivery_timeout_ms: Milliseconds = 30_000
-    open_timeout_ms: Milliseconds = 10_000
-    ack_timeout_ms: Milliseconds = 30_000
+    delivery_timeout_ms: Delay = 30_000
+    open_timeout_ms: Delay = 10_000
+    ack_timeout_ms: Delay = 30_000
     max_event_bytes: ByteSize = 256 * KIB
     on_failure: OnFailure = "deadLetter"
     dead_letter: DeadLetterOptions = DeadLetterOptions()

@@ -6,8 +6,9 @@ from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
-from experimentframework_core.config._model.data_plane import Count, Delay, Options
+from experimentframework_core.config._model.data_plane import Count, Options
 from experimentframework_core.config._model.values import Label, Name, OptionsOfType
+from experimentframework_core.units import Delay
 
 OnTrouble: TypeAlias = Literal["throw", "fallbackToDefault", "fallbackToSpecificTrial"]
 

@@ -6,9 +6,10 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from experimentframework_core.config._model.data_plane import Count, Delay, Options, Text
+from experimentframework_core.config._model.data_plane import Count, Options, Text
 from experimentframework_core.config._model.values import Free, Label, Name, Positive, Probability
 from experimentframework_core.events import OutcomeType
+from experimentframework_core.units import Delay
 
 HypothesisType: TypeAlias = Literal["superiority", "nonInferiority", "equivalence", "twoSided"]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from experimentframework_core.config._problems.report import nearest
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -21,6 +23,7 @@ class Breach(NamedTuple):
             at ``path``, nothing is known and nothing is said.
         about: What the message may quote values of, where that is not ``path``.
         severity: How bad it is.
+        whole: A section of which the rule may have looked at everything, and that has to be good.
     """
 
     path: str
@@ -28,6 +31,7 @@ class Breach(NamedTuple):
     reads: tuple[str, ...] = ()
     about: str | None = None
     severity: Severity = "error"
+    whole: str | None = None
 
 
 def note(breaches: Iterable[Breach], report: Report) -> None:
@@ -37,7 +41,12 @@ def note(breaches: Iterable[Breach], report: Report) -> None:
     around = {outer for path in wrong for outer in _and_around(path)}
     for breach in said:
         looked_at = (breach.path, *breach.reads)
-        if any(path in around or not wrong.isdisjoint(_and_around(path)) for path in looked_at):
+        if breach.whole in around or any(
+            path in around
+            or not wrong.isdisjoint(_and_around(path))
+            or _may_be_misspelt(path, report)
+            for path in looked_at
+        ):
             continue
         report.add_at_path(
             breach.path,
@@ -46,6 +55,13 @@ def note(breaches: Iterable[Breach], report: Report) -> None:
             severity=breach.severity,
             reads=breach.reads,
         )
+
+
+def _may_be_misspelt(path: str, report: Report) -> bool:
+    """Tell whether ``path`` is not said, but beside it stands an unknown key that is near."""
+    section, _, key = path.rpartition(".")
+    beside = () if path in report.places else report.unknown_keys.get(section, ())
+    return any(nearest(each, [key]) for each in beside)
 
 
 def _and_around(path: str) -> Iterator[str]:

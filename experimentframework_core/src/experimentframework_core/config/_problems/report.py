@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 LATER = "is not available in this version"
 
+MISSING = "missing"
+"""How the message begins where something must stand and does not."""
+
 _ROOTS = re.compile(r"[eE]xperimentFramework\.")
+_SIGNING_IN = re.compile(r"//\S*@")
 _LONGEST_SHOWN = 60
 _MOST_LISTED = 12
 _SHORTEST_WORD = 4
@@ -33,6 +37,7 @@ class Report:
         places: Where each path that was seen stands.
         open_values: Where the values stand that a source line may show.
         secret_values: Where those stand that it may not, whatever else is said of them.
+        unknown_keys: The keys that no one knows, by the path of what they stand in.
     """
 
     def __init__(self, file: str | None = None) -> None:
@@ -42,6 +47,7 @@ class Report:
         self.places: dict[str, Place | None] = {}
         self.open_values: set[Place] = set()
         self.secret_values: set[Place] = set()
+        self.unknown_keys: dict[str, list[str]] = {}
         self._hidden: dict[str, tuple[str, str]] = {}
         self._hidden_paths: list[str] = []
 
@@ -159,6 +165,7 @@ class Report:
         self.places |= other.places
         self.open_values |= other.open_values
         self.secret_values |= other.secret_values
+        self.unknown_keys |= other.unknown_keys
 
     def in_order(self, files: Sequence[str] = ()) -> tuple[Problem, ...]:
         """Return the problems in the order of ``files`` and of their lines, each once."""
@@ -204,7 +211,8 @@ def one_line(text: str) -> str:
 
 
 def shown(text: str) -> str:
-    """Return ``text`` in quotes, cut where it is long."""
+    """Return ``text`` in quotes, cut where it is long, without who signs in to an address."""
+    text = _SIGNING_IN.sub("//***@", text)
     cut = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
     return f"'{one_line(cut)}'"
 
@@ -229,10 +237,11 @@ def unknown(what: str, given: str, known: Iterable[str]) -> str:
 
 def nearest(given: str, known: Sequence[str]) -> str | None:
     """Return which of ``known`` was probably meant; None if nothing is near."""
-    by_letters = {_letters(name): name for name in known}
-    close = difflib.get_close_matches(_letters(given[:_LONGEST_SHOWN]), by_letters, n=1)
+    by_letters = {letters(name): name for name in known}
+    close = difflib.get_close_matches(letters(given[:_LONGEST_SHOWN]), by_letters, n=1)
     return by_letters[close[0]] if close else None
 
 
-def _letters(name: str) -> str:
+def letters(name: str) -> str:
+    """Return what is the same for a name in all its spellings."""
     return name.lower().replace("_", "").replace("-", "")

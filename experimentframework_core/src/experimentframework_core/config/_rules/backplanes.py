@@ -9,6 +9,7 @@ import msgspec
 from experimentframework_core.config._model.data_plane import BackplaneOptions
 from experimentframework_core.config._problems.breach import Breach
 from experimentframework_core.config._problems.report import unknown
+from experimentframework_core.config._rules.names import repeated
 from experimentframework_core.config._walk.backplanes import GROUPS
 from experimentframework_core.config._walk.plugin_rules import (
     attempts_key,
@@ -40,7 +41,7 @@ def _nesting(found: Found) -> Iterator[Breach]:
     kind = found.node.type
     if kind in GROUPS and not found.node.backplanes:
         yield Breach(f"{found.path}.backplanes", "missing; expected at least 1 backplane")
-    if kind in found.inside:
+    if kind in GROUPS and kind in found.inside:
         message = f"a {kind} inside a {kind}; list its backplanes in the outer one"
         yield Breach(f"{found.path}.type", message)
     elif kind == "composite" and "failover" in found.inside:
@@ -53,7 +54,7 @@ def _useless_settings(found: Found) -> Iterator[Breach]:
     node, kind = found.node, found.node.type
     for name in _said(node):
         if reason := _why_useless(name, kind, in_failover="failover" in found.inside):
-            yield Breach(f"{found.path}.{_KEYS[name]}", reason)
+            yield Breach(f"{found.path}.{_KEYS[name]}", reason, (f"{found.path}.type",))
     if "failover" in found.inside and found.options is not None:
         for key in channel_settings_in(found.options):
             yield Breach(f"{found.path}.options.{key}", _IN_FAILOVER)
@@ -97,6 +98,7 @@ def _events(found: Found) -> Iterator[Breach]:
     if found.node.events == ():
         message = "empty; expected at least 1 event type, or leave it out to take all"
         yield Breach(f"{found.path}.events", message)
+    yield from repeated(f"{found.path}.events", found.node.events or ())
     for index, name in enumerate(found.node.events or ()):
         if event_type_named(name) is None:
             known = [event_type.name for event_type in event_types()]
@@ -109,12 +111,12 @@ def _by_the_plugin(found: Found) -> Iterator[Breach]:
 
 
 def _names(found: Sequence[Found]) -> Iterator[Breach]:
-    taken: dict[str, str] = {}
+    taken: dict[str, tuple[str, str]] = {}
     for each in sorted(found, key=lambda each: len(each.inside)):
         if each.node.type == "composite" or each.node.type in each.inside:
             continue
-        if each.name in taken:
-            key, other = "name" if each.node.name else "type", taken[each.name]
-            message = f"the name '{each.name}' is taken by {other}; give each backplane its own"
-            yield Breach(f"{each.path}.{key}", message)
-        taken.setdefault(each.name, each.path)
+        path = f"{each.path}.name" if each.node.name else f"{each.path}.type"
+        holder, named_at = taken.setdefault(each.name, (each.path, path))
+        if holder != each.path:
+            message = f"the name '{each.name}' is taken by {holder}; give each backplane its own"
+            yield Breach(path, message, (named_at,))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from experimentframework_core._paths import why_no_path
 from experimentframework_core.config._effective import plane_buffer
-from experimentframework_core.config._model.data_plane import BufferOptions
+from experimentframework_core.config._model.data_plane import (
+    BufferOptions,
+    DeadLetterStoreOptions,
+)
 from experimentframework_core.config._problems.breach import Breach, note
 from experimentframework_core.config._rules.backplanes import backplane_breaches
 from experimentframework_core.config._rules.redaction import redaction_breaches
@@ -41,9 +44,14 @@ def _plane_breaches(options: DataPlaneOptions) -> Iterator[Breach]:
         message = f"{salt} bytes in UTF-8; expected at most {_LONGEST_SALT}"
         yield Breach(f"{_PLANE}.samplingSalt", message)
     if options.max_queue_size is not None and options.buffer.max_events is not None:
-        yield Breach(f"{_PLANE}.maxQueueSize", "says the same as buffer.maxEvents; leave one out")
+        yield _said_twice("maxQueueSize", "buffer.maxEvents")
     if options.failure_mode is not None and options.buffer.when_full is not None:
-        yield Breach(f"{_PLANE}.failureMode", "says the same as buffer.whenFull; leave one out")
+        yield _said_twice("failureMode", "buffer.whenFull")
+
+
+def _said_twice(older: str, key: str) -> Breach:
+    message = f"says the same as {key}; leave one out"
+    return Breach(f"{_PLANE}.{older}", message, (f"{_PLANE}.{key}",))
 
 
 def _section_breaches(options: DataPlaneOptions | BackplaneOptions, path: str) -> Iterator[Breach]:
@@ -55,6 +63,10 @@ def _section_breaches(options: DataPlaneOptions | BackplaneOptions, path: str) -
         yield _too_long(f"{path}.breaker", "openMs", "maxOpenMs")
     if options.buffer:
         yield from _buffer_breaches(options.buffer, f"{path}.buffer")
+    letters = options.dead_letter.options if options.dead_letter else None
+    file = letters.path if isinstance(letters, DeadLetterStoreOptions) else None
+    if file is not None and (why := why_no_path(file)):
+        yield Breach(f"{path}.deadLetter.options.path", why)
 
 
 def _too_long(path: str, first: str, longest: str) -> Breach:
@@ -68,26 +80,16 @@ def _buffer_breaches(buffer: BufferOptions, path: str) -> Iterator[Breach]:
         yield Breach(f"{path}.whenFull", message, kind)
     if _is_on_disk(buffer):
         if buffer.path is None:
-            yield Breach(f"{path}.path", "missing; a buffer on disk needs a folder", kind)
-        elif "\0" in buffer.path:
-            yield Breach(f"{path}.path", "holds a NUL character, which no file name may have")
-        elif not _is_at_home(buffer.path):
-            message = f"begins with '{buffer.path.split('/')[0]}', and there is no such home folder"
-            yield Breach(f"{path}.path", message)
+            what = "a buffer on disk" if buffer.type == "disk" else "overflow to disk"
+            yield Breach(f"{path}.path", f"missing; {what} needs a folder", kind)
+        elif why := why_no_path(buffer.path):
+            yield Breach(f"{path}.path", why)
         return
     if buffer.path is not None:
         yield Breach(f"{path}.path", "has no effect on a buffer in memory; leave it out", kind)
     if buffer.commit_interval_ms != BufferOptions().commit_interval_ms:
         message = "has no effect on a buffer in memory; leave it out"
         yield Breach(f"{path}.commitIntervalMs", message, kind)
-
-
-def _is_at_home(path: str) -> bool:
-    try:
-        Path(path).expanduser()
-    except RuntimeError:
-        return False
-    return True
 
 
 def _durability_breaches(options: DataPlaneOptions, found: Sequence[Found]) -> Iterator[Breach]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from experimentframework_core.config._problems.breach import Breach
 from experimentframework_core.config._problems.report import unknown
-from experimentframework_core.config._rules.trials import taken
+from experimentframework_core.config._rules.names import repeated, taken
 from experimentframework_core.config._walk.kinds import A_TYPE_IN_CODE, is_in_code
 
 if TYPE_CHECKING:
@@ -24,19 +24,23 @@ _PROVIDERS = ("sqlserver", "postgresql", "sqlite")
 
 def governance_breaches(governance: GovernanceOptions, path: str) -> Iterator[Breach]:
     """Yield names of policies that are taken."""
-    named = [(i, each.name) for i, each in enumerate(governance.policies) if each.name]
-    paths = [f"{path}.policies[{index}].name" for index, _ in named]
-    yield from taken(paths, [name for _, name in named], "name", "policy", about=path)
+    keys = ["name" if each.name else "type" for each in governance.policies]
+    paths = [f"{path}.policies[{index}].{key}" for index, key in enumerate(keys)]
+    names = [each.name or each.type for each in governance.policies]
+    yield from taken(paths, names, "name", "policy", about=path)
 
 
 def gate_breaches(gate: ApprovalGateOptions, path: str) -> Iterator[Breach]:
-    """Yield a gate between a state and itself."""
+    """Yield a gate between a state and itself, and a role that stands twice."""
+    yield from repeated(f"{path}.allowedRoles", gate.allowed_roles)
     if gate.from_state == gate.to_state:
         yield Breach(f"{path}.toState", "the same as fromState", (f"{path}.fromState",))
 
 
 def policy_breaches(policy: PolicyOptions, path: str) -> Iterator[Breach]:
-    """Yield a window that is never open."""
+    """Yield a window that is never open, and an experiment that stands twice."""
+    experiments = policy.conflicting_experiments
+    yield from repeated(f"{path}.conflictingExperiments", experiments, same=str.casefold)
     if policy.allowed_start_time and policy.allowed_start_time == policy.allowed_end_time:
         message = "the same as allowedStartTime; the window would never be open"
         yield Breach(f"{path}.allowedEndTime", message, (f"{path}.allowedStartTime",))

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from experimentframework_core.config._problems.breach import Breach
 from experimentframework_core.config._problems.report import unknown
-from experimentframework_core.config._rules.trials import condition_keys, taken
+from experimentframework_core.config._rules.names import repeated, taken
+from experimentframework_core.config._rules.trials import condition_keys
 from experimentframework_core.events import OutcomeType
 
 if TYPE_CHECKING:
@@ -64,8 +65,7 @@ def compared_breaches(experiment: ExperimentOptions, path: str) -> Iterator[Brea
         if key == control:
             message = "the same as controlCondition; a condition is not compared with itself"
             yield Breach(place, message, (f"{where}.controlCondition",))
-        elif key in treatments[:index]:
-            yield Breach(place, f"'{key}' is listed already; leave it out")
+    yield from repeated(f"{where}.treatmentConditions", treatments)
 
 
 def endpoint_breaches(endpoint: EndpointOptions, path: str) -> Iterator[Breach]:

@@ -30,10 +30,10 @@ from experimentframework_core.config._rules.hypotheses import (
     hypothesis_breaches,
 )
 from experimentframework_core.config._rules.kinds import kind_breaches
+from experimentframework_core.config._rules.names import taken
 from experimentframework_core.config._rules.trials import (
     activation_breaches,
     stage_breaches,
-    taken,
     targeting_breaches,
     targeting_rule_breaches,
     trial_breaches,

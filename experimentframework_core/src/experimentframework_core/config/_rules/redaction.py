@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import inspect
 
 from experimentframework_core.config._problems.breach import Breach
+from experimentframework_core.config._rules.names import repeated
 from experimentframework_core.config._walk.describe import alternatives
 from experimentframework_core.config._walk.field_types import fields_of
 from experimentframework_core.envelope import Record
@@ -24,7 +25,8 @@ _OWN_SETTING = {"subjectId": "redactSubjectIds: true", "tenantId": "redactTenant
 
 
 def redaction_breaches(redaction: PiiRedactionOptions, found: Sequence[Found]) -> Iterator[Breach]:
-    """Yield fields that cannot be redacted, and an order that redaction would spoil."""
+    """Yield fields that cannot be redacted or stand twice, and an order that would be spoilt."""
+    yield from repeated(f"{_PATH}.redactFields", redaction.redact_fields)
     not_text = _fields_that_are_not_text() if redaction.redact_fields else set()
     for index, field in enumerate(redaction.redact_fields):
         message = _why_not(field, not_text)

@@ -13,9 +13,10 @@ from experimentframework_core.config._model.selection import (
 )
 from experimentframework_core.config._problems.breach import Breach
 from experimentframework_core.config._problems.report import listed, unknown
+from experimentframework_core.config._rules.names import repeated, taken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from experimentframework_core.config._model.experiments import ActivationOptions, TrialOptions
 
@@ -34,33 +35,12 @@ def trial_breaches(trial: TrialOptions, path: str) -> Iterator[Breach]:
         if key not in keys:
             yield Breach(where, unknown("condition", key, keys), conditions, about=path)
     yield from _unsaid_condition(trial, path, conditions)
-    yield from _repeated_fallbacks(trial, path)
+    yield from repeated(f"{path}.errorPolicy.fallbackKeys", trial.error_policy.fallback_keys)
 
 
 def condition_keys(trial: TrialOptions) -> list[str]:
     """Return the keys of a trial's conditions, the control's first."""
     return [trial.control.key, *(condition.key for condition in trial.conditions)]
-
-
-def taken(
-    paths: Iterable[str], names: Iterable[str], what: str, owner: str, *, about: str
-) -> Iterator[Breach]:
-    """Yield each name that an earlier one has already, in any case of letters.
-
-    Args:
-        paths: Where the names stand.
-        names: The names.
-        what: What a name is called.
-        owner: What has the name.
-        about: What holds all of them.
-    """
-    owners: dict[str, str] = {}
-    for path, name in zip(paths, names, strict=True):
-        first = owners.setdefault(name.casefold(), path)
-        if first != path:
-            holder = first.rpartition(".")[0]
-            message = f"the {what} '{name}' is taken by {holder}; give each {owner} its own"
-            yield Breach(path, message, (first,), about)
 
 
 def _named_conditions(trial: TrialOptions, path: str) -> Iterator[tuple[str, str]]:
@@ -93,14 +73,6 @@ def _unsaid_condition(
         message = f"unknown condition '{_INCLUDED}', which is the default; expected {listed(keys)}"
         reads = (*conditions, f"{where}.options", f"{where}.includedKey", f"{where}.type")
         yield Breach(f"{where}.options.includedKey", message, reads, about=path)
-
-
-def _repeated_fallbacks(trial: TrialOptions, path: str) -> Iterator[Breach]:
-    keys = trial.error_policy.fallback_keys
-    for index, key in enumerate(keys):
-        if key in keys[:index]:
-            message = f"'{key}' is tried already; leave it out"
-            yield Breach(f"{path}.errorPolicy.fallbackKeys[{index}]", message)
 
 
 def activation_breaches(activation: ActivationOptions, path: str) -> Iterator[Breach]:

@@ -60,13 +60,27 @@ def choices_with(plugins: Iterable[BackplanePlugin[Any]]) -> Choices:
     }
 
 
+def not_in_schema() -> Iterator[tuple[str, str]]:
+    """Yield each selection mode and decorator that is installed and no choice, and why."""
+    for family in FAMILIES.values():
+        for name, found in _looked_up(family):
+            if isinstance(found, PluginError):
+                yield f"the {family.what} {name}", str(found)
+
+
 def _of_family(family: Family) -> Choice:
     return Choice({**family.kinds, **dict(_installed(family))}, family.in_code is not None)
 
 
 def _installed(family: Family) -> Iterator[tuple[str, Kind]]:
+    for name, found in _looked_up(family):
+        if not isinstance(found, PluginError):
+            yield name, found
+
+
+def _looked_up(family: Family) -> Iterator[tuple[str, Kind | PluginError]]:
     for name in family.installed():
         try:
             yield name, kind_named(family, name)
-        except PluginError:
-            continue
+        except PluginError as error:
+            yield name, error

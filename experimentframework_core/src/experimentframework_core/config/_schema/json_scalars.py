@@ -96,10 +96,10 @@ def shared(name: str) -> Schema:
 
 
 def one_of(names: Sequence[Any], *others: Schema) -> Schema:
-    """Return the schema of a choice; what YAML reads as a number may stand for its text."""
-    read = [resolve(each) if isinstance(each, str) else each for each in names]
-    numbers = [each for each in read if each is not None and each not in names]
-    return {"anyOf": [{"enum": [*names, *numbers]}, *others, shared("expression")]}
+    """Return the schema of a choice; a number and its text in quotes may stand for one another."""
+    read = [resolve(each) if isinstance(each, str) else str(each) for each in names]
+    spelled = [each for each in read if each is not None and each not in names]
+    return {"anyOf": [{"enum": [*names, *spelled]}, *others, shared("expression")]}
 
 
 def nullable(schema: Schema) -> Schema:

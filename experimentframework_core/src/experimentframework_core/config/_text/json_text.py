@@ -14,11 +14,21 @@ from experimentframework_core.config._text.refusals import (
     LONGEST_KEY,
     TOO_LONG_KEY,
     Unreadable,
+    doubt_of,
     duplicate,
     too_deep,
     too_many_nodes,
 )
-from experimentframework_core.config._tree import Entry, Items, Mapping, Place, Scalar, below
+from experimentframework_core.config._tree import (
+    UNKNOWN,
+    Entry,
+    Items,
+    Mapping,
+    Place,
+    Scalar,
+    below,
+    is_whole,
+)
 
 if TYPE_CHECKING:
     from experimentframework_core.config._problems.report import Report
@@ -31,6 +41,7 @@ _LINE_END = re.compile("\r\n|[\r\n]")
 _TEXT = JSONDecoder()
 _WORDS = ("true", "false", "null")
 _GIVEN = {"": "end of the text", '"': "text", "'": "single quote"}
+_MEANT = {"True": "true", "False": "false", "None": "null", "undefined": "null"}
 _FOREIGN_WORDS = (*_WORDS, "nan", "infinity", "inf", "none", "undefined", "yes", "no", "on", "off")
 
 
@@ -76,6 +87,8 @@ class _Builder:
         if not self._next():
             self._report.add("", Place(1, 1), EMPTY)
             return None
+        if self._next() == "#" or self._text.startswith("---", self._at):
+            self._refuse("'{'; the name of a file of YAML ends in .yaml or .yml")
         root = self._node("", 1)
         if self._next():
             raise Unreadable(
@@ -117,11 +130,13 @@ class _Builder:
         while self._next() != "}":
             where = self.place(self._at)
             key = self._key(path)
-            value = self._node(below(path, key), level + 1)
-            if first := entries.get(key):
-                self._report.add(below(path, key), where, duplicate(first))
-            else:
-                entries[key] = Entry(key, value, where)
+            doubt = doubt_of(key or "")
+            value = self._node(below(path, "?" if doubt else key or "?"), level + 1)
+            if key in entries:
+                inside = path if entries[key].doubt else below(path, key)
+                self._report.add(inside, where, duplicate(entries[key]))
+            elif key is not None:
+                entries[key] = Entry(key, value, where, doubt)
             self._end_item("}")
         self._at += 1
         return Mapping(tuple(entries.values()), place)
@@ -143,40 +158,39 @@ class _Builder:
         elif found != end:
             self._refuse(f"',' or '{end}'")
 
-    def _key(self, path: str) -> str:
+    def _key(self, path: str) -> str | None:
         if self._next() != '"':
             self._refuse("a key in double quotes")
         self._count()
         start = self._at
-        key = one_line(self._string(path))
-        if len(key) > LONGEST_KEY:
+        text = self._string(path)
+        key = one_line(text) if isinstance(text, str) else None
+        if key is not None and len(key) > LONGEST_KEY:
             raise Unreadable(TOO_LONG_KEY, self.place(start))
         if self._next() != ":":
             self._refuse("':' after the key")
         self._at += 1
         return key
 
-    def _string(self, path: str) -> str:
+    def _string(self, path: str) -> object:
+        """Return a text, or UNKNOWN where it has half of a character."""
         start = self._at
         try:
             value: str
             value, self._at = _TEXT.raw_decode(self._text, start)
         except JSONDecodeError as error:
             raise Unreadable(_broken_text(error), self.place(error.pos)) from error
-        if value.isascii():
+        if is_whole(value):
             return value
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            self._report.add(path, self.place(start), HALF_A_CHARACTER)
-            return ""
-        return value
+        self._report.add(path, self.place(start), HALF_A_CHARACTER)
+        return UNKNOWN
 
     def _plain(self) -> str:
         found = _WORD.match(self._text, self._at)
         word = found[0] if found else ""
         if word not in _WORDS and not _NUMBER.fullmatch(word):
-            self._refuse("a value; text stands in double quotes")
+            meant = _MEANT.get(word, "a value; text stands in double quotes")
+            self._refuse(meant if self._text[self._at :] else "a value")
         self._at += len(word)
         return word
 
@@ -205,5 +219,6 @@ def _broken_text(error: JSONDecodeError) -> str:
     if error.msg.startswith("Invalid control"):
         return "not JSON: line break or tab inside a text; write \\n or \\t"
     return (
-        'not JSON: unknown escape; after a backslash expected one of "\\/bfnrt, or u and 4 digits'
+        'not JSON: unknown escape; after a backslash expected one of "\\/bfnrt, or u and 4 digits;'
+        " write \\\\ for a backslash"
     )

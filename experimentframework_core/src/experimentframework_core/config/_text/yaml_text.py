@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ruamel.yaml import YAML
@@ -20,18 +19,22 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.scanner import Scanner
 
-from experimentframework_core.config._problems.report import one_line, shown
+from experimentframework_core.config._problems.report import one_line
 from experimentframework_core.config._text.refusals import (
     EMPTY,
     HALF_A_CHARACTER,
+    KEY_ALONE,
     LONGEST_KEY,
     TOO_LONG_KEY,
     Unreadable,
+    doubt_of,
     duplicate,
     too_deep,
     too_many_nodes,
 )
+from experimentframework_core.config._text.yaml_errors import in_words
 from experimentframework_core.config._tree import (
+    UNKNOWN,
     Entry,
     Items,
     Mapping,
@@ -45,6 +48,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from experimentframework_core.config._problems.report import Report
+
+
+_TAG = "a tag is not supported; leave it out, or put text that begins with ! in quotes"
+_ALIAS_OF_ITSELF = "alias inside what it repeats; nothing can hold itself"
+_NO_ANCHOR = (
+    "alias without its anchor above; write the anchor before what it repeats, or put text that"
+    " begins with * in quotes"
+)
 
 
 def build(text: str, report: Report, *, most_nodes: int, deepest: int) -> Node | None:
@@ -62,8 +73,7 @@ def build(text: str, report: Report, *, most_nodes: int, deepest: int) -> Node |
         report.add("", error.place, str(error))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = _place(mark) if mark else None
-        report.add("", place, f"not YAML: {_said(error)}{_advice(text, place)}")
+        report.add("", _place(mark) if mark else None, in_words(error, text))
     except YAMLError as error:
         report.add("", None, f"not YAML: {error}")
     return None
@@ -103,6 +113,7 @@ class _Builder:
         self._deepest = deepest
         self._nodes = 0
         self._anchors: dict[str, _Anchored] = {}
+        self._open: list[str | None] = []
 
     def document(self) -> Node | None:
         """Return the root of the first document, which must be the only one."""
@@ -110,7 +121,8 @@ class _Builder:
         for event in self._events:
             if isinstance(event, DocumentStartEvent):
                 if root is not None:
-                    raise Unreadable("second document; expected one", self._place(event))
+                    message = "second document; expected one, so leave '---' out or split the file"
+                    raise Unreadable(message, self._place(event))
                 self._check_version(event)
             elif isinstance(event, NodeEvent):
                 root = self._node(event, "", 1)
@@ -138,8 +150,10 @@ class _Builder:
         before = self._nodes
         self._count(1, place)
         if event.tag is not None:
-            self._report.add(path, place, f"tag {shown(event.tag)} is not supported; leave it out")
+            self._report.add(path, place, _TAG)
+        self._open.append(event.anchor)
         node = self._untagged(event, path, level)
+        self._open.pop()
         if event.anchor is not None:
             self._anchors[event.anchor] = _Anchored(node, self._nodes - before, _levels(node))
         return node
@@ -153,9 +167,11 @@ class _Builder:
 
     def _alias(self, event: AliasEvent, level: int) -> Node:
         place = self._place(event)
+        if event.anchor in self._open:
+            raise Unreadable(_ALIAS_OF_ITSELF, place)
         anchored = self._anchors.get(event.anchor)
         if anchored is None:
-            raise Unreadable(f"alias {shown(event.anchor)} before its anchor", place)
+            raise Unreadable(_NO_ANCHOR, place)
         if level + anchored.levels - 1 > self._deepest:
             raise _too_deep(self._deepest, place)
         self._count(anchored.nodes, place)
@@ -168,18 +184,18 @@ class _Builder:
 
     def _scalar(self, event: ScalarEvent, path: str) -> Scalar:
         place = self._place(event)
-        value: str = event.value
-        if not value.isascii():
-            value = self._paired(value, path, place)
+        value: object = event.value
+        if not event.value.isascii():
+            value = self._paired(event.value, path, place)
         return Scalar(value, place, plain=event.style is None)
 
-    def _paired(self, value: str, path: str, place: Place) -> str:
+    def _paired(self, value: str, path: str, place: Place) -> object:
         r"""Return ``value`` with JSON's ``\ud83d\ude00`` as one character."""
         try:
             return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
         except UnicodeDecodeError:
             self._report.add(path, place, HALF_A_CHARACTER)
-            return ""
+            return UNKNOWN
 
     def _items(self, event: CollectionStartEvent, path: str, level: int) -> Items:
         items: list[Node] = []
@@ -196,17 +212,24 @@ class _Builder:
                 break
             place = self._place(each)
             key = self._key(each, path, level)
-            value = self._node(next(self._events), below(path, key or "?"), level + 1)
+            doubt = doubt_of(key or "")
+            said = next(self._events)
+            value = self._node(said, below(path, "?" if doubt else key or "?"), level + 1)
+            if event.flow_style and _is_nothing(said):
+                doubt = doubt or KEY_ALONE
             if key in entries:
-                self._report.add(below(path, key), place, duplicate(entries[key]))
+                inside = path if entries[key].doubt else below(path, key)
+                self._report.add(inside, place, duplicate(entries[key]))
             elif key is not None:
-                entries[key] = Entry(key, value, place)
+                entries[key] = Entry(key, value, place, doubt)
         return Mapping(tuple(entries.values()), self._place(event))
 
     def _key(self, event: Event, path: str, level: int) -> str | None:
         node = self._node(event, path, level + 1)
         if not isinstance(node, Scalar):
             self._report.add(path, self._place(event), "a key must be text")
+            return None
+        if node.value is UNKNOWN:
             return None
         if len(str(node.value)) > LONGEST_KEY:
             raise Unreadable(TOO_LONG_KEY, self._place(event))
@@ -217,17 +240,8 @@ class _Builder:
         return one_line(str(node.value))
 
 
-def _said(error: MarkedYAMLError) -> str:
-    context = error.context
-    if context and error.context_mark and error.problem_mark:
-        context = f"{context} from line {error.context_mark.line + 1}"
-    return ", ".join(part for part in (context, error.problem) if part)
-
-
-def _advice(text: str, place: Place | None) -> str:
-    """Return what helps where a plain ``${…}`` is cut by its braces."""
-    line = re.split("\r\n|[\r\n]", text)[place.line - 1] if place else ""
-    return "; inside [ ] and { } put ${…} in quotes" if "${" in line else ""
+def _is_nothing(event: Event) -> bool:
+    return isinstance(event, ScalarEvent) and event.style is None and not event.value
 
 
 def _too_deep(deepest: int, place: Place) -> Unreadable:

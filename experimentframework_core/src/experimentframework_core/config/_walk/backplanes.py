@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
+import msgspec
 from msgspec import inspect
 
 from experimentframework_core.config._model.data_plane import (
@@ -13,13 +14,21 @@ from experimentframework_core.config._model.data_plane import (
     DeadLetterOptions,
     DeadLetterStoreOptions,
 )
-from experimentframework_core.config._problems.report import LATER, Report, listed, shown
+from experimentframework_core.config._problems.breach import note
+from experimentframework_core.config._problems.report import (
+    LATER,
+    Report,
+    letters,
+    listed,
+    nearest,
+    shown,
+)
 from experimentframework_core.config._tree import Mapping
-from experimentframework_core.config._walk.field_types import type_of
+from experimentframework_core.config._walk.field_types import keys_of, type_of
 from experimentframework_core.config._walk.plugin_rules import dead_letter_breaches
 from experimentframework_core.config._walk.scalars import is_absent, text_of
 from experimentframework_core.config._walk.walk import At, Walk
-from experimentframework_core.errors import PluginError
+from experimentframework_core.errors import PluginError, PluginNotFoundError
 from experimentframework_core.plugin import BackplanePlugin, ChannelSettings
 
 FindPlugin: TypeAlias = Callable[[str], BackplanePlugin[Any]]
@@ -110,20 +119,20 @@ class PlaneWalk(Walk):
             absent = is_absent(node.get("options"))
             options = self._unsaid(plugin, at) if absent else built.options
             if isinstance(options, ChannelSettings):
-                for breach in dead_letter_breaches(plugin, options, at.path):
-                    self.report.add_at_path(
-                        breach.path,
-                        breach.message,
-                        about=breach.about,
-                        severity=breach.severity,
-                    )
+                note(dead_letter_breaches(plugin, options, at.path), self.report)
         return built
 
     def field_type(
         self, node: Mapping, kind: inspect.StructType, field: inspect.Field, at: At
     ) -> inspect.Type | None:
-        """Return the plugin's own type for options; None where there is nothing to compare."""
+        """Return the plugin's own type for options, and of choices those that there are.
+
+        None where there is nothing to compare. A choice of a later version is one: see below.
+        """
         named = text_of(node.get("type"))
+        if available := AVAILABLE.get((kind.cls, field.name)):
+            is_later = text_of(node.get(field.encode_name)) in getattr(field.type, "values", ())
+            return field.type if is_later else inspect.LiteralType(available)
         if field.name != "options" or kind.cls not in (BackplaneOptions, DeadLetterOptions):
             return field.type
         if kind.cls is DeadLetterOptions and named in (None, *LETTER_FILES):
@@ -142,23 +151,62 @@ class PlaneWalk(Walk):
             message = f"{shown(str(value))} {LATER}; expected {listed(available)}"
             self.report.add(*at, message)
         if (kind.cls, field.name) == (BackplaneOptions, "type"):
-            self._check_type(str(value), at)
+            self._check_type(str(value), GROUPS, at)
         if (kind.cls, field.name) == (DeadLetterOptions, "type") and value not in LETTER_FILES:
             self._check_letters(str(value), at)
+
+    def unknown_key(self, node: Mapping, kind: inspect.StructType, key: str) -> str:
+        """Say of a key that belongs one level up or down that it does."""
+        named = text_of(node.get("type"))
+        if kind.cls in (BackplaneOptions, DeadLetterOptions) and key in self._options_keys(named):
+            return f"an option of '{named}'; say it in options"
+        if issubclass(kind.cls, ChannelSettings) and key in keys_of(BackplaneOptions):
+            return "a setting of the backplane; say it beside options"
+        if instead := self._instead(kind.cls, key):
+            return f"unknown key {shown(key)}; say {instead}"
+        if kind.cls is not DataPlaneOptions and key in keys_of(DataPlaneOptions):
+            return "a setting of dataPlane; say it there"
+        backplane = node.get("backplane") if kind.cls is DataPlaneOptions else None
+        below = text_of(backplane.get("type")) if isinstance(backplane, Mapping) else None
+        if key in self._options_keys(below):
+            return f"an option of '{below}'; say it in backplane.options"
+        return super().unknown_key(node, kind, key)
+
+    def _instead(self, options: type[msgspec.Struct], key: str) -> str | None:
+        """Return what to say for an option that other clients call ``key``."""
+        known = (each for each in self._plugins.values() if isinstance(each, BackplanePlugin))
+        plugin = next((each for each in known if each.options is options), None)
+        names = plugin.other_names if plugin else {}
+        spelled = {_in_any_spelling(name): instead for name, instead in names.items()}
+        return spelled.get(_in_any_spelling(key))
+
+    def missing(self, kind: inspect.StructType, field: inspect.Field) -> str:
+        """Return what is expected; of a type, what one looks like."""
+        if (kind.cls, field.name) == (BackplaneOptions, "type"):
+            return listed([*GROUPS, "an installed type as in inMemory"])
+        return super().missing(kind, field)
+
+    def _options_keys(self, named: str | None) -> list[str]:
+        plugin = self._plugin(named)
+        return keys_of(plugin.options) if plugin else []
 
     def _check_letters(self, named: str, at: At) -> None:
         if named in GROUPS:
             message = f"a {named} cannot take dead letters; expected sqlite, file or one backplane"
             self.report.add(*at, message)
         else:
-            self._check_type(named, at)
+            self._check_type(named, LETTER_FILES, at)
 
-    def _check_type(self, named: str, at: At) -> None:
+    def _check_type(self, named: str, others: tuple[str, ...], at: At) -> None:
         if named in _LATER_TYPES:
             self.report.add(*at, f"{shown(named)} {LATER}")
         self._plugin(named)
         failure = self._plugins.get(named)
-        if isinstance(failure, PluginError):
+        if isinstance(failure, PluginNotFoundError):
+            meant = nearest(named, others)
+            mend = f"; did you mean '{meant}'?" if meant else ""
+            self.report.add(*at, f"{failure}; always there: {', '.join(others)}{mend}")
+        elif isinstance(failure, PluginError):
             self.report.add(*at, str(failure))
 
     def _plugin(self, named: str | None) -> BackplanePlugin[Any] | None:
@@ -180,6 +228,10 @@ class PlaneWalk(Walk):
             message = f"the options of the backplane type '{named}' cannot be read: {error}"
             return PluginError(message, plugin=named)
         return plugin
+
+
+def _in_any_spelling(name: str) -> str:
+    return letters(name).replace(".", "")
 
 
 def _options_type(plugin: BackplanePlugin[Any]) -> inspect.Type:

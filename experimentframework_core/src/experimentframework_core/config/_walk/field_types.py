@@ -32,6 +32,11 @@ def fields_of(struct: type[msgspec.Struct]) -> tuple[inspect.Field, ...]:
     )
 
 
+def keys_of(struct: type[msgspec.Struct]) -> list[str]:
+    """Return the keys of ``struct`` in a document."""
+    return [field.encode_name for field in fields_of(struct)]
+
+
 def _literals(annotation: object) -> list[Any]:
     """Return what stands in the annotation's ``Literal``, in order; msgspec sorts it."""
     if get_origin(annotation) is Literal:

@@ -29,8 +29,15 @@ class AnyKeys(msgspec.Struct):
 A_TYPE_IN_CODE = "a type with its module as in my_app.Type"
 """How a type is written that is found in code."""
 
-IN_CODE = r"[^.]\.+[^.]|[^:]:+[^:]"
-"""The regular expression of such a type's name: a dot or colon that is not at an end."""
+_WORD = r"[A-Za-z_\u0080-\uffff][0-9A-Za-z_\u0080-\uffff]*"
+IN_CODE = (
+    rf"^(?=[^,]*[.:]){_WORD}([.+]{_WORD})*(:{_WORD}([.+]{_WORD})*)?(`[1-9])?"
+    r"(, ?[^\s,=]+)?(, ?(Version|Culture|PublicKeyToken)=[^\s,=]+)*(?!\n)$"
+)
+"""The regular expression of such a type's name, for Python and for JSON Schema.
+
+It is as in ``my_app.Gate`` or ``my_app:Gate``, or as .NET writes it: ``Shop.Outer+Gate, Shop``.
+"""
 
 Check: TypeAlias = "Callable[[Any], Iterable[Finding]]"
 
@@ -180,6 +187,11 @@ def is_in_code(name: str) -> bool:
     return re.search(IN_CODE, name) is not None
 
 
-def _unknown(family: Family, name: str) -> str:
+def types_of(family: Family) -> list[str]:
+    """Return what may be said as ``type``."""
     in_code = [A_TYPE_IN_CODE] if family.in_code else []
-    return unknown(family.what, name, [*family.kinds, *family.installed(), *in_code])
+    return [*family.kinds, *family.installed(), *in_code]
+
+
+def _unknown(family: Family, name: str) -> str:
+    return unknown(family.what, name, types_of(family))

@@ -23,11 +23,19 @@ from experimentframework_core.config._walk.describe import (
     unwrapped,
 )
 from experimentframework_core.config._walk.scalars import (
+    AMOUNTS,
     duration,
+    in_unit,
     meaning,
     size,
     suggested_duration,
     suggested_size,
+)
+from experimentframework_core.config._walk.suggestions import (
+    instead_of_amount,
+    instead_of_boolean,
+    instead_of_moment,
+    instead_of_number,
 )
 from experimentframework_core.units import Secret
 
@@ -39,7 +47,7 @@ if TYPE_CHECKING:
 _Unit: TypeAlias = "tuple[Callable[[str], int | None], Callable[[str], str | None]]"
 
 _LARGEST = 2**63
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_FINER_THAN_MICROSECONDS = re.compile(r"(\.[0-9]{6})[0-9]+")
 _UNITS: dict[str | None, _Unit] = {
     "duration": (duration, suggested_duration),
     "size": (size, suggested_size),
@@ -78,7 +86,7 @@ def leaf_value(scalar: Scalar, kind: inspect.Type, *, in_python: bool = False) -
     if isinstance(bare, inspect.IntType | inspect.FloatType):
         return _number(scalar, kind, bare)
     if isinstance(bare, inspect.LiteralType | inspect.EnumType):
-        return _choice(scalar, bare)
+        return _choice(scalar, bare, in_python=in_python)
     if isinstance(bare, inspect.StrType):
         return _text(scalar, kind, bare)
     return _CONVERSIONS.get(type(bare), _other)(scalar, bare)
@@ -89,10 +97,18 @@ def is_text(scalar: Scalar) -> bool:
     return scalar.written is not None or isinstance(meaning(scalar), str)
 
 
-def _refusal(scalar: Scalar, kind: inspect.Type) -> Refusal:
+def _refusal(
+    scalar: Scalar, kind: inspect.Type, instead: Callable[[str], str] | None = None
+) -> Refusal:
+    """Word a refusal; ``instead`` may say of a text what to write instead of it."""
     quotes = ", in quotes" if scalar.plain and takes_text(kind) else ""
     given = actual(scalar, hidden=not shows_values(kind))
-    return Refusal(f"unexpected {given}; expected {expected(kind)}{quotes}")
+    value = meaning(scalar)
+    known = instead is not None and scalar.written is None and isinstance(value, str)
+    mend = instead(str(value)) if instead and known else ""
+    return Refusal(
+        "; ".join(filter(None, [f"unexpected {given}", f"expected {expected(kind)}{quotes}", mend]))
+    )
 
 
 def _without_unit(scalar: Scalar, kind: inspect.Type, unit: _Unit) -> Scalar:
@@ -103,9 +119,7 @@ def _without_unit(scalar: Scalar, kind: inspect.Type, unit: _Unit) -> Scalar:
     amount = read(value)
     if amount is not None:
         return msgspec.structs.replace(scalar, value=amount)
-    meant = suggested(value) if scalar.written is None else None
-    suggestion = f"; did you mean '{meant}'?" if meant else ""
-    raise Refusal(f"{_refusal(scalar, kind)}{suggestion}")
+    raise _refusal(scalar, kind, lambda text: instead_of_amount(text, suggested))
 
 
 def _class_of(kind: inspect.Type) -> type | None:
@@ -124,22 +138,32 @@ def _boolean(scalar: Scalar, kind: inspect.Type) -> bool:
     value = meaning(scalar)
     if isinstance(value, bool):
         return value
-    raise _refusal(scalar, kind)
+    raise _refusal(scalar, kind, instead_of_boolean)
 
 
 def _number(scalar: Scalar, kind: inspect.Type, bare: inspect.IntType | inspect.FloatType) -> float:
     value = meaning(scalar)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _refusal(scalar, kind)
+        raise _refusal(scalar, kind, lambda text: instead_of_number(text, bare))
     if _out_of_range(bare, value):
         given = value if scalar.written is None else shown(scalar.written)
-        largest = ", less than 2^63" if bare.le is None and value >= _LARGEST else ""
-        raise Refusal(f"out of range: {given}; expected {expected(kind)}{largest}")
+        raise Refusal(f"out of range: {given}; expected {expected(kind)}{_at_most(kind, value)}")
     if isinstance(bare, inspect.FloatType):
         return float(value)
     if isinstance(value, float):
         raise _refusal(scalar, kind)
     return value
+
+
+def _at_most(kind: inspect.Type, value: float) -> str:
+    """Return how large a number may be, where ``value`` is too large and `expected` is silent."""
+    bare, unit = unwrapped(kind)
+    largest = getattr(bare, "le", None)
+    if largest is None:
+        return ", less than 2^63" if value >= _LARGEST else ""
+    if unit not in AMOUNTS or value <= largest:
+        return ""
+    return f", at most {in_unit(largest, AMOUNTS[unit])}"
 
 
 def _out_of_range(kind: inspect.IntType | inspect.FloatType, value: float) -> bool:
@@ -168,23 +192,27 @@ def _text(scalar: Scalar, kind: inspect.Type, bare: inspect.StrType) -> str:
     return text
 
 
-def _choice(scalar: Scalar, kind: inspect.LiteralType | inspect.EnumType) -> object:
+def _choice(
+    scalar: Scalar, kind: inspect.LiteralType | inspect.EnumType, *, in_python: bool
+) -> object:
     values = choices(kind)
-    value = _chosen(scalar, values)
+    value = _chosen(scalar, values, in_python=in_python)
     if value is not None:
         return kind.cls(value) if isinstance(kind, inspect.EnumType) else value
-    if scalar.written is None and isinstance(meaning(scalar), str):
-        raise Refusal(unknown("value", str(scalar.value), map(str, values)))
+    given = meaning(scalar)
+    if scalar.written is None and isinstance(given, str) and given not in map(str, values):
+        raise Refusal(unknown("value", given, map(str, values)))
     raise _refusal(scalar, kind)
 
 
-def _chosen(scalar: Scalar, values: tuple[Any, ...]) -> object:
-    """Return the choice that is meant; unquoted ``1`` also means the text ``1``."""
+def _chosen(scalar: Scalar, values: tuple[Any, ...], *, in_python: bool) -> object:
+    """Return the choice that is meant; in a file quotes make no other choice of ``1``."""
     for given in (meaning(scalar), scalar.value):
         for value in values:
             if type(value) is type(given) and value == given:
                 return value
-    return None
+    written = {str(value): value for value in values if not in_python}
+    return written.get(scalar.value) if isinstance(scalar.value, str) else None
 
 
 def _custom(scalar: Scalar, kind: inspect.CustomType) -> object:
@@ -205,21 +233,15 @@ def _other(scalar: Scalar, kind: inspect.Type) -> object:
     if target is None:
         raise _refusal(scalar, kind)
     value = scalar.value if is_text(scalar) else meaning(scalar)
+    if isinstance(value, str) and isinstance(kind, inspect.DateTimeType | inspect.TimeType):
+        value = _FINER_THAN_MICROSECONDS.sub(r"\1", value, count=1)
     try:
         converted: object = msgspec.convert(value, target)
     except msgspec.ValidationError as error:
-        meant = _suggested_time(scalar, kind)
-        suggestion = f"; did you mean '{meant}'?" if meant else ""
-        raise Refusal(f"{_refusal(scalar, kind)}{suggestion}") from error
+        instead = instead_of_moment if isinstance(kind, inspect.DateTimeType) else None
+        raise _refusal(scalar, kind, instead) from error
     _refuse_without_zone(converted, kind, scalar)
     return converted
-
-
-def _suggested_time(scalar: Scalar, kind: inspect.Type) -> str | None:
-    """Return the first moment of a day, where a day is given and a moment belongs."""
-    day = str(scalar.value)
-    is_day = isinstance(kind, inspect.DateTimeType) and _DAY.fullmatch(day)
-    return f"{day}T00:00:00Z" if is_day and scalar.written is None else None
 
 
 def _refuse_without_zone(value: object, kind: inspect.Type, scalar: Scalar) -> None:

@@ -8,10 +8,18 @@ import msgspec
 from msgspec import inspect
 
 from experimentframework_core.config._model.experiments import ExperimentOptions
+from experimentframework_core.config._problems.report import listed
 from experimentframework_core.config._tree import Mapping
-from experimentframework_core.config._walk.field_types import fields_of, type_of
-from experimentframework_core.config._walk.kinds import FAMILIES, AnyKeys, Kind, kind_named
+from experimentframework_core.config._walk.field_types import keys_of, type_of
+from experimentframework_core.config._walk.kinds import (
+    FAMILIES,
+    AnyKeys,
+    Kind,
+    kind_named,
+    types_of,
+)
 from experimentframework_core.config._walk.scalars import is_absent, text_of
+from experimentframework_core.config._walk.unknown_keys import unknown_key
 from experimentframework_core.config._walk.walk import INVALID, At, Walk
 from experimentframework_core.errors import PluginError
 
@@ -92,12 +100,23 @@ class PartWalk(Walk):
             self.names.append((at.path, str(value)))
 
     def unknown_key(self, node: Mapping, kind: inspect.StructType, key: str) -> str:
-        """Say of a key that belongs one level down that it does."""
+        """Say of a key that belongs one level down that it does; else suggest what may be said."""
         allowed = self._kind(node, kind.cls)
-        inside = allowed.options if allowed else None
-        if inside is not None and inside is not AnyKeys and key in _keys_of(inside):
+        if allowed is None:
+            return super().unknown_key(node, kind, key)
+        inside = allowed.options
+        if inside is not None and inside is not AnyKeys and key in keys_of(inside):
             return f"an option of '{text_of(node.get('type'))}'; say it in options"
-        return super().unknown_key(node, kind, key)
+        others = FAMILIES[kind.cls].own_keys.difference(allowed.keys)
+        return unknown_key(
+            key, [each for each in keys_of(kind.cls) if each not in others], kind.cls
+        )
+
+    def missing(self, kind: inspect.StructType, field: inspect.Field) -> str:
+        """Return what is expected; of a type, which there are."""
+        if field.name == "type" and kind.cls in FAMILIES:
+            return listed(types_of(FAMILIES[kind.cls]))
+        return super().missing(kind, field)
 
     def _unsaid(self, allowed: Kind, at: At) -> object:
         """Return options where none are said; what is required is missing then."""
@@ -133,7 +152,3 @@ def _type_of(options: type[msgspec.Struct] | None) -> inspect.Type:
     if options is None:
         return inspect.NoneType()
     return _FREE if options is AnyKeys else type_of(options)
-
-
-def _keys_of(options: type[msgspec.Struct]) -> list[str]:
-    return [field.encode_name for field in fields_of(options)]

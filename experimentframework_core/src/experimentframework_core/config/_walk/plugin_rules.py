@@ -30,7 +30,11 @@ def plugin_breaches(
 def check_breaches(
     check: Callable[[Any], Iterable[Finding]], options: object, path: str
 ) -> Iterator[Breach]:
-    """Yield what a plugin's ``check`` says of the options of the node at ``path``."""
+    """Yield what a plugin's ``check`` says of the options of the node at ``path``.
+
+    It was given defaults for options that are wrong. Where it does not say at which ones it has
+    looked, all of them have to be good.
+    """
     try:
         said = [_parts(finding) for finding in check(options)]
     except Exception as error:  # noqa: BLE001 - a plugin's bug must not hide the other problems
@@ -38,18 +42,20 @@ def check_breaches(
         yield Breach(f"{path}.type", message, about=path)
         return
     options_path = f"{path}.options"
-    for key, message, severity in said:
+    for key, message, severity, others in said:
         where = f"{options_path}.{key}" if key else options_path
-        yield Breach(where, message, about=options_path, severity=severity)
+        reads = tuple(f"{options_path}.{other}" for other in others or ())
+        whole = options_path if others is None else None
+        yield Breach(where, message, reads, options_path, severity, whole)
 
 
-def _parts(finding: Finding) -> tuple[str, str, Severity]:
-    """Return the three parts of what a check yields; the last may be left out."""
+def _parts(finding: Finding) -> tuple[str, str, Severity, tuple[str, ...] | None]:
+    """Return the four parts of what a check yields; the last two may be left out."""
     if len(finding) == 2:  # noqa: PLR2004 - mypy narrows the union by this number
-        return (*finding, "error")
+        return (*finding, "error", None)
     if finding[2] not in get_args(Severity):
         raise ValueError(f"{finding[2]!r} is no severity")
-    return finding
+    return (*finding, None) if len(finding) == 3 else finding  # noqa: PLR2004 - the same
 
 
 def dead_letter_breaches(

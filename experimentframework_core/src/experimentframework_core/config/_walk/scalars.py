@@ -37,6 +37,9 @@ _ISO = (
     r"(?:T(?=[0-9])(?:([0-9]{1,8})H)?(?:([0-9]{1,8})M)?(?:([0-9]{1,8}(?:\.[0-9]{1,9})?)S)?)?"
 )
 _AMOUNT = r"[0-9]{1,18}(?:\.[0-9]{1,9})?"
+AMOUNTS: dict[str | None, dict[str, int]] = {"duration": DURATION_UNITS, "size": SIZE_UNITS}
+"""How much each unit of a duration and a size is."""
+
 TEXT_FORMS = {
     "duration": (f"{_AMOUNT} ?({'|'.join(DURATION_UNITS)})", _CLOCK, _ISO),
     "size": (f"{_AMOUNT} ?({'|'.join(SIZE_UNITS)})",),
@@ -50,6 +53,16 @@ _FORMS = [
 _ALMOST_CLOCK = re.compile(r"([0-9]{1,8}):([0-5][0-9])(:[0-5][0-9](?:\.[0-9]{1,9})?)?", re.ASCII)
 _HOURS_OF_A_DAY = 24
 
+_OTHER_UNITS = {
+    **dict.fromkeys(("msec", "msecs", "millis", "millisecond", "milliseconds"), "ms"),
+    **dict.fromkeys(("sec", "secs", "second", "seconds"), "s"),
+    **dict.fromkeys(("min", "mins", "minute", "minutes"), "m"),
+    **dict.fromkeys(("hr", "hrs", "hour", "hours"), "h"),
+    **dict.fromkeys(("day", "days"), "d"),
+    **dict.fromkeys(("byte", "bytes"), "B"),
+    **{f"{letter}byte": f"{letter}B" for letter in "kmg"},
+    **{letter: f"{letter}B" for letter in ("k", "g", "ki", "mi", "gi")},
+}
 _QUANTITY = re.compile(rf"({_AMOUNT}) ?([A-Za-z]+)", re.ASCII)
 
 
@@ -107,6 +120,12 @@ def duration(text: str) -> int | None:
     return quantity(text, DURATION_UNITS)
 
 
+def in_unit(amount: int, units: dict[str, int]) -> str:
+    """Return ``amount`` in the largest of ``units`` of which it is a whole number."""
+    unit = max((unit for unit in units if amount % units[unit] == 0), key=lambda unit: units[unit])
+    return f"{amount // units[unit]}{unit}"
+
+
 def size(text: str) -> int | None:
     """Return a size in bytes; None if ``text`` is none."""
     return quantity(text, SIZE_UNITS)
@@ -125,13 +144,18 @@ def suggested_duration(text: str) -> str | None:
 
 def suggested_size(text: str) -> str | None:
     """Return the size that ``text`` was probably meant to be."""
+    if match := re.fullmatch(r"([0-9]{1,18}) ?[mM]", text, re.ASCII):
+        return f"{match[1]}MB"
     return suggested_unit(text, SIZE_UNITS)
 
 
 def suggested_unit(text: str, units: dict[str, int]) -> str | None:
-    """Return ``text`` with its unit's letters in the right case, where only that is wrong."""
+    """Return ``text`` with the unit that was meant, where only its spelling is wrong."""
     match = _QUANTITY.fullmatch(text)
     if not match:
         return None
-    unit = next((unit for unit in units if unit.lower() == match[2].lower()), None)
-    return None if unit is None else f"{match[1]}{unit}"
+    given = match[2].lower()
+    meant = _OTHER_UNITS.get(given, given).lower()
+    unit = next((unit for unit in units if unit.lower() == meant), None)
+    said = None if unit is None else f"{match[1]}{unit}"
+    return None if said is None or quantity(said, units) is None else said

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import inspect
 
-from experimentframework_core.config._problems.report import Report, unknown
+from experimentframework_core.config._problems.report import MISSING, Report
+from experimentframework_core.config._text.refusals import HALF_A_CHARACTER
 from experimentframework_core.config._tree import (
     UNKNOWN,
     Items,
@@ -14,6 +15,7 @@ from experimentframework_core.config._tree import (
     Node,
     Scalar,
     below,
+    is_whole,
     scalars,
 )
 from experimentframework_core.config._walk.describe import (
@@ -25,9 +27,11 @@ from experimentframework_core.config._walk.describe import (
     takes_text,
     unwrapped,
 )
-from experimentframework_core.config._walk.field_types import fields_of
+from experimentframework_core.config._walk.field_types import fields_of, keys_of
 from experimentframework_core.config._walk.leaf import Refusal, leaf_value
 from experimentframework_core.config._walk.scalars import meaning
+from experimentframework_core.config._walk.unknown_keys import unknown_key
+from experimentframework_core.units import Secret
 
 if TYPE_CHECKING:
     from experimentframework_core.config._tree import Place
@@ -80,6 +84,8 @@ class Walk:
         if isinstance(node, Scalar) and node.place:
             values = self.report.open_values if shows_values(kind) else self.report.secret_values
             values.add(node.place)
+        if isinstance(node, Scalar) and not is_whole(_text_in(node)):
+            return self._invalid(at, HALF_A_CHARACTER)
         bare, _ = unwrapped(kind)
         if isinstance(bare, inspect.UnionType):
             return self._union(node, bare, at)
@@ -118,7 +124,12 @@ class Walk:
     def unknown_key(self, node: Mapping, kind: inspect.StructType, key: str) -> str:
         """Word the problem of a key of ``node`` that the struct ``kind`` does not have."""
         del node
-        return unknown("key", key, [field.encode_name for field in fields_of(kind.cls)])
+        return unknown_key(key, keys_of(kind.cls), kind.cls)
+
+    def missing(self, kind: inspect.StructType, field: inspect.Field) -> str:
+        """Return what is expected where a field of the struct ``kind`` is missing."""
+        del kind
+        return expected(field.type)
 
     def _values(self, node: Mapping, kind: inspect.StructType, at: At) -> dict[str, object]:
         fields = {field.encode_name: field for field in fields_of(kind.cls)}
@@ -129,9 +140,15 @@ class Walk:
             if entry.key == kind.tag_field:
                 self.convert(entry.value, inspect.LiteralType((kind.tag,)), where)
                 continue
+            if field is None and entry.doubt:
+                self.report.add(at.path, entry.place, entry.doubt)
+                continue
             if field is None:
+                self.report.unknown_keys.setdefault(at.path, []).append(entry.key)
                 self.report.add(*where, self.unknown_key(node, kind, entry.key))
                 continue
+            if entry.doubt and entry.place:
+                self.report.open_values.add(entry.place)
             wanted = self.field_type(node, kind, field, where)
             value = INVALID if wanted is None else self.convert(entry.value, wanted, where)
             if value is not INVALID:
@@ -140,7 +157,7 @@ class Walk:
         for field in fields_of(kind.cls):
             if field.required and node.get(field.encode_name) is None:
                 where = at.below(field.encode_name, at.place)
-                self.report.add(*where, f"missing; expected {expected(field.type)}")
+                self.report.add(*where, f"{MISSING}; expected {self.missing(kind, field)}")
         return values
 
     def _union(self, node: Node, kind: inspect.UnionType, at: At) -> object:
@@ -170,7 +187,7 @@ class Walk:
         where = at.below(tag_field, at.place)
         tag = node.get(tag_field)
         if tag is None:
-            return self._invalid(where, f"missing; expected {expected(choice)}")
+            return self._invalid(where, f"{MISSING}; expected {expected(choice)}")
         named = self.convert(tag, choice, where)
         return next((self.struct(node, kind, at) for kind in kinds if kind.tag == named), INVALID)
 
@@ -243,6 +260,11 @@ class Walk:
     def _invalid(self, at: At, message: str) -> object:
         self.report.add(*at, message)
         return INVALID
+
+
+def _text_in(scalar: Scalar) -> object:
+    """Return what Python gave, without its cover."""
+    return scalar.value.reveal() if isinstance(scalar.value, Secret) else scalar.value
 
 
 def _is_null(node: Node, kinds: list[inspect.Type]) -> bool:
