@@ -11,7 +11,18 @@ import msgspec
 from tests.benchmarks import _report
 from tests.benchmarks._run import SideFailedError
 
-_names = ("publish", "memory", "drain", "durable", "disk", "sqlite", "tail", "config", "peers")
+_names = (
+    "publish",
+    "memory",
+    "drain",
+    "durable",
+    "disk",
+    "sqlite",
+    "kafka",
+    "tail",
+    "config",
+    "peers",
+)
 
 
 def main() -> int:

@@ -16,6 +16,8 @@ _packages = (
     "msgspec",
     "uuid_utils",
     "experimentframework-core",
+    "aiokafka",
+    "confluent-kafka",
     "launchdarkly-server-sdk",
     "opentelemetry-sdk",
     "segment-analytics-python",

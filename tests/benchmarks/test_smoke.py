@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks._report import Bar, Report, as_text
+from tests.peers.require import require
 
 _root = Path(__file__).parents[2]
 _rows = {
@@ -19,6 +21,10 @@ _rows = {
     "durable": ("durable ack p50 at 500/s", "loop lag p99 added at 20,000/s"),
     "disk": ("events/s with 1,000 on disk", "p50 of a call, accepted"),
     "sqlite": ("from publish to the disk, 2,000", "average over 50,000"),
+    "kafka": (
+        "CPU per event, none, 1 partitions, 5,000 keys",
+        "loop lag p99, zstd, 6 partitions, 5,000 keys",
+    ),
     "tail": ("p50 of a call", "loop lag p99"),
     "config": ("start of validate", "YAML, a configuration of 2,000 lines"),
     "peers": ("p50 of a call, held", "mean of a call, live"),
@@ -29,6 +35,10 @@ _rows = {
 @pytest.mark.parametrize("benchmark", _rows)
 def test_a_benchmark_runs_and_prints_its_rows(benchmark: str) -> None:
     """Given a checkout, when a benchmark runs in its quick form, then its rows are there."""
+    if benchmark == "kafka":
+        require(
+            "kafka", missing=None if shutil.which("java") else "no java in PATH to run a broker"
+        )
     command = [sys.executable, "-m", "tests.benchmarks", benchmark, "--quick", "--json"]
 
     done = subprocess.run(command, cwd=_root, capture_output=True, text=True, check=False)

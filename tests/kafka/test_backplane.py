@@ -9,8 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experimentframework_core.config import BackplaneOptions, DataPlaneOptions, effective
-from experimentframework_core.errors import UnavailableError
-from experimentframework_core.plugin import OpenContext
 from experimentframework_core.testing import make_exposure, make_record
 from experimentframework_kafka import KafkaOptions, plugin
 from experimentframework_kafka._addresses import Address, address_of, addresses
@@ -22,19 +20,6 @@ if TYPE_CHECKING:
 
 RECORD = make_record(make_exposure(experiment_name="checkout", subject_id="u-1", tenant_id="shop"))
 WITHOUT_TENANT = make_record(make_exposure(tenant_id=None))
-
-
-async def test_opening_says_that_nothing_is_delivered_yet() -> None:
-    """Given good options, When the backplane is opened, Then it says that it cannot deliver."""
-    opening = plugin.open(KafkaOptions(brokers="one"), OpenContext(name="events"))
-
-    with pytest.raises(UnavailableError) as caught:
-        await opening.__aenter__()
-
-    assert str(caught.value) == (
-        "cannot open backplane 'events': this version of experimentframework-kafka checks the"
-        " configuration and does not deliver yet; name another type until it does"
-    )
 
 
 @pytest.mark.parametrize(

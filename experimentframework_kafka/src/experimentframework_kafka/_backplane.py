@@ -1,36 +1,61 @@
-"""Opens the type ``kafka``, and says what it keeps in order."""
+"""Opens the type ``kafka``, delivers to it, and says what it keeps in order."""
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from experimentframework_core.destinations import owner_of
-from experimentframework_core.errors import UnavailableError
+from experimentframework_core.errors import (
+    PartialBatchError,
+    PermanentError,
+    TransientError,
+    UnavailableError,
+)
 from experimentframework_core.plugin import ChannelSettings
+from experimentframework_kafka._call import Call
+from experimentframework_kafka._client import batch_bytes, request_bytes
+from experimentframework_kafka._creation import create_missing
+from experimentframework_kafka._limits import Limits
+from experimentframework_kafka._message import key_of, writer_of_messages
+from experimentframework_kafka._metadata import Topics, check_topics
+from experimentframework_kafka._placing import Placing
+from experimentframework_kafka._producer import discard, start_producer, stop, why_unreachable
+from experimentframework_kafka._pump import Pump
+from experimentframework_kafka._topics import all_topics, topic_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+
+    from aiokafka import AIOKafkaProducer
+    from aiokafka.structs import TopicPartition
 
     from experimentframework_core.envelope import Record
     from experimentframework_core.plugin import Backplane, OpenContext
+    from experimentframework_kafka._call import Earlier, Failure
     from experimentframework_kafka._options import KafkaOptions
 
 _BATCH_SIZE = 500
+_SHARE_OF_DELIVERY = 0.8
+_SHARE_OF_STARTING = 0.15
 
 
 @asynccontextmanager
-async def open_kafka(_options: KafkaOptions, context: OpenContext) -> AsyncIterator[Backplane]:
-    """Say that nothing is delivered yet.
+async def open_kafka(options: KafkaOptions, context: OpenContext) -> AsyncIterator[Backplane]:
+    """Yield a backplane that has found the cluster.
 
     Raises:
-        UnavailableError: Always.
+        TransientError: No broker answers.
+        UnavailableError: The brokers refuse us or a topic to make, or a file of the options
+            cannot be read.
     """
-    raise UnavailableError(
-        f"cannot open backplane '{context.name}': this version of experimentframework-kafka "
-        "checks the configuration and does not deliver yet; name another type until it does"
-    )
-    yield
+    backplane = KafkaBackplane(options, context.delivery_timeout)
+    try:
+        await backplane.start()
+        await backplane.make_topics()
+        yield backplane
+    finally:
+        await backplane.close()
 
 
 def channel_defaults(options: KafkaOptions) -> ChannelSettings:
@@ -40,6 +65,205 @@ def channel_defaults(options: KafkaOptions) -> ChannelSettings:
 
 def ordering_key(record: Record, options: KafkaOptions) -> str:
     """Return the message key: what decides the partition, or the event id where there is none."""
-    if options.partition_by == "roundRobin":
-        return record.event_id
-    return owner_of(record, options.partition_by)
+    return key_of(record, options)
+
+
+class KafkaBackplane:
+    """Delivers through a producer that it replaces when that is poisoned or stuck."""
+
+    def __init__(self, options: KafkaOptions, delivery_timeout: float) -> None:
+        """Store the options; `start` connects."""
+        self._options = options
+        self._patience = delivery_timeout * _SHARE_OF_DELIVERY
+        self._start_timeout = delivery_timeout * _SHARE_OF_STARTING
+        self._message_of = writer_of_messages(options)
+        self._placing = Placing()
+        self._topics = Topics()
+        self._batch_bytes = batch_bytes(options)
+        self._limits = Limits(request_bytes(options))
+        self._producer: AIOKafkaProducer | None = None
+        self._on_the_way: dict[TopicPartition, Earlier] = {}
+        self._confirmed: set[str] = set()
+
+    async def start(self) -> None:
+        """Connect.
+
+        Raises:
+            TransientError: No broker answers; or, as UnavailableError, they refuse us.
+        """
+        self._producer = await start_producer(self._options)
+
+    async def make_topics(self) -> None:
+        """Make the topics that are missing, where ``createTopics`` says so.
+
+        Raises:
+            TransientError: The brokers do not answer; or, as UnavailableError, they refuse.
+        """
+        creation = self._options.create_topics
+        if creation.enabled:
+            await create_missing(all_topics(self._options), creation, self._connected().client)
+
+    async def close(self) -> None:
+        """Disconnect, in bounded time whatever is on its way."""
+        producer, self._producer = self._producer, None
+        if producer is None:
+            return
+        if self._on_the_way:
+            await discard(producer)
+        else:
+            await stop(producer)
+
+    async def ping(self) -> None:
+        """Return if the cluster answers and has our topics, with leaders.
+
+        Raises:
+            DeliveryError: It does not, or lacks them.
+        """
+        from aiokafka.errors import KafkaError
+
+        named = {*self._options.topics.values(), *self._topics.used}
+        if self._options.topic is not None:
+            named = {self._options.topic}
+        if self._producer is None:
+            raise await why_unreachable(self._options)
+        try:
+            await check_topics(named, self._producer.client)
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise await why_unreachable(self._options) from error
+
+    async def deliver(self, batch: Sequence[Record]) -> None:
+        """Return when every record is acknowledged, as ``acks`` says.
+
+        Raises:
+            TransientError: Nothing is acknowledged.
+            UnavailableError: The same, and somebody must change something.
+            PartialBatchError: All records that it does not name are acknowledged.
+        """
+        if not batch:
+            return
+        deadline = asyncio.get_running_loop().time() + self._patience
+        call = Call(batch, [self._message_of(record) for record in batch])
+        done_before = call.resume(self._on_the_way, self._confirmed)
+        try:
+            await self._send(call, batch, done_before, deadline)
+        except asyncio.CancelledError:
+            # The same records come again: what the brokers have is not to be sent twice.
+            self._confirmed = call.acknowledged_ids()
+            raise
+        finally:
+            self._on_the_way = {} if self._producer is None else call.left_on_the_way()
+        self._confirmed = set()
+        if call.failures:
+            _raise(call.failures, len(batch))
+
+    async def _send(
+        self, call: Call, batch: Sequence[Record], done_before: set[int], deadline: float
+    ) -> None:
+        """Send with one producer after another, until nothing is left or time is up."""
+        try:
+            if self._producer is None:
+                await self.start()
+            await self._place(call, batch, done_before)
+            while await self._pump(call, deadline):
+                await self._renew(call)
+        except TransientError as error:
+            call.fail_rest(error)
+
+    async def _pump(self, call: Call, deadline: float) -> bool:
+        """Send what is placed; return whether a new producer is needed, and time is left."""
+        producer = self._connected()
+        pump = Pump(
+            call,
+            producer,
+            options=self._options,
+            limits=self._limits,
+            batch_bytes=self._batch_bytes,
+        )
+        if not await pump.run(deadline):
+            await self._replace_if_possible(call)
+            raise TransientError("not acknowledged in time; the brokers may have it or not")
+        return pump.poisoned
+
+    async def _place(self, call: Call, batch: Sequence[Record], done_before: set[int]) -> None:
+        """Find the partition of each record, topic by topic."""
+        topics: dict[str, list[int]] = {}
+        for index, record in enumerate(batch):
+            if index not in done_before:
+                topics.setdefault(topic_of(record.event_type, self._options), []).append(index)
+        for topic, indexes in topics.items():
+            number = await self._number_of_partitions(topic)
+            if isinstance(number, TransientError):
+                call.failures |= dict.fromkeys(indexes, number)
+            else:
+                self._place_in(topic, number, call, indexes)
+
+    def _place_in(self, topic: str, number: int, call: Call, indexes: Sequence[int]) -> None:
+        from aiokafka.structs import TopicPartition
+
+        add: dict[int, Callable[[int], None]] = {}
+        for index, partition in zip(
+            indexes, self._chosen(topic, number, call, indexes), strict=True
+        ):
+            if partition not in add:
+                add[partition] = call.work_of(TopicPartition(topic, partition)).add
+            add[partition](index)
+
+    def _chosen(self, topic: str, number: int, call: Call, indexes: Sequence[int]) -> Iterator[int]:
+        """Yield the partition of each record: that of its key, or the one whose turn it is."""
+        if self._options.partition_by == "roundRobin":
+            cluster = self._connected().client.cluster
+            available = sorted(cluster.available_partitions_for_topic(topic) or range(number))
+            return (self._placing.next_of(topic, available) for _ in indexes)
+        return (self._placing.of_key(call.messages[index][0], number) for index in indexes)
+
+    async def _number_of_partitions(self, topic: str) -> int | TransientError:
+        try:
+            return await self._topics.number_of_partitions(topic, self._connected().client)
+        except TransientError as error:
+            return error
+
+    def _connected(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            raise TransientError("not connected to a broker")
+        return self._producer
+
+    async def _renew(self, call: Call) -> None:
+        """Have a new producer, which knows the topics of what is left.
+
+        Raises:
+            TransientError: No broker answers; or, as UnavailableError, they refuse us.
+        """
+        old, self._producer = self._connected(), None
+        call.on_the_way.clear()
+        await discard(old)
+        await self.start()
+        for partition in [each for each, work in call.work.items() if work.portion]:
+            known = await self._number_of_partitions(partition.topic)
+            if isinstance(known, TransientError):
+                call.fail_partition(partition, (), known)
+
+    async def _replace_if_possible(self, call: Call) -> None:
+        """Replace a producer that is stuck, if a new one finds the cluster.
+
+        If that finds none either, the brokers are down, and the old one goes on by itself when
+        they are back: with idempotence nothing is then delivered twice.
+        """
+        try:
+            async with asyncio.timeout(self._start_timeout):
+                new = await start_producer(self._options)
+        except (TransientError, TimeoutError):
+            return
+        old, self._producer = self._connected(), new
+        call.on_the_way.clear()
+        await discard(old)
+
+
+def _raise(failures: Mapping[int, Failure], number: int) -> None:
+    if len(failures) == number and not any(
+        isinstance(error, PermanentError) for error in failures.values()
+    ):
+        raise next(
+            (error for error in failures.values() if isinstance(error, UnavailableError)),
+            failures[min(failures)],
+        )
+    raise PartialBatchError(failures)

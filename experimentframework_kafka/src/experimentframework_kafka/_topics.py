@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from experimentframework_core.destinations import usual_destination
+from experimentframework_core.events import event_types
 
 if TYPE_CHECKING:
     from experimentframework_kafka._options import KafkaOptions
@@ -19,6 +20,11 @@ def topic_of(event_type: str, options: KafkaOptions) -> str:
     if options.topic is not None:
         return options.topic
     return options.topics.get(event_type) or usual_destination(event_type)
+
+
+def all_topics(options: KafkaOptions) -> set[str]:
+    """Return the topics of all event types that are registered."""
+    return {topic_of(each.name, options) for each in event_types()}
 
 
 def why_no_topic(name: str) -> str | None:

@@ -1,0 +1,100 @@
+"""Finds topics and their partitions."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from experimentframework_core.errors import TransientError, UnavailableError
+from experimentframework_kafka._errors import CONFIGURATION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aiokafka.client import AIOKafkaClient
+
+PATIENCE = 5.0
+"""Seconds that brokers have to make a topic which they make by themselves."""
+
+_PAUSE = 0.1
+_NOT_AUTHORIZED = 29
+
+
+class Topics:
+    """The topics that are written to, as the brokers know them."""
+
+    def __init__(self) -> None:
+        """Begin with no topic known."""
+        self.used: set[str] = set()
+        self._missing: set[str] = set()
+
+    async def number_of_partitions(self, topic: str, client: AIOKafkaClient) -> int:
+        """Return it; the brokers are asked where it is not known.
+
+        Raises:
+            UnavailableError: The topic does not exist, or is not ours to write to.
+            TransientError: No broker answers.
+        """
+        found = client.cluster.partitions_for_topic(topic) or await self._look_for(topic, client)
+        self.used.add(topic)
+        return len(found)
+
+    async def _look_for(self, topic: str, client: AIOKafkaClient) -> set[int]:
+        loop = asyncio.get_running_loop()
+        # Who waited once for a topic need not do so each time.
+        until = loop.time() + (0 if topic in self._missing else PATIENCE)
+        while True:
+            client.add_topic(topic)
+            if not await client.force_metadata_update():
+                raise TransientError(f"cannot look for topic '{topic}': no known broker answers")
+            if found := client.cluster.partitions_for_topic(topic):
+                self._missing.discard(topic)
+                return set(found)
+            if topic in client.cluster.unauthorized_topics:
+                raise UnavailableError(
+                    f"cannot deliver to topic '{topic}': {CONFIGURATION[_NOT_AUTHORIZED]}"
+                )
+            if loop.time() >= until:
+                self._missing.add(topic)
+                raise UnavailableError(missing([topic]))
+            await asyncio.sleep(_PAUSE)
+
+
+def missing(topics: Iterable[str]) -> str:
+    """Return what to say of topics that do not exist."""
+    named = ", ".join(f"'{topic}'" for topic in sorted(topics))
+    return (
+        f"topic {named} does not exist, and the brokers do not make it; make it, or say "
+        "createTopics: {enabled: true}"
+    )
+
+
+async def check_topics(topics: Iterable[str], client: AIOKafkaClient) -> None:
+    """Return if the cluster answers, and the topics are there with a leader for each partition.
+
+    Raises:
+        UnavailableError: A topic is missing or not ours.
+        TransientError: No broker answers, or a partition has no leader.
+    """
+    from aiokafka.cluster import ClusterMetadata
+    from aiokafka.protocol.metadata import MetadataRequest
+    from aiokafka.structs import TopicPartition
+
+    cluster = ClusterMetadata()
+    wanted = sorted(topics)
+    cluster.update_metadata(
+        await client.send(client.get_random_node(), MetadataRequest(wanted or None))
+    )
+    if forbidden := cluster.unauthorized_topics & set(wanted):
+        named = ", ".join(f"'{topic}'" for topic in sorted(forbidden))
+        raise UnavailableError(f"cannot use topic {named}: {CONFIGURATION[_NOT_AUTHORIZED]}")
+    if absent := [topic for topic in wanted if not cluster.partitions_for_topic(topic)]:
+        raise UnavailableError(missing(absent))
+    leaderless = [
+        f"{topic}/{number}"
+        for topic in wanted
+        for number in sorted(cluster.partitions_for_topic(topic))
+        if cluster.leader_for_partition(TopicPartition(topic, number)) in (None, -1)
+    ]
+    if leaderless:
+        raise TransientError(f"partitions without a leader: {', '.join(leaderless)}")

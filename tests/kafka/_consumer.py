@@ -1,0 +1,69 @@
+"""Kafka's events as another client sees them: librdkafka, which shares no code with ours."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from confluent_kafka import Consumer, TopicPartition
+
+if TYPE_CHECKING:
+    from confluent_kafka import Message
+
+PATIENCE = 20.0
+
+
+class Seen(NamedTuple):
+    """A message as it is in the log."""
+
+    partition: int
+    offset: int
+    key: str
+    value: bytes
+    headers: dict[str, str]
+    timestamp_ms: int
+
+
+def consume(brokers: str, topic: str) -> list[Seen]:
+    """Return all that a topic has now, partition after partition, in the order of offsets."""
+    consumer = Consumer({"bootstrap.servers": brokers, "group.id": "none", "log_level": 0})
+    try:
+        partitions = sorted(consumer.list_topics(topic, timeout=PATIENCE).topics[topic].partitions)
+        places = [TopicPartition(topic, each, 0) for each in partitions]
+        ends = {
+            place.partition: consumer.get_watermark_offsets(place, timeout=PATIENCE)[1]
+            for place in places
+        }
+        consumer.assign([place for place in places if ends[place.partition]])
+        found = _read(consumer, {each: end for each, end in ends.items() if end})
+    finally:
+        consumer.close()
+    return sorted(found)
+
+
+def _read(consumer: Consumer, ends: dict[int, int]) -> list[Seen]:
+    found: list[Seen] = []
+    deadline = time.monotonic() + PATIENCE
+    while ends:
+        assert time.monotonic() < deadline, f"what is before {ends} does not come"
+        for seen in map(_seen, consumer.consume(1000, timeout=0.2)):
+            found.append(seen)
+            if seen.offset + 1 >= ends.get(seen.partition, 0):
+                ends.pop(seen.partition, None)
+    return found
+
+
+def _seen(message: Message) -> Seen:
+    assert message.error() is None, message.error()
+    partition, offset = message.partition(), message.offset()
+    key, value = message.key(), message.value()
+    assert partition is not None
+    assert offset is not None
+    assert isinstance(key, bytes)
+    assert isinstance(value, bytes)
+    headers = {
+        name: text.decode()
+        for name, text in list(message.headers() or [])
+        if isinstance(name, str) and isinstance(text, bytes)
+    }
+    return Seen(partition, offset, key.decode(), value, headers, message.timestamp()[1])

@@ -1,0 +1,237 @@
+"""Brokers that die, hang and forget, with real processes and sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter, defaultdict
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import OutOfOrderSequenceNumber
+
+from experimentframework_core.errors import PartialBatchError, TransientError
+from experimentframework_core.plugin import Backplane, OpenContext
+from experimentframework_core.testing import make_exposure, make_record, make_records
+from experimentframework_kafka import KafkaOptions, plugin
+from experimentframework_kafka._backplane import KafkaBackplane
+from tests.kafka._consumer import consume
+from tests.kafka._proxy import FaultProxy
+from tests.kafka.topics import create_topic
+from tests.peers.kafka_java import JavaBroker, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from experimentframework_core.envelope import Record
+
+
+def _story(number: int, subjects: int = 12) -> list[Record]:
+    return [
+        make_record(make_exposure(subject_id=f"u-{at % subjects}", variant_key=f"v-{at}"))
+        for at in range(number)
+    ]
+
+
+async def _deliver_all(backplane: Backplane, batch: Sequence[Record]) -> None:
+    """Deliver as a channel does: what failed for now comes again, in order."""
+    left = list(batch)
+    while left:
+        try:
+            await backplane.deliver(left)
+        except PartialBatchError as error:
+            left = [left[index] for index in sorted(error.failures)]
+        except TransientError:
+            await asyncio.sleep(0.1)
+        else:
+            return
+
+
+def _check(brokers: str, topic: str, records: Sequence[Record], *, once: bool = True) -> None:
+    seen = consume(brokers, topic)
+    arrived = Counter(each.value for each in seen)
+    assert set(arrived) == {each.body for each in records}, "lost"
+    if once:
+        assert max(arrived.values()) == 1, "duplicated"
+    order: defaultdict[str, list[bytes]] = defaultdict(list)
+    for each in seen:
+        if each.value not in order[each.key]:
+            order[each.key].append(each.value)
+    expected: defaultdict[str, list[bytes]] = defaultdict(list)
+    for record in records:
+        expected[record.subject or ""].append(record.body)
+    assert order == expected, "out of order"
+
+
+@pytest.fixture
+async def proxied(own_broker: JavaBroker) -> AsyncIterator[tuple[FaultProxy, str]]:
+    """Return a proxy that the broker of the test names as its own address, and where it is."""
+    async with FaultProxy(own_broker.advertised, own_broker.behind) as proxy:
+        yield proxy, f"127.0.0.1:{own_broker.advertised}"
+
+
+@pytest.mark.timeout(180)
+async def test_a_broker_is_killed_again_and_again(own_broker: JavaBroker) -> None:
+    """Given kills with -9 in the stream, When all is over, Then all is there, once, in order."""
+    topic = create_topic(own_broker.brokers, 3)
+    options = KafkaOptions(brokers=own_broker.brokers, topic=topic, partition_by="subjectId")
+    records = _story(20_000)
+    kills = 5 if os.environ.get("EXPERIMENTFRAMEWORK_FAULTS") == "long" else 2
+
+    async def kill() -> None:
+        for _ in range(kills):
+            await asyncio.sleep(0.3)
+            own_broker.kill()
+            await asyncio.sleep(0.5)
+            await asyncio.to_thread(own_broker.start)
+
+    context = OpenContext(name="events", delivery_timeout=30)
+    async with plugin.open(options, context) as backplane:
+        killing = asyncio.ensure_future(kill())
+        for at in range(0, len(records), 500):
+            await _deliver_all(backplane, records[at : at + 500])
+            await asyncio.sleep(0.1)
+        await killing
+
+    _check(own_broker.brokers, topic, records)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("own_broker", [{"proxied": True}], indirect=True)
+async def test_acknowledgements_are_lost(
+    own_broker: JavaBroker, proxied: tuple[FaultProxy, str]
+) -> None:
+    """Given 20 lost acknowledgements, When all is delivered, Then it is there once, in order."""
+    proxy, brokers = proxied
+    topic = create_topic(own_broker.brokers, 3)
+    options = KafkaOptions(brokers=brokers, topic=topic, partition_by="subjectId")
+    records = _story(10_000)
+
+    async with plugin.open(options, OpenContext(name="events")) as backplane:
+        for at in range(0, len(records), 500):
+            proxy.lose_answers = 1
+            await _deliver_all(backplane, records[at : at + 500])
+
+    assert proxy.lost == 20
+    _check(own_broker.brokers, topic, records)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("own_broker", [{"proxied": True}], indirect=True)
+async def test_a_broker_that_hangs_delays_and_loses_nothing(
+    own_broker: JavaBroker, proxied: tuple[FaultProxy, str]
+) -> None:
+    """Given nothing comes through for a while, When it does again, Then all is there once."""
+    proxy, brokers = proxied
+    topic = create_topic(own_broker.brokers, 3)
+    options = KafkaOptions(brokers=brokers, topic=topic, partition_by="subjectId")
+    records = _story(500)
+
+    async with plugin.open(options, OpenContext(name="events", delivery_timeout=1)) as backplane:
+        await backplane.deliver(records[:100])
+        proxy.handing_on.clear()
+        with pytest.raises(TransientError, match="not acknowledged in time"):
+            await backplane.deliver(records[100:])
+        proxy.handing_on.set()
+        await _deliver_all(backplane, records[100:])
+
+    _check(own_broker.brokers, topic, records)
+
+
+@pytest.mark.timeout(60)
+async def test_closing_is_bounded_while_the_broker_hangs(own_broker: JavaBroker) -> None:
+    """Given a broker that has stopped, When the backplane closes, Then it does so in seconds."""
+    topic = create_topic(own_broker.brokers, 1)
+    options = KafkaOptions(brokers=own_broker.brokers, topic=topic)
+    loop = asyncio.get_running_loop()
+
+    async with plugin.open(options, OpenContext(name="events", delivery_timeout=1)) as backplane:
+        await backplane.deliver(make_records(5))
+        own_broker.pause()
+        with suppress(TransientError):
+            await backplane.deliver(make_records(5))
+        began = loop.time()
+    took = loop.time() - began
+    own_broker.go_on()
+
+    assert took < 5
+
+
+@pytest.mark.timeout(60)
+async def test_closing_after_the_broker_died_leaves_nothing_behind(own_broker: JavaBroker) -> None:
+    """Given a batch that no broker will take, When the backplane closes, Then all of it ends."""
+    topic = create_topic(own_broker.brokers, 1)
+    options = KafkaOptions(brokers=own_broker.brokers, topic=topic)
+    loop, said, before = asyncio.get_running_loop(), list[object](), asyncio.all_tasks()
+    loop.set_exception_handler(lambda _, context: said.append(context))
+
+    async with plugin.open(options, OpenContext(name="events", delivery_timeout=1)) as backplane:
+        await backplane.deliver(make_records(5))
+        own_broker.kill()
+        with pytest.raises(TransientError, match="not acknowledged in time"):
+            await backplane.deliver(make_records(5))
+    await asyncio.sleep(0.3)
+
+    assert said == []
+    assert asyncio.all_tasks() == before
+
+
+async def test_no_broker_at_the_start_is_told() -> None:
+    """Given nobody listens, When the backplane opens, Then each broker is named with why."""
+    first, second = free_port(), free_port()
+    options = KafkaOptions(brokers=f"127.0.0.1:{first}, 127.0.0.1:{second}")
+
+    with pytest.raises(TransientError) as raised:
+        async with plugin.open(options, OpenContext(name="events")):
+            pass
+
+    assert type(raised.value) is TransientError
+    assert str(raised.value) == (
+        f"no broker answers: 127.0.0.1:{first}: Connection refused; "
+        f"127.0.0.1:{second}: Connection refused"
+    )
+
+
+async def test_a_producer_that_the_brokers_do_not_know_any_more_is_replaced(
+    brokers: str, make_topic: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a gap in the numbers, When events are delivered again, Then a new producer has them."""
+    topic = make_topic(1)
+    options = KafkaOptions(brokers=brokers, topic=topic, partition_by="subjectId")
+    records = _story(30)
+
+    async with plugin.open(options, OpenContext(name="events")) as backplane:
+        assert isinstance(backplane, KafkaBackplane)
+        await backplane.deliver(records[:10])
+        poisoned = backplane._connected()
+        assert isinstance(poisoned, AIOKafkaProducer)
+        for partition in list(poisoned._txn_manager._sequence_numbers):
+            poisoned._txn_manager.increment_sequence_number(partition, 7)
+        with pytest.raises(TransientError) as raised:
+            await backplane.deliver(records[10:20])
+        await backplane.deliver(records[10:])
+
+    assert isinstance(raised.value.__cause__, OutOfOrderSequenceNumber)
+    _check(brokers, topic, records)
+
+
+@pytest.mark.timeout(120)
+async def test_brokers_that_have_moved_are_found(own_broker: JavaBroker) -> None:
+    """Given all known brokers are gone, When others are where it began, Then they are used."""
+    listening = free_port()
+    topic = create_topic(own_broker.brokers, 1)
+    options = KafkaOptions(
+        brokers=f"{own_broker.brokers},127.0.0.1:{listening}", topic=topic, partition_by="subjectId"
+    )
+    records = _story(20)
+
+    async with plugin.open(options, OpenContext(name="events", delivery_timeout=3)) as backplane:
+        await backplane.deliver(records[:10])
+        own_broker.kill()
+        own_broker.move_to(listening)
+        await asyncio.to_thread(own_broker.start)
+        await _deliver_all(backplane, records[10:])
+
+    _check(own_broker.brokers, topic, records)

@@ -1,0 +1,118 @@
+"""Events are read back from Kafka itself."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from confluent_kafka import Producer
+
+from experimentframework_core.codec import encode
+from experimentframework_core.errors import ReplayError, TransientError, UnavailableError
+from experimentframework_core.plugin import OpenContext, Selection
+from experimentframework_core.testing import make_outcome, make_record, make_records
+from experimentframework_kafka import KafkaOptions, plugin
+from experimentframework_kafka._reader import KafkaReader, read_kafka
+from tests.peers.kafka_java import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from experimentframework_core.envelope import Record
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+async def _deliver(options: KafkaOptions, batch: Sequence[Record]) -> None:
+    async with plugin.open(options, OpenContext(name="events")) as backplane:
+        await backplane.deliver(batch)
+
+
+async def _bodies(options: KafkaOptions, selection: Selection) -> list[bytes]:
+    return [encode(envelope) async for envelope in read_kafka(options, selection)]
+
+
+async def test_the_topics_of_the_types_are_read(
+    brokers: str, make_topic: Callable[..., str]
+) -> None:
+    """Given a topic for each type, When one type is read, Then its events come, else all do."""
+    topics = {"exposure": make_topic(2), "outcome": make_topic(1)}
+    options = KafkaOptions(brokers=brokers, topics=topics)
+    exposures, outcomes = make_records(4), [make_record(make_outcome()) for _ in range(3)]
+    await _deliver(options, [*exposures, *outcomes])
+
+    found = await _bodies(options, Selection(types=("outcome",)))
+    both = await _bodies(options, Selection())
+
+    assert found == [each.body for each in outcomes]
+    assert set(both) >= {each.body for each in (*exposures, *outcomes)}
+
+
+async def test_a_late_event_is_found_by_its_time(
+    brokers: str, make_topic: Callable[..., str]
+) -> None:
+    """Given events out of order in time, When a time is read, Then all of that time come."""
+    options = KafkaOptions(brokers=brokers, topic=make_topic(1))
+    hours = [0, 5, 1, 6, 2]
+    records = [make_record(timestamp=NOON + timedelta(hours=hour)) for hour in hours]
+    await _deliver(options, records)
+
+    found = await _bodies(
+        options, Selection(since=NOON + timedelta(hours=2), until=NOON + timedelta(hours=6))
+    )
+
+    assert found == [records[1].body, records[4].body]
+
+
+async def test_a_checkpoint_counts_what_was_not_selected(
+    brokers: str, make_topic: Callable[..., str]
+) -> None:
+    """Given a reading to the end, When it goes on later, Then only what came since is read."""
+    options = KafkaOptions(brokers=brokers, topic=make_topic(3), partition_by="subjectId")
+    await _deliver(options, make_records(20))
+    reader = KafkaReader(options, Selection(subjects=("nobody",)))
+    assert [envelope async for envelope in reader] == []
+    late = make_records(5)
+    await _deliver(options, late)
+
+    found = await _bodies(options, Selection(checkpoint=reader.checkpoint))
+
+    assert sorted(found) == sorted(each.body for each in late)
+
+
+async def test_what_is_no_event_is_told_and_can_be_passed(
+    brokers: str, make_topic: Callable[..., str]
+) -> None:
+    """Given a foreign message, When it is read, Then its place is told, and a way around it."""
+    topic, records = make_topic(1), make_records(2)
+    options = KafkaOptions(brokers=brokers, topic=topic)
+    await _deliver(options, records[:1])
+    foreign = Producer({"bootstrap.servers": brokers})
+    foreign.produce(topic, b"not an event")
+    foreign.flush(20)
+    await _deliver(options, records[1:])
+    reader = KafkaReader(options, Selection())
+
+    first = encode(await anext(reader))
+    with pytest.raises(ReplayError, match=f"offset 1 of partition 0 of topic '{topic}'"):
+        await anext(reader)
+    rest = await _bodies(options, Selection(checkpoint=reader.checkpoint))
+
+    assert [first, *rest] == [each.body for each in records]
+
+
+async def test_a_missing_topic_is_told(brokers: str) -> None:
+    """Given a topic that does not exist, When it is read, Then it says so."""
+    options = KafkaOptions(brokers=brokers, topic="not-there")
+
+    with pytest.raises(UnavailableError, match="topic 'not-there' does not exist"):
+        await _bodies(options, Selection())
+
+
+async def test_a_cluster_that_does_not_answer_is_told() -> None:
+    """Given nobody listens, When events are read, Then it says which broker does not answer."""
+    port = free_port()
+
+    with pytest.raises(TransientError, match=f"no broker answers: 127.0.0.1:{port}: Connection"):
+        await _bodies(KafkaOptions(brokers=f"127.0.0.1:{port}"), Selection())

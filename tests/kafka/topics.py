@@ -1,0 +1,39 @@
+"""Makes topics for tests, and deletes them."""
+
+from __future__ import annotations
+
+import os
+import time
+from itertools import count
+
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+PATIENCE = 20.0
+_numbers = count(1)
+
+
+def create_topic(
+    brokers: str, partitions: int = 1, *, name: str | None = None, **config: str
+) -> str:
+    """Make a topic, one that nobody else uses where it has no name; return its name.
+
+    ``_`` of a setting means ``.``.
+    """
+    name = name or f"test-{os.getpid()}-{next(_numbers)}"
+    settings = {key.replace("_", "."): value for key, value in config.items()}
+    client = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
+    topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=settings)
+    for done in client.create_topics([topic]).values():
+        done.result(timeout=30)
+    return name
+
+
+def delete_topic(brokers: str, topic: str) -> None:
+    """Delete a topic, and return when it is gone."""
+    client = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
+    for done in client.delete_topics([topic]).values():
+        done.result(timeout=PATIENCE)
+    deadline = time.monotonic() + PATIENCE
+    while topic in client.list_topics(timeout=PATIENCE).topics:
+        assert time.monotonic() < deadline, f"{topic} does not go"
