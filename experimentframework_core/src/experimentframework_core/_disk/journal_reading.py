@@ -1,4 +1,4 @@
-"""Reading a journal's rows: checked, bounded, in few statements, see `_journal_file`."""
+"""Reading a journal's rows: checked, bounded, in few statements, see `journal_file`."""
 
 # ruff: noqa: S608 - the parts are constants of this module
 from __future__ import annotations

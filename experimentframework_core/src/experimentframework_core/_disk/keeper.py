@@ -56,7 +56,7 @@ class Keeper:
             root: The folder of all its journals.
             buffer: The books.
             ledger: Told of what is written and what is lost.
-            interval: Seconds between two commits, unless somebody waits for one.
+            interval: Seconds between two commits, unless a lane or many publishers wait for one.
             warnings: Where failures are said.
             held: Gives what lanes have in work.
             make_journal: Makes the journal of a folder.

@@ -33,7 +33,7 @@ class Writer:
             access: The journal.
             buffer: Says what is to be written.
             ledger: Told of what is written.
-            interval: Seconds between two commits, unless somebody waits for one.
+            interval: Seconds between two commits, unless a lane or many publishers wait for one.
         """
         self._access = access
         self._buffer = buffer

@@ -58,7 +58,8 @@ class BufferOptions(Options, frozen=True, kw_only=True):
             (from memory to disk). None: ``dropNewest`` in memory, ``block`` on disk.
         block_timeout_ms: How long ``block`` waits before BufferFullError.
         path: The folder of a disk buffer; required for ``disk`` and ``overflow``.
-        commit_interval_ms: How long a disk buffer gathers events for one synced commit.
+        commit_interval_ms: How long a disk buffer gathers events for one synced commit, unless 64
+            are there that publishers await.
     """
 
     type: BufferType = "memory"
