@@ -17,6 +17,7 @@ from experimentframework_kafka._call import Call
 from experimentframework_kafka._client import batch_bytes, request_bytes
 from experimentframework_kafka._creation import create_missing
 from experimentframework_kafka._limits import Limits
+from experimentframework_kafka._memory import keep_memory_of_requests
 from experimentframework_kafka._message import key_of, keys_of, writer_of_messages
 from experimentframework_kafka._metadata import Topics, check_topics
 from experimentframework_kafka._placing import Placing
@@ -80,6 +81,7 @@ class KafkaBackplane:
         self._placing = Placing()
         self._topics = Topics()
         self._batch_bytes = batch_bytes(options)
+        keep_memory_of_requests(self._batch_bytes)
         self._limits = Limits(request_bytes(options))
         self._producer: AIOKafkaProducer | None = None
         self._on_the_way: dict[TopicPartition, Earlier] = {}
