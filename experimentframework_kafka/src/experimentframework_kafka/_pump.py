@@ -141,7 +141,8 @@ class Pump:
         error = sent.future.exception()
         if error is None:
             self._call.acknowledged.update(sent.indexes)
-            self._ready.append(partition)
+            if self._call.work[partition].portion:
+                self._ready.append(partition)
             return
         self.poisoned = self.poisoned or self._idempotent or ends_a_producer(error)
         if not refuses_a_record(error):
