@@ -2,59 +2,27 @@
 
 from __future__ import annotations
 
-import textwrap
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from experimentframework_core.config import load_text, read_configuration
+from tests.core.config.bad_lines import (
+    TRIAL,
+    cases,
+    in_decorators,
+    in_experiments,
+    in_governance,
+    in_hypothesis,
+    in_selection_mode,
+    in_trials,
+    problems,
+)
 from tests.core.config.sample_plugins import find_plugin
-from tests.core.config.test_check import cases, problems
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-HYPOTHESIS = {
-    "name": "better",
-    "type": "superiority",
-    "nullHypothesis": "none",
-    "alternativeHypothesis": "some",
-    "primaryEndpoint": "{name: paid, outcomeType: binary}",
-    "expectedEffectSize": "0.05",
-    "successCriteria": "{}",
-}
-TRIAL = (
-    "{serviceType: shop.Cart, selectionMode: {type: featureFlag},"
-    " control: {key: a, implementationType: A},"
-    " conditions: [{key: b, implementationType: B}]}"
-)
-
-
-def in_decorators(block: str) -> str:
-    return f"decorators:\n- {block}\n"
-
-
-def in_trials(block: str) -> str:
-    return f"trials:\n-\n{textwrap.indent(block, '  ')}\n"
-
-
-def in_selection_mode(block: str) -> str:
-    return f"trials:\n- {TRIAL.replace('{type: featureFlag}', block)}\n"
-
-
-def in_experiments(block: str) -> str:
-    return f"experiments:\n{block.replace('[T]', f'[{TRIAL}]')}\n"
-
-
-def in_hypothesis(block: str) -> str:
-    key, _, value = block.partition(":")
-    lines = [f"    {name}: {said}" for name, said in {**HYPOTHESIS, key: value.strip()}.items()]
-    return "\n".join([f"experiments:\n- name: x\n  trials: [{TRIAL}]\n  hypothesis:", *lines])
-
-
-def in_governance(block: str) -> str:
-    return f"governance:\n  {block}\n"
 
 
 @pytest.mark.parametrize(("block", "expected"), cases("decorators"))
