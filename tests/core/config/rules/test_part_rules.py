@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from experimentframework_core.config import load_text, read_configuration
+from experimentframework_core.config import read_configuration
 from tests.core.config.bad_lines import (
     TRIAL,
     cases,
@@ -153,26 +152,3 @@ def test_problems_of_all_sections_come_at_once() -> None:
         "dataPlane.batchSize:",
         "governance.persistence.connectionString:",
     ]
-
-
-def test_two_thousand_lines_are_checked_within_a_second() -> None:
-    """Given a configuration of 2,000 lines, When it is loaded, Then it takes less than a second."""
-    trial = (
-        "- serviceType: shop.Cart\n"
-        "  selectionMode:\n"
-        "    type: rollout\n"
-        "    options:\n"
-        "      percentage: 10\n"
-        "      includedKey: b\n"
-        "  control: {key: a, implementationType: A}\n"
-        "  conditions:\n"
-        "  - {key: b, implementationType: B}\n"
-        "  activation: {from: 2026-01-01T00:00:00Z}\n"
-    )
-    text = "trials:\n" + trial * 200
-    before = time.process_time()
-
-    configuration = load_text(text, find_plugin=find_plugin)
-
-    assert len(configuration.trials) == 200
-    assert time.process_time() - before < 1
