@@ -41,13 +41,14 @@ class Reading:
         Raises:
             ReplayError: The selection's checkpoint is not one of this source's.
         """
-        self.checkpoint = selection.checkpoint
+        reader = source.read(selection)
+        self.checkpoint = position_of(reader)
         self.unreadable = 0
         self._source = source
-        self._selection = selection
+        self._selection = msgspec.structs.replace(selection, checkpoint=self.checkpoint)
         self._tell = tell
         self._told: set[str] = set()
-        self._has_positions = hasattr(source.read(selection), "checkpoint")
+        self._has_positions = hasattr(reader, "checkpoint")
         self._backoff = Backoff(
             initial=_FIRST_WAIT, maximum=_LONGEST_WAIT, multiplier=2, random=lambda: 1.0
         )
