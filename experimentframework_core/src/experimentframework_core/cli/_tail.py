@@ -102,7 +102,12 @@ def tail(  # noqa: PLR0913 - one for each option
     )
     if last is None and not (everything or since or checkpoint):
         last = SHOWN
-    run = _Tail(_reading(source_of(config, backplane), selection), _lines(as_json=as_json))
+    source = source_of(config, backplane)
+    reading = _reading(source, selection)
+    if not reading.has_positions and (checkpoint or (follow and last is not None)):
+        message = f"{source} tells no positions: leave out --from, and give --all with --follow"
+        raise CommandError(message, exit_code=USAGE)
+    run = _Tail(reading, _lines(as_json=as_json))
     try:
         stop = asyncio.run(run.run(last, selection.until or now, follow=follow))
     except ExperimentFrameworkError:
@@ -162,9 +167,6 @@ class _Tail:
         with Stop() as stop, stop.cancels_body(), stop.ends_without_reader():
             if self._reading.has_positions or not follow:
                 await self._show_stored(last, end)
-            elif last is not None:
-                message = "it has no positions, so --follow begins at its start; give --all"
-                raise CommandError(message, exit_code=USAGE)
             if follow:
                 await self._show(self._reading.coming(), at_once=True)
         return stop
