@@ -42,7 +42,7 @@ async def test_only_as_far_back_as_needed_is_read() -> None:
     found = await latest(source.reading(), 2, NOW)
 
     assert [each.event_id for each in found] == ["e-10", "e-2"]
-    assert [each.since for each in source.asked] == [ago(hours=1), ago(days=1)]
+    assert [each.since for each in source.asked] == [ago(minutes=1), ago(hours=1), ago(days=1)]
 
 
 async def test_everything_is_read_where_there_is_too_little() -> None:
@@ -53,6 +53,7 @@ async def test_everything_is_read_where_there_is_too_little() -> None:
 
     assert [each.event_id for each in found] == ["old"]
     assert [each.since for each in source.asked] == [
+        ago(minutes=1),
         ago(hours=1),
         ago(days=1),
         ago(days=30),
