@@ -81,3 +81,15 @@ async def test_none_moves_to_the_end() -> None:
     assert list(found) == []
     assert reading.checkpoint == "2"
     assert len(source.asked) == 1
+
+
+async def test_none_moves_to_the_end_of_a_source_that_counts_what_it_gives() -> None:
+    """Given a checkpoint that moves with what is given, When none is wanted, Then it moves."""
+    source = FakeSource([envelope("a", ago(days=9)), envelope("b", ago(days=8))])
+    source.counts_all = False
+    reading = source.reading()
+
+    found = await latest(reading, 0, NOW)
+
+    assert list(found) == []
+    assert reading.checkpoint == "2"
