@@ -22,6 +22,9 @@ from tests.core.event_strategies import own_registry
 
 SECRET = Secret("hunter2")
 KEYS = "letters, digits, '.', '_' and '-' of ASCII only"
+NO_HOST = (
+    "the host is no name of parts with a '.' between, each of up to 63 letters, digits, '-' and '_'"
+)
 MECHANISMS = "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER"
 
 
@@ -120,10 +123,13 @@ def test_good_options_have_no_problem(good: KafkaOptions) -> None:
         (
             ("on e:9092",),
             "brokers[0]",
-            (
-                "'on e:9092' is not a broker: the host is no name of letters, digits, '.', '-' and"
-                " '_'; expected host:port"
-            ),
+            f"'on e:9092' is not a broker: {NO_HOST}; expected host:port",
+        ),
+        (("a..b",), "brokers[0]", f"'a..b' is not a broker: {NO_HOST}; expected host:port"),
+        (
+            ("x" * 64,),
+            "brokers[0]",
+            f"'{'x' * 60}…' is not a broker: {NO_HOST}; expected host:port",
         ),
         *(
             (

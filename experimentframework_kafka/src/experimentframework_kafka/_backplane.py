@@ -20,8 +20,9 @@ from experimentframework_kafka._limits import Limits
 from experimentframework_kafka._message import key_of, writer_of_messages
 from experimentframework_kafka._metadata import Topics, check_topics
 from experimentframework_kafka._placing import Placing
-from experimentframework_kafka._producer import discard, start_producer, stop, why_unreachable
+from experimentframework_kafka._producer import discard, start_producer, stop
 from experimentframework_kafka._pump import Pump
+from experimentframework_kafka._reaching import why_unreachable
 from experimentframework_kafka._topics import all_topics, topic_of
 
 if TYPE_CHECKING:
@@ -125,11 +126,11 @@ class KafkaBackplane:
         if self._options.topic is not None:
             named = {self._options.topic}
         if self._producer is None:
-            raise await why_unreachable(self._options)
+            raise await why_unreachable(self._options, None)
         try:
             await check_topics(named, self._producer.client)
         except (KafkaError, OSError, TimeoutError) as error:
-            raise await why_unreachable(self._options) from error
+            raise await why_unreachable(self._options, self._producer.client) from error
 
     async def deliver(self, batch: Sequence[Record]) -> None:
         """Return when every record is acknowledged, as ``acks`` says.

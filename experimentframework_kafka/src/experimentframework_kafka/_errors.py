@@ -77,6 +77,8 @@ def delivery_error(
         said = PermanentError(f"cannot {doing}: {RECORD[code]} ({_said(error)})")
     elif code is not None and code in CONFIGURATION:
         said = UnavailableError(f"cannot {doing}: {CONFIGURATION[code]} ({_said(error)})")
+    elif getattr(error, "explained", False):
+        said = UnavailableError(f"cannot {doing}: {error}")
     else:
         said = TransientError(f"cannot {doing}: {_said(error)}")
     said.__cause__ = error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from experimentframework_core.errors import TransientError, UnavailableError
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from aiokafka.client import AIOKafkaClient
+    from aiokafka.cluster import ClusterMetadata
 
 PATIENCE = 5.0
 """Seconds that brokers have to make a topic which they make by themselves."""
@@ -69,6 +71,28 @@ def missing(topics: Iterable[str]) -> str:
     )
 
 
+async def metadata_of(topics: Iterable[str], client: AIOKafkaClient) -> ClusterMetadata:
+    """Return what the brokers know of topics now; asking makes none.
+
+    Raises:
+        aiokafka.errors.KafkaError: No answer.
+    """
+    from aiokafka.cluster import ClusterMetadata
+    from aiokafka.errors import KafkaError, NodeNotReadyError
+    from aiokafka.protocol.metadata import MetadataRequest
+
+    request = MetadataRequest(sorted(topics), allow_auto_topic_creation=False)
+    first = client.get_random_node()
+    others = {each.nodeId for each in client.cluster.brokers()} - {first}
+    for node in (first, *others):
+        with suppress(KafkaError):
+            answer = await client.send(node, request)
+            cluster = ClusterMetadata()
+            cluster.update_metadata(answer)
+            return cluster
+    raise NodeNotReadyError("no known broker answers")
+
+
 async def check_topics(topics: Iterable[str], client: AIOKafkaClient) -> None:
     """Return if the cluster answers, and the topics are there with a leader for each partition.
 
@@ -76,15 +100,10 @@ async def check_topics(topics: Iterable[str], client: AIOKafkaClient) -> None:
         UnavailableError: A topic is missing or not ours.
         TransientError: No broker answers, or a partition has no leader.
     """
-    from aiokafka.cluster import ClusterMetadata
-    from aiokafka.protocol.metadata import MetadataRequest
     from aiokafka.structs import TopicPartition
 
-    cluster = ClusterMetadata()
     wanted = sorted(topics)
-    cluster.update_metadata(
-        await client.send(client.get_random_node(), MetadataRequest(wanted or None))
-    )
+    cluster = await metadata_of(wanted, client)
     if forbidden := cluster.unauthorized_topics & set(wanted):
         named = ", ".join(f"'{topic}'" for topic in sorted(forbidden))
         raise UnavailableError(f"cannot use topic {named}: {CONFIGURATION[_NOT_AUTHORIZED]}")
