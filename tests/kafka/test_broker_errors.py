@@ -124,6 +124,27 @@ async def test_a_partition_without_a_leader_is_told_by_ping(cluster: MockCluster
     assert str(raised.value) == "partitions without a leader: events/0"
 
 
+async def test_a_partition_without_a_leader_is_named_and_waited_for(cluster: MockCluster) -> None:
+    """Given no leader, When time is up, Then that is told; with one again, events arrive once."""
+    records = make_records(5)
+    context = OpenContext(name="events", delivery_timeout=2)
+
+    async with plugin.open(_options(cluster), context) as backplane:
+        await backplane.deliver(records[:2])
+        cluster.lead("events", 0, NOBODY)
+        with pytest.raises(TransientError) as raised:
+            await backplane.deliver(records[2:])
+        cluster.lead("events", 0, 1)
+        await backplane.deliver(records[2:])
+
+    assert str(raised.value) == (
+        "not acknowledged in time, the brokers may have it or not; "
+        "partitions without a leader: events/0"
+    )
+    arrived = [seen.value for seen in consume(cluster.brokers, "events")]
+    assert arrived == [record.body for record in records]
+
+
 async def test_round_robin_leaves_out_a_partition_without_a_leader(cluster: MockCluster) -> None:
     """Given one of three partitions has no leader, When events take turns, Then it gets none."""
     cluster.create_topic("spread", 3)

@@ -1,4 +1,4 @@
-"""Makes topics for tests, and deletes them."""
+"""Makes topics for tests, changes and deletes them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import os
 import time
 from itertools import count
 
+from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
+from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 PATIENCE = 20.0
 _numbers = count(1)
@@ -37,3 +38,17 @@ def delete_topic(brokers: str, topic: str) -> None:
     deadline = time.monotonic() + PATIENCE
     while topic in client.list_topics(timeout=PATIENCE).topics:
         assert time.monotonic() < deadline, f"{topic} does not go"
+
+
+def add_partitions(brokers: str, topic: str, number: int) -> None:
+    """Have a topic have so many partitions."""
+    client = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
+    for done in client.create_partitions([NewPartitions(topic, number)]).values():
+        done.result(timeout=PATIENCE)
+
+
+def drop_before(brokers: str, topic: str, offset: int) -> None:
+    """Have the first partition of a topic begin at an offset, as retention does."""
+    client = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
+    for done in client.delete_records([TopicPartition(topic, 0, offset)]).values():
+        done.result(timeout=PATIENCE)

@@ -18,7 +18,7 @@ from experimentframework_kafka._client import batch_bytes, request_bytes
 from experimentframework_kafka._creation import create_missing
 from experimentframework_kafka._limits import Limits
 from experimentframework_kafka._message import key_of, writer_of_messages
-from experimentframework_kafka._metadata import Topics, check_topics
+from experimentframework_kafka._metadata import Topics, check_topics, leaderless_now
 from experimentframework_kafka._placing import Placing
 from experimentframework_kafka._producer import discard, start_producer, stop
 from experimentframework_kafka._pump import Pump
@@ -181,8 +181,7 @@ class KafkaBackplane:
             batch_bytes=self._batch_bytes,
         )
         if not await pump.run(deadline):
-            await self._replace_if_possible(call)
-            raise TransientError("not acknowledged in time; the brokers may have it or not")
+            raise await self._overdue(call, producer)
         return pump.poisoned
 
     async def _place(self, call: Call, batch: Sequence[Record], done_before: set[int]) -> None:
@@ -243,20 +242,26 @@ class KafkaBackplane:
             if isinstance(known, TransientError):
                 call.fail_partition(partition, (), known)
 
-    async def _replace_if_possible(self, call: Call) -> None:
-        """Replace a producer that is stuck, if a new one finds the cluster.
+    async def _overdue(self, call: Call, producer: AIOKafkaProducer) -> TransientError:
+        """Return why nothing came; replace a producer that is stuck, if a new one gets on.
 
-        If that finds none either, the brokers are down, and the old one goes on by itself when
-        they are back: with idempotence nothing is then delivered twice.
+        If that finds no broker either, or a partition has no leader, the old one goes on by itself
+        when they are back: with idempotence nothing is then delivered twice.
         """
+        said = "not acknowledged in time, the brokers may have it or not"
         try:
             async with asyncio.timeout(self._start_timeout):
-                new = await start_producer(self._options)
-        except (TransientError, TimeoutError):
-            return
-        old, self._producer = self._connected(), new
+                topics = {each.topic for each in call.on_the_way}
+                if lost := await leaderless_now(topics, producer.client):
+                    return TransientError(f"{said}; partitions without a leader: {', '.join(lost)}")
+                self._producer = await start_producer(self._options)
+        except TransientError as error:
+            return type(error)(f"{said}; {error}")
+        except TimeoutError:
+            return TransientError(f"{said}; no broker answers in time")
         call.on_the_way.clear()
-        await discard(old)
+        await discard(producer)
+        return TransientError(said)
 
 
 def _raise(failures: Mapping[int, Failure], number: int) -> None:
