@@ -8,6 +8,8 @@ from itertools import count
 
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._acl import AclBinding, AclOperation, AclPermissionType
+from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 PATIENCE = 20.0
@@ -51,4 +53,20 @@ def drop_before(brokers: str, topic: str, offset: int) -> None:
     """Have the first partition of a topic begin at an offset, as retention does."""
     client = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
     for done in client.delete_records([TopicPartition(topic, 0, offset)]).values():
+        done.result(timeout=PATIENCE)
+
+
+def allow(brokers: str, user: str, topic: str, operation: str) -> None:
+    """Give a user a right on a topic."""
+    client = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
+    right = AclBinding(
+        ResourceType.TOPIC,
+        topic,
+        ResourcePatternType.LITERAL,
+        user,
+        "*",
+        AclOperation[operation],
+        AclPermissionType.ALLOW,
+    )
+    for done in client.create_acls([right]).values():
         done.result(timeout=PATIENCE)

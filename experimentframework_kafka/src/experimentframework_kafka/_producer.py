@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from experimentframework_core.errors import TransientError
 from experimentframework_kafka._client import beginning_at, producer_arguments
+from experimentframework_kafka._errors import delivery_error
 from experimentframework_kafka._quiet import quieten
 from experimentframework_kafka._reaching import first_that_answers, why_lost
 
@@ -47,11 +48,17 @@ async def start_producer(options: KafkaOptions) -> AIOKafkaProducer:
         await get_on(producer.start(), broker, options, producer.client)
     except (KafkaError, OSError, TimeoutError) as error:
         await discard(producer)
-        raise TransientError(f"{broker} answers, and then does not: {error}") from error
+        raise starting_error(error, broker) from error
     except BaseException:
         await discard(producer)
         raise
     return producer
+
+
+def starting_error(error: BaseException, broker: Address) -> TransientError:
+    """Return what it means that a client does not start although ``broker`` answers."""
+    found = delivery_error(error, f"start at {broker}, which answers")
+    return found if isinstance(found, TransientError) else TransientError(str(found))
 
 
 async def get_on(
