@@ -76,7 +76,7 @@ async def test_encryption_that_the_broker_does_not_speak_is_told(brokers: str) -
 
     assert str(error) == (
         f"no broker answers: {brokers}: it closes the connection; does it speak SSL there "
-        "(security.protocol)?"
+        "(security.protocol), or ask for a certificate (security.certfile)?"
     )
 
 

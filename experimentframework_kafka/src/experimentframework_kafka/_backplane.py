@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 from experimentframework_core.errors import (
@@ -16,9 +16,10 @@ from experimentframework_core.plugin import ChannelSettings
 from experimentframework_kafka._call import Call
 from experimentframework_kafka._client import batch_bytes, request_bytes
 from experimentframework_kafka._creation import create_missing
+from experimentframework_kafka._hindrances import hindrance
 from experimentframework_kafka._limits import Limits
 from experimentframework_kafka._message import key_of, writer_of_messages
-from experimentframework_kafka._metadata import Topics, check_topics, leaderless_now
+from experimentframework_kafka._metadata import Topics, check_topics
 from experimentframework_kafka._placing import Placing
 from experimentframework_kafka._producer import discard, start_producer, stop
 from experimentframework_kafka._pump import Pump
@@ -129,8 +130,11 @@ class KafkaBackplane:
             raise await why_unreachable(self._options, None)
         try:
             await check_topics(named, self._producer.client)
+            why = await self._hindrance(named, self._producer)
         except (KafkaError, OSError, TimeoutError) as error:
             raise await why_unreachable(self._options, self._producer.client) from error
+        if why is not None:
+            raise TransientError(why)
 
     async def deliver(self, batch: Sequence[Record]) -> None:
         """Return when every record is acknowledged, as ``acks`` says.
@@ -245,15 +249,18 @@ class KafkaBackplane:
     async def _overdue(self, call: Call, producer: AIOKafkaProducer) -> TransientError:
         """Return why nothing came; replace a producer that is stuck, if a new one gets on.
 
-        If that finds no broker either, or a partition has no leader, the old one goes on by itself
-        when they are back: with idempotence nothing is then delivered twice.
+        If that finds no broker either, or a partition cannot be written to, the old one goes on by
+        itself when they are back: with idempotence nothing is then delivered twice.
         """
+        from aiokafka.errors import KafkaError
+
         said = "not acknowledged in time, the brokers may have it or not"
         try:
             async with asyncio.timeout(self._start_timeout):
                 topics = {each.topic for each in call.on_the_way}
-                if lost := await leaderless_now(topics, producer.client):
-                    return TransientError(f"{said}; partitions without a leader: {', '.join(lost)}")
+                with suppress(KafkaError):
+                    if (why := await self._hindrance(topics, producer)) is not None:
+                        return TransientError(f"{said}; {why}")
                 self._producer = await start_producer(self._options)
         except TransientError as error:
             return type(error)(f"{said}; {error}")
@@ -262,6 +269,10 @@ class KafkaBackplane:
         call.on_the_way.clear()
         await discard(producer)
         return TransientError(said)
+
+    async def _hindrance(self, topics: set[str], producer: AIOKafkaProducer) -> str | None:
+        all_replicas = self._options.acks == "all"
+        return await hindrance(topics, producer.client, all_replicas=all_replicas)
 
 
 def _raise(failures: Mapping[int, Failure], number: int) -> None:

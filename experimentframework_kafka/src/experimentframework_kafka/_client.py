@@ -53,9 +53,11 @@ def producer_arguments(options: KafkaOptions) -> dict[str, Any]:
 
 
 def beginning_at(broker: Address, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of a client with ``broker``, which answers, as the first to ask."""
-    others = [each for each in arguments["bootstrap_servers"] if each != str(broker)]
-    return {**arguments, "bootstrap_servers": [str(broker), *others]}
+    """Return the arguments of a client that begins at ``broker``, which answers.
+
+    aiokafka would ask the others in any order, and wait for one that hangs.
+    """
+    return {**arguments, "bootstrap_servers": [str(broker)]}
 
 
 def batch_bytes(options: KafkaOptions) -> int:

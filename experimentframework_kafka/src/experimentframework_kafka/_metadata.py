@@ -94,11 +94,11 @@ async def metadata_of(topics: Iterable[str], client: AIOKafkaClient) -> ClusterM
 
 
 async def check_topics(topics: Iterable[str], client: AIOKafkaClient) -> None:
-    """Return if the cluster answers, and the topics are there with a leader for each partition.
+    """Return if the cluster answers, and the topics are there and ours to write to.
 
     Raises:
         UnavailableError: A topic is missing or not ours.
-        TransientError: No broker answers, or a partition has no leader.
+        aiokafka.errors.KafkaError: No broker answers.
     """
     wanted = sorted(topics)
     cluster = await metadata_of(wanted, client)
@@ -107,28 +107,3 @@ async def check_topics(topics: Iterable[str], client: AIOKafkaClient) -> None:
         raise UnavailableError(f"cannot use topic {named}: {CONFIGURATION[_NOT_AUTHORIZED]}")
     if absent := [topic for topic in wanted if not cluster.partitions_for_topic(topic)]:
         raise UnavailableError(missing(absent))
-    if found := [each for topic in wanted for each in leaderless(topic, cluster)]:
-        raise TransientError(f"partitions without a leader: {', '.join(found)}")
-
-
-def leaderless(topic: str, cluster: ClusterMetadata) -> list[str]:
-    """Return the partitions of a topic that have no leader, as ``topic/number``."""
-    from aiokafka.structs import TopicPartition
-
-    return [
-        f"{topic}/{number}"
-        for number in sorted(cluster.partitions_for_topic(topic) or ())
-        if cluster.leader_for_partition(TopicPartition(topic, number)) in (None, -1)
-    ]
-
-
-async def leaderless_now(topics: Iterable[str], client: AIOKafkaClient) -> list[str]:
-    """Return the same as the brokers say it now; none where they do not answer."""
-    from aiokafka.errors import KafkaError
-
-    wanted = sorted(topics)
-    try:
-        cluster = await metadata_of(wanted, client)
-    except (KafkaError, TimeoutError):
-        return []
-    return [each for topic in wanted for each in leaderless(topic, cluster)]

@@ -107,7 +107,13 @@ async def discard(producer: AIOKafkaProducer) -> None:
     from aiokafka.errors import ProducerClosed
 
     producer._closed = True  # noqa: SLF001 - else it complains when it is collected
-    producer._message_accumulator.fail_all(ProducerClosed())  # noqa: SLF001
+    accumulator = producer._message_accumulator  # noqa: SLF001
+    left = {each for batches in accumulator._batches.values() for each in batches}  # noqa: SLF001
+    # Where the end of a batch looks for it: one that is to be sent again is not there.
+    accumulator._pending_batches |= left  # noqa: SLF001
+    accumulator.fail_all(ProducerClosed())
+    for batch in left:
+        batch._drain_waiter.exception()  # noqa: SLF001 - else asyncio says that nobody looked
     ending = [asyncio.ensure_future(producer.client.close())]
     if (task := producer._sender.sender_task) is not None:  # noqa: SLF001
         task.remove_done_callback(producer._sender._fail_all)  # noqa: SLF001 - it fails itself

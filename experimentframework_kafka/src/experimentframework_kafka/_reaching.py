@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from aiokafka.client import AIOKafkaClient
     from aiokafka.conn import AIOKafkaConnection
 
-    from experimentframework_kafka._options import KafkaOptions
+    from experimentframework_kafka._options import KafkaOptions, KafkaSecurity
 
 PATIENCE = 8.0
 """Seconds that brokers have to answer, all together: less than a backplane has to open."""
@@ -34,6 +34,7 @@ NAMED_PATIENCE = 3.0
 HEAD_START = 1.0
 """Seconds that a broker has to itself before the next one is asked too."""
 
+_ASKS = ", or ask for a certificate (security.certfile)"
 _NOT_OF_A_CONNECTION = ("bootstrap_servers", "metadata_max_age_ms", "retry_backoff_ms")
 
 
@@ -145,7 +146,7 @@ async def _refusal(
         found = delivery_error(error, doing)
         if isinstance(found, UnavailableError):
             return found
-        return TransientError(f"{broker}: {_reason(error, options.security.protocol)}")
+        return TransientError(f"{broker}: {_reason(error, options.security)}")
     try:
         if (why := why_unusable(connection._versions, options)) is not None:  # noqa: SLF001
             return UnavailableError(f"cannot use {broker}: {why}")
@@ -173,7 +174,7 @@ async def _refused_token(
     )
 
 
-def _reason(error: BaseException, protocol: str) -> str:
+def _reason(error: BaseException, security: KafkaSecurity) -> str:
     from aiokafka.errors import KafkaConnectionError
 
     if isinstance(error, TimeoutError):
@@ -182,7 +183,8 @@ def _reason(error: BaseException, protocol: str) -> str:
         return f"the name cannot be resolved: {error.strerror}"
     if isinstance(error, ConnectionResetError | KafkaConnectionError | ssl.SSLError):
         closed = error.reason if isinstance(error, ssl.SSLError) else "it closes the connection"
-        return f"{closed}; does it speak {protocol} there (security.protocol)?"
+        asks = "" if security.certfile or not security.protocol.endswith("SSL") else _ASKS
+        return f"{closed}; does it speak {security.protocol} there (security.protocol){asks}?"
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno)  # asyncio's own text has only the address.
     return str(error) or type(error).__name__
