@@ -17,7 +17,12 @@ _numbers = count(1)
 
 
 def create_topic(
-    brokers: str, partitions: int = 1, *, name: str | None = None, **config: str
+    brokers: str,
+    partitions: int = 1,
+    *,
+    name: str | None = None,
+    replicas: int = 1,
+    **config: str,
 ) -> str:
     """Make a topic, one that nobody else uses where it has no name; return its name.
 
@@ -26,7 +31,7 @@ def create_topic(
     name = name or f"test-{os.getpid()}-{next(_numbers)}"
     settings = {key.replace("_", "."): value for key, value in config.items()}
     client = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
-    topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=settings)
+    topic = NewTopic(name, num_partitions=partitions, replication_factor=replicas, config=settings)
     for done in client.create_topics([topic]).values():
         done.result(timeout=30)
     return name
