@@ -411,3 +411,19 @@ dataPlane:
         "e.yaml:12:9: additionalConfig.batch.sizes",
     ]
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("said", ["25d", "2147483648"])
+def test_a_request_cannot_take_longer_than_kafka_can_say(said: str) -> None:
+    """Given a time that 32 bits do not hold, When loaded, Then it is refused with its place."""
+    text = f"""
+dataPlane:
+  backplane: {{type: kafka, options: {{brokers: one, requestTimeoutMs: {said}}}}}
+"""
+
+    with pytest.raises(ConfigurationError) as caught:
+        load_text(text, find_plugin=find_plugin)
+
+    (problem,) = caught.value.problems
+    assert problem.path == "dataPlane.backplane.options.requestTimeoutMs"
+    assert problem.message.endswith("at most 24d")

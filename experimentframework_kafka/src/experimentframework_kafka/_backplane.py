@@ -86,6 +86,7 @@ class KafkaBackplane:
         self._producer: AIOKafkaProducer | None = None
         self._on_the_way: dict[TopicPartition, Earlier] = {}
         self._confirmed: set[str] = set()
+        self._closed = False
 
     async def start(self) -> None:
         """Connect.
@@ -93,6 +94,8 @@ class KafkaBackplane:
         Raises:
             TransientError: No broker answers; or, as UnavailableError, they refuse us.
         """
+        if self._closed:
+            raise TransientError("the backplane is closed")
         self._producer = await start_producer(self._options)
 
     async def make_topics(self) -> None:
@@ -107,6 +110,7 @@ class KafkaBackplane:
 
     async def close(self) -> None:
         """Disconnect, in bounded time whatever is on its way."""
+        self._closed = True
         producer, self._producer = self._producer, None
         if producer is None:
             return
