@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import os
+import ssl
 import subprocess
 import sysconfig
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from experimentframework_core.codec import decode_record
-from experimentframework_kafka import KafkaOptions
+from experimentframework_core.config import BackplaneOptions, load_text, resolved_options
+from experimentframework_core.plugins import find_plugin
+from experimentframework_kafka import KafkaOptions, plugin
+from experimentframework_kafka._client import client_arguments
 from experimentframework_kafka._topics import all_topics, topic_of
-from tests.docs.pages import docs
+from tests.docs.pages import all_blocks, docs
 from tests.kafka._consumer import consume
+
+if TYPE_CHECKING:
+    import pytest
 
 EXAMPLE = docs / "examples/kafka.yaml"
 EVENTS = docs / "examples/events.ndjson"
@@ -54,3 +62,37 @@ def test_doctor_finds_the_cluster_well(brokers: str, tmp_path: Path) -> None:
     report = _run(brokers, tmp_path, "doctor", "--config", str(EXAMPLE))
 
     assert "kafka" in report
+
+
+def test_the_recipe_for_event_hubs_signs_in_with_the_connection_string(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Given the page's recipe, When it is loaded, Then the client gets what Event Hubs asks for."""
+    secret = "Endpoint=sb://my-namespace/;SharedAccessKeyName=n;SharedAccessKey=k="
+    monkeypatch.setenv("EVENT_HUBS_CONNECTION_STRING", secret)
+    (recipe,) = [
+        each.code
+        for each in all_blocks("yaml")
+        if each.page == "docs/how-to/deliver-to-kafka.md" and "servicebus" in each.code
+    ]
+
+    data_plane = load_text(recipe, find_plugin=find_plugin).data_plane
+    assert data_plane is not None
+    node = data_plane.backplane
+    assert isinstance(node, BackplaneOptions)
+    options = resolved_options(node, plugin)
+    assert isinstance(options, KafkaOptions)
+    arguments = client_arguments(options)
+
+    assert arguments.pop("ssl_context").verify_mode is ssl.CERT_REQUIRED
+    assert arguments == {
+        "bootstrap_servers": ["my-namespace.servicebus.windows.net:9093"],
+        "request_timeout_ms": 30_000,
+        "security_protocol": "SASL_SSL",
+        "sasl_mechanism": "PLAIN",
+        "sasl_plain_username": "$ConnectionString",
+        "sasl_plain_password": secret,
+        "metadata_max_age_ms": 180_000,
+        "connections_max_idle_ms": 180_000,
+    }
+    assert options.compression_type == "gzip"
