@@ -44,9 +44,14 @@ def tally(brokers: str, topic: str, records: Sequence[Record], fault: str) -> Ta
         twice=copies.total() - len(copies),
         disordered=sum(list(found[key]) != list(bodies) for key, bodies in expected.items()),
     )
+    tell(fault, counted)
+    return counted
+
+
+def tell(fault: str, counted: Tally) -> None:
+    """Print the counts as a row of a table, in the long form."""
     if LONG:
         print(f"\n| {fault} | {' | '.join(f'{each:,}' for each in counted)} |")  # noqa: T201
-    return counted
 
 
 def _by_key(pairs: Iterable[tuple[str, bytes]]) -> defaultdict[str, dict[bytes, None]]:

@@ -427,3 +427,18 @@ dataPlane:
     (problem,) = caught.value.problems
     assert problem.path == "dataPlane.backplane.options.requestTimeoutMs"
     assert problem.message.endswith("at most 24d")
+
+
+def test_a_name_of_the_client_is_no_longer_than_kafka_can_say() -> None:
+    """Given a name of 40,000 letters, When loaded, Then it is refused with its place."""
+    options = f"{{brokers: one, clientId: {'x' * 40_000}}}"
+
+    with pytest.raises(ConfigurationError) as caught:
+        load_text(
+            f"dataPlane: {{backplane: {{type: kafka, options: {options}}}}}",
+            find_plugin=find_plugin,
+        )
+
+    (problem,) = caught.value.problems
+    assert problem.path == "dataPlane.backplane.options.clientId"
+    assert "255" in problem.message

@@ -226,7 +226,7 @@ async def test_a_broker_that_hangs_delays_and_loses_nothing(
     proxy, brokers = proxied
     topic = create_topic(own_broker.brokers, 3)
     options = KafkaOptions(brokers=brokers, topic=topic, partition_by="subjectId")
-    records = _story(500)
+    records = _story(20_000 if LONG else 500)
 
     async with plugin.open(options, OpenContext(name="events", delivery_timeout=1)) as backplane:
         await backplane.deliver(records[:100])

@@ -233,3 +233,15 @@ def test_doctor_finds_a_cluster_well(
     found = _doctor(tmp_path, {"brokers": brokers, "topic": make_topic()})
 
     assert found == (0, "kafka: opens and answers", "")
+
+
+@pytest.mark.parametrize(
+    "own_broker", [{"settings": {"auto.create.topics.enable": "true"}}], indirect=True
+)
+def test_doctor_finds_brokers_well_that_make_topics_by_themselves(
+    own_broker: JavaBroker, tmp_path: Path
+) -> None:
+    """Given such brokers and a new topic, When doctor looks, Then all is well."""
+    found = _doctor(tmp_path, {"brokers": own_broker.brokers, "topic": "made-by-itself"})
+
+    assert found == (0, "kafka: opens and answers", "")

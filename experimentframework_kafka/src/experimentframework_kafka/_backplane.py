@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from experimentframework_core.errors import (
@@ -21,6 +21,7 @@ from experimentframework_kafka._limits import Limits
 from experimentframework_kafka._memory import keep_memory_of_requests
 from experimentframework_kafka._message import key_of, keys_of, writer_of_messages
 from experimentframework_kafka._metadata import Topics, check_topics
+from experimentframework_kafka._overdue import successor
 from experimentframework_kafka._placing import Placing
 from experimentframework_kafka._producer import discard, start_producer, stop
 from experimentframework_kafka._pump import Pump
@@ -132,13 +133,14 @@ class KafkaBackplane:
         named = {*self._options.topics.values(), *self._topics.used}
         if self._options.topic is not None:
             named = {self._options.topic}
-        if self._producer is None:
+        client = self._producer and self._producer.client
+        if client is None:
             raise await why_unreachable(self._options, None)
         try:
-            await check_topics(named, self._producer.client)
-            why = await self._hindrance(named, self._producer)
+            await check_topics(named, client)
+            why = await hindrance(named, client, self._options)
         except (KafkaError, OSError, TimeoutError) as error:
-            raise await why_unreachable(self._options, self._producer.client) from error
+            raise await why_unreachable(self._options, client) from error
         if why is not None:
             raise TransientError(why)
 
@@ -190,7 +192,13 @@ class KafkaBackplane:
             batch_bytes=self._batch_bytes,
         )
         if not await pump.run(deadline):
-            raise await self._overdue(call, producer)
+            topics = {each.topic for each in call.on_the_way}
+            new, error = await successor(producer, topics, self._options, self._start_timeout)
+            if new is not None:
+                self._producer = new
+                call.on_the_way.clear()
+                await discard(producer)
+            raise error
         return pump.poisoned
 
     async def _place(self, call: Call, indexes: Sequence[int]) -> None:
@@ -249,34 +257,6 @@ class KafkaBackplane:
             known = await self._number_of_partitions(partition.topic)
             if isinstance(known, TransientError):
                 call.fail_partition(partition, (), known)
-
-    async def _overdue(self, call: Call, producer: AIOKafkaProducer) -> TransientError:
-        """Return why nothing came; replace a producer that is stuck, if a new one gets on.
-
-        If that finds no broker either, or a partition cannot be written to, the old one goes on by
-        itself when they are back: with idempotence nothing is then delivered twice.
-        """
-        from aiokafka.errors import KafkaError
-
-        said = "not acknowledged in time, the brokers may have it or not"
-        try:
-            async with asyncio.timeout(self._start_timeout):
-                topics = {each.topic for each in call.on_the_way}
-                with suppress(KafkaError):
-                    if (why := await self._hindrance(topics, producer)) is not None:
-                        return TransientError(f"{said}; {why}")
-                self._producer = await start_producer(self._options)
-        except TransientError as error:
-            return type(error)(f"{said}; {error}")
-        except TimeoutError:
-            return TransientError(f"{said}; no broker answers in time")
-        call.on_the_way.clear()
-        await discard(producer)
-        return TransientError(said)
-
-    async def _hindrance(self, topics: set[str], producer: AIOKafkaProducer) -> str | None:
-        all_replicas = self._options.acks == "all"
-        return await hindrance(topics, producer.client, all_replicas=all_replicas)
 
 
 def _raise(failures: Mapping[int, Failure], number: int) -> None:

@@ -14,18 +14,20 @@ if TYPE_CHECKING:
     from aiokafka.cluster import ClusterMetadata
     from aiokafka.structs import PartitionMetadata
 
+    from experimentframework_kafka._options import KafkaOptions
+
 _NEEDED = "min.insync.replicas"
 
 
 async def hindrance(
-    topics: Iterable[str], client: AIOKafkaClient, *, all_replicas: bool
+    topics: Iterable[str], client: AIOKafkaClient, options: KafkaOptions
 ) -> str | None:
     """Return which partitions cannot be written to, and why; None where all can.
 
     Args:
         topics: The topics to look at.
         client: Whom to ask.
-        all_replicas: Whether every replica in sync is to acknowledge (``acks: all``).
+        options: They say who has to acknowledge.
 
     Raises:
         aiokafka.errors.KafkaError: No broker answers.
@@ -35,7 +37,7 @@ async def hindrance(
     partitions = [each for topic in wanted for each in _partitions(topic, cluster)]
     if headless := [_name(each) for each in partitions if each.leader in (None, -1)]:
         return f"partitions without a leader: {', '.join(headless)}"
-    if all_replicas and (few := await _too_few(partitions, client)):
+    if options.acks == "all" and (few := await _too_few(partitions, client)):
         return f"partitions with fewer replicas in sync than acks: all needs: {', '.join(few)}"
     return None
 

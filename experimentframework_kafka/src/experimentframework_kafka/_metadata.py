@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 PATIENCE = 5.0
 """Seconds that brokers have to make a topic which they make by themselves."""
 
+MOMENT = 1.0
+"""Seconds after which a topic is there that brokers make by themselves, usually."""
+
 _PAUSE = 0.1
 _NOT_AUTHORIZED = 29
 
@@ -71,8 +74,15 @@ def missing(topics: Iterable[str]) -> str:
     )
 
 
-async def metadata_of(topics: Iterable[str], client: AIOKafkaClient) -> ClusterMetadata:
-    """Return what the brokers know of topics now; asking makes none.
+async def metadata_of(
+    topics: Iterable[str], client: AIOKafkaClient, *, make: bool = False
+) -> ClusterMetadata:
+    """Return what the brokers know of topics now.
+
+    Args:
+        topics: The topics.
+        client: Whom to ask.
+        make: Have brokers make what is missing, if they do so by themselves.
 
     Raises:
         aiokafka.errors.KafkaError: No answer.
@@ -81,7 +91,7 @@ async def metadata_of(topics: Iterable[str], client: AIOKafkaClient) -> ClusterM
     from aiokafka.errors import KafkaError, NodeNotReadyError
     from aiokafka.protocol.metadata import MetadataRequest
 
-    request = MetadataRequest(sorted(topics), allow_auto_topic_creation=False)
+    request = MetadataRequest(sorted(topics), allow_auto_topic_creation=make)
     first = client.get_random_node()
     others = {each.nodeId for each in client.cluster.brokers()} - {first}
     for node in (first, *others):
@@ -96,12 +106,17 @@ async def metadata_of(topics: Iterable[str], client: AIOKafkaClient) -> ClusterM
 async def check_topics(topics: Iterable[str], client: AIOKafkaClient) -> None:
     """Return if the cluster answers, and the topics are there and ours to write to.
 
+    As with a first event, brokers that make topics by themselves make them now.
+
     Raises:
         UnavailableError: A topic is missing or not ours.
         aiokafka.errors.KafkaError: No broker answers.
     """
     wanted = sorted(topics)
-    cluster = await metadata_of(wanted, client)
+    cluster = await metadata_of(wanted, client, make=True)
+    if not cluster.topics().issuperset(wanted):
+        await asyncio.sleep(MOMENT)
+        cluster = await metadata_of(wanted, client)
     if forbidden := cluster.unauthorized_topics & set(wanted):
         named = ", ".join(f"'{topic}'" for topic in sorted(forbidden))
         raise UnavailableError(f"cannot use topic {named}: {CONFIGURATION[_NOT_AUTHORIZED]}")

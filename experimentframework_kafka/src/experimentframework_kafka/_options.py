@@ -107,7 +107,7 @@ class KafkaOptions(ChannelSettings, frozen=True, kw_only=True, rename="camel"):
     acks: Literal["all", 1, 0] = "all"
     request_timeout_ms: RequestTimeout = 30_000
     max_in_flight: Annotated[int, msgspec.Meta(ge=1)] = 5
-    client_id: Text | None = None
+    client_id: Annotated[str, msgspec.Meta(min_length=1, max_length=255)] | None = None
     event_type_case: Literal["camel", "pascal"] = "camel"
     security: KafkaSecurity = KafkaSecurity()
     create_topics: KafkaTopicCreation = KafkaTopicCreation()
