@@ -37,16 +37,18 @@ KAFKA_OF_SOME_DAY: Mapping[int, tuple[int, int]] = {
 @asynccontextmanager
 async def peer(versions: Mapping[int, tuple[int, int]] | None) -> AsyncIterator[int]:
     """Yield the port of a server that says these are its versions; None: says nothing at all."""
-    writers: list[asyncio.StreamWriter] = []
+    writers: set[asyncio.StreamWriter] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writers.append(writer)
+        writers.add(writer)
         with suppress(asyncio.IncompleteReadError, OSError):
             while True:
                 (size,) = struct.unpack(">i", await reader.readexactly(4))
                 request = await reader.readexactly(size)
                 if versions is not None:
                     writer.write(_answer(request, versions))
+        writers.discard(writer)
+        writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
@@ -54,7 +56,7 @@ async def peer(versions: Mapping[int, tuple[int, int]] | None) -> AsyncIterator[
         yield port
     finally:
         server.close()
-        for writer in writers:
+        for writer in list(writers):
             writer.close()
 
 

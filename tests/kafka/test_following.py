@@ -33,6 +33,11 @@ async def _take(reader: KafkaReader, number: int) -> set[bytes]:
     return {encode(await anext(reader)) for _ in range(number)}
 
 
+async def _take_all(reader: KafkaReader, taken: set[bytes]) -> None:
+    async for envelope in reader:
+        taken.add(encode(envelope))
+
+
 def _bodies(batch: Sequence[Record]) -> set[bytes]:
     return {record.body for record in batch}
 
@@ -179,6 +184,34 @@ async def test_a_broker_that_stays_away_is_told_and_read_on_later(
         f"{own_broker.brokers}: {reason}"
     )
     assert (first, second) == (_bodies(early), _bodies(late))
+
+
+@pytest.mark.timeout(120)
+async def test_a_reading_to_the_end_goes_on_after_a_kill(own_broker: JavaBroker) -> None:
+    """Given a broker dies while all is read, When it is back, Then the rest comes, once."""
+    topic = create_topic(own_broker.brokers, 2)
+    options = KafkaOptions(
+        brokers=own_broker.brokers,
+        topic=topic,
+        partition_by="roundRobin",
+        request_timeout_ms=1000,
+    )
+    records = make_records(6_000)
+    for at in range(0, len(records), 1_000):
+        await _deliver(options, records[at : at + 1_000])
+    reader = KafkaReader(options, Selection())
+    first = await _take(reader, 1_000)
+
+    own_broker.kill()
+    with pytest.raises(TransientError) as raised:
+        await _take_all(reader, first)
+    await asyncio.to_thread(own_broker.start)
+    rest = set[bytes]()
+    await _take_all(reader, rest)
+
+    assert str(raised.value).endswith(f"{own_broker.brokers}: Connection refused")
+    assert len(first) + len(rest) == len(records)
+    assert first | rest == _bodies(records)
 
 
 @pytest.mark.timeout(60)

@@ -99,7 +99,8 @@ class KafkaReader(AsyncIterator[Envelope]):
         self, log: Log, partition: TopicPartition, end: int
     ) -> AsyncGenerator[Envelope, None]:
         loop = asyncio.get_running_loop()
-        patience = self._options.request_timeout_ms / 1000
+        # The log itself gives up sooner on brokers that do not answer.
+        patience = 2 * self._options.request_timeout_ms / 1000
         before, give_up = -1, loop.time() + patience
         while (position := await log.position(partition)) < end:
             if position < before or loop.time() > give_up:
