@@ -9,8 +9,9 @@ import pytest
 
 from experimentframework_core.errors import TransientError
 from experimentframework_core.plugin import OpenContext, Pingable
-from experimentframework_core.testing import make_exposure, make_record
+from experimentframework_core.testing import make_exposure, make_record, make_records
 from experimentframework_kafka import KafkaOptions, plugin
+from tests.kafka._consumer import consume
 from tests.kafka._tally import Tally, tally
 from tests.kafka.topics import create_topic
 from tests.peers.kafka_java import JavaBroker
@@ -27,6 +28,25 @@ def second_broker(own_broker: JavaBroker) -> Iterator[JavaBroker]:
 
 
 @pytest.mark.timeout(120)
+async def test_one_broker_that_is_away_hinders_nobody(
+    own_broker: JavaBroker, second_broker: JavaBroker
+) -> None:
+    """Given one of two brokers dies, When others are asked again and again, Then they answer."""
+    topic = create_topic(own_broker.brokers, 1, replicas=2)
+    options = KafkaOptions(brokers=own_broker.brokers, topic=topic)
+    records = make_records(3)
+
+    async with plugin.open(options, OpenContext(name="events")) as backplane:
+        assert isinstance(backplane, Pingable)
+        second_broker.kill()
+        for _ in range(10):
+            await backplane.ping()
+        await backplane.deliver(records)
+
+    assert len(consume(own_broker.brokers, topic)) == len(records)
+
+
+@pytest.mark.timeout(120)
 async def test_too_few_replicas_in_sync_are_told_and_waited_for(
     own_broker: JavaBroker, second_broker: JavaBroker
 ) -> None:
@@ -36,7 +56,7 @@ async def test_too_few_replicas_in_sync_are_told_and_waited_for(
     options = KafkaOptions(brokers=brokers, topic=topic, partition_by="subjectId")
     records = [make_record(make_exposure(subject_id="u-1")) for _ in range(30)]
 
-    async with plugin.open(options, OpenContext(name="events", delivery_timeout=8)) as backplane:
+    async with plugin.open(options, OpenContext(name="events", delivery_timeout=12)) as backplane:
         assert isinstance(backplane, Pingable)
         await backplane.deliver(records[:10])
         second_broker.kill()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from experimentframework_core.errors import TransientError, UnavailableError
+from experimentframework_kafka._asking import ask_any
 from experimentframework_kafka._errors import CONFIGURATION
 
 if TYPE_CHECKING:
@@ -88,19 +88,12 @@ async def metadata_of(
         aiokafka.errors.KafkaError: No answer.
     """
     from aiokafka.cluster import ClusterMetadata
-    from aiokafka.errors import KafkaError, NodeNotReadyError
     from aiokafka.protocol.metadata import MetadataRequest
 
     request = MetadataRequest(sorted(topics), allow_auto_topic_creation=make)
-    first = client.get_random_node()
-    others = {each.nodeId for each in client.cluster.brokers()} - {first}
-    for node in (first, *others):
-        with suppress(KafkaError):
-            answer = await client.send(node, request)
-            cluster = ClusterMetadata()
-            cluster.update_metadata(answer)
-            return cluster
-    raise NodeNotReadyError("no known broker answers")
+    cluster = ClusterMetadata()
+    cluster.update_metadata(await ask_any(client, request))
+    return cluster
 
 
 async def check_topics(topics: Iterable[str], client: AIOKafkaClient) -> None:
