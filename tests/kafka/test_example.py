@@ -3,31 +3,54 @@
 from __future__ import annotations
 
 import os
-import ssl
+import re
+import shlex
+import signal
 import subprocess
 import sysconfig
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pytest
 
 from experimentframework_core.codec import decode_record
-from experimentframework_core.config import BackplaneOptions, load_text, resolved_options
-from experimentframework_core.plugins import find_plugin
-from experimentframework_kafka import KafkaOptions, plugin
-from experimentframework_kafka._client import client_arguments
+from experimentframework_kafka import KafkaOptions
 from experimentframework_kafka._topics import all_topics, topic_of
-from tests.docs.pages import all_blocks, docs
+from tests.docs.pages import docs
 from tests.kafka._consumer import consume
 
-if TYPE_CHECKING:
-    import pytest
-
 EXAMPLE = docs / "examples/kafka.yaml"
-EVENTS = docs / "examples/events.ndjson"
+OPTIONS = KafkaOptions(brokers="-", topics={"exposure": "shop-exposures"})
+COMMAND = Path(sysconfig.get_path("scripts")) / "experimentframework"
+
+
+@pytest.fixture(scope="module")
+def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the example's events as if they had happened yesterday.
+
+    The example's topics keep events for some days by the events' own times.
+    """
+    text = (docs / "examples/events.ndjson").read_text()
+    path = tmp_path_factory.mktemp("events") / "events.ndjson"
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    path.write_text(re.sub(r"2026-03-02(?=T)", f"{yesterday:%Y-%m-%d}", text))
+    return path
 
 
 def _run(brokers: str, folder: Path, *arguments: str) -> str:
-    command = Path(sysconfig.get_path("scripts")) / "experimentframework"
-    environment = {
+    done = subprocess.run(
+        [COMMAND, *arguments],
+        env=_environment(brokers, folder),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def _environment(brokers: str, folder: Path) -> dict[str, str]:
+    return {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
         "KAFKA_BROKERS": brokers,
@@ -35,26 +58,30 @@ def _run(brokers: str, folder: Path, *arguments: str) -> str:
         "EVENTS_BUFFER": str(folder / "buffer"),
         "EXPERIMENTFRAMEWORK_STATE": str(folder),
     }
-    done = subprocess.run(
-        [command, *arguments], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
-def test_what_publish_sends_is_in_the_topics_of_the_example(brokers: str, tmp_path: Path) -> None:
+def _publish(brokers: str, folder: Path, events: Path) -> int:
+    """Publish the events and return how many they are."""
+    _run(brokers, folder, "publish", str(events), "--config", str(EXAMPLE))
+    return len(events.read_text().splitlines())
+
+
+def _sent(brokers: str) -> list[tuple[str, bytes]]:
+    """Return what is in the example's topics, each event with its topic."""
+    topics = all_topics(OPTIONS)
+    return [(topic, seen.value) for topic in topics for seen in consume(brokers, topic)]
+
+
+def test_what_publish_sends_is_in_the_topics_of_the_example(
+    brokers: str, tmp_path: Path, events: Path
+) -> None:
     """Given the example, When the example's events are published, Then each is in its topic."""
-    options = KafkaOptions(brokers=brokers, topics={"exposure": "shop-exposures"})
+    published = _publish(brokers, tmp_path, events)
 
-    _run(brokers, tmp_path, "publish", str(EVENTS), "--config", str(EXAMPLE))
+    sent = [(topic, decode_record(body)) for topic, body in _sent(brokers)]
 
-    topics = {
-        record.event_id: (topic, topic_of(record.event_type, options))
-        for topic in all_topics(options)
-        for record in (decode_record(seen.value) for seen in consume(brokers, topic))
-    }
-    assert len(topics) >= len(EVENTS.read_text().splitlines())
-    assert [found for found, expected in topics.values() if found != expected] == []
+    assert len(sent) >= published
+    assert [topic for topic, record in sent if topic != topic_of(record.event_type, OPTIONS)] == []
 
 
 def test_doctor_finds_the_cluster_well(brokers: str, tmp_path: Path) -> None:
@@ -64,35 +91,58 @@ def test_doctor_finds_the_cluster_well(brokers: str, tmp_path: Path) -> None:
     assert "kafka" in report
 
 
-def test_the_recipe_for_event_hubs_signs_in_with_the_connection_string(
-    monkeypatch: pytest.MonkeyPatch,
+def _tail(*options: str) -> list[str]:
+    return ["tail", "--config", str(EXAMPLE), "--json", *options]
+
+
+def test_tail_reads_the_same_events_back(brokers: str, tmp_path: Path, events: Path) -> None:
+    """Given published events, When tail reads them all, Then they are those of the topics."""
+    published = _publish(brokers, tmp_path, events)
+
+    read = _run(brokers, tmp_path, *_tail("--all")).splitlines()
+
+    assert len(read) >= published
+    assert sorted(read) == sorted(body.decode() for _, body in _sent(brokers))
+
+
+def test_tail_shows_the_latest_of_all_partitions(
+    brokers: str, tmp_path: Path, events: Path
 ) -> None:
-    """Given the page's recipe, When it is loaded, Then the client gets what Event Hubs asks for."""
-    secret = "Endpoint=sb://my-namespace/;SharedAccessKeyName=n;SharedAccessKey=k="
-    monkeypatch.setenv("EVENT_HUBS_CONNECTION_STRING", secret)
-    (recipe,) = [
-        each.code
-        for each in all_blocks("yaml")
-        if each.page == "docs/how-to/deliver-to-kafka.md" and "servicebus" in each.code
-    ]
+    """Given events in many partitions, When the last are shown, Then they are so by time."""
+    _publish(brokers, tmp_path, events)
 
-    data_plane = load_text(recipe, find_plugin=find_plugin).data_plane
-    assert data_plane is not None
-    node = data_plane.backplane
-    assert isinstance(node, BackplaneOptions)
-    options = resolved_options(node, plugin)
-    assert isinstance(options, KafkaOptions)
-    arguments = client_arguments(options)
+    read = _run(brokers, tmp_path, *_tail("--last", "25")).splitlines()
 
-    assert arguments.pop("ssl_context").verify_mode is ssl.CERT_REQUIRED
-    assert arguments == {
-        "bootstrap_servers": ["my-namespace.servicebus.windows.net:9093"],
-        "request_timeout_ms": 30_000,
-        "security_protocol": "SASL_SSL",
-        "sasl_mechanism": "PLAIN",
-        "sasl_plain_username": "$ConnectionString",
-        "sasl_plain_password": secret,
-        "metadata_max_age_ms": 180_000,
-        "connections_max_idle_ms": 180_000,
-    }
-    assert options.compression_type == "gzip"
+    times = sorted(decode_record(body).timestamp for _, body in _sent(brokers))
+    assert [decode_record(line.encode()).timestamp for line in read] == times[-25:]
+
+
+def test_tail_follows_what_is_published(brokers: str, tmp_path: Path, events: Path) -> None:
+    """Given a tail that follows from a checkpoint, When events come, Then each is shown once."""
+    _publish(brokers, tmp_path, events)
+    environment = _environment(brokers, tmp_path)
+    end = subprocess.run(
+        [COMMAND, *_tail("--last", "0")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    checkpoint = shlex.split(end.stderr)[-1]
+
+    with subprocess.Popen(
+        [COMMAND, *_tail("--follow", "--from", checkpoint)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        published = _publish(brokers, tmp_path, events)
+        lines = [process.stdout.readline() for _ in range(published)]
+        process.send_signal(signal.SIGINT)
+        rest, ended = process.communicate()
+
+    identities = {decode_record(line.encode()).event_id for line in lines}
+    assert (len(identities), rest, process.returncode) == (published, "", 130)
+    assert "Go on from here with --from" in ended

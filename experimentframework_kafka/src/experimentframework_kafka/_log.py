@@ -74,9 +74,11 @@ async def open_log(options: KafkaOptions) -> AsyncIterator[Log]:
 async def _stop(consumer: AIOKafkaConsumer) -> None:
     """Stop a consumer in bounded time; what it raises then has no meaning any more."""
     stopping = asyncio.ensure_future(consumer.stop())
-    await asyncio.wait({stopping}, timeout=STOP_TIMEOUT)
-    stopping.cancel()
-    await asyncio.gather(stopping, return_exceptions=True)
+    for _ in range(2):
+        await asyncio.wait({stopping}, timeout=STOP_TIMEOUT)
+        stopping.cancel()
+    if stopping.done() and not stopping.cancelled():
+        stopping.exception()
 
 
 class Log:
