@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 if TYPE_CHECKING:
     from confluent_kafka import Message
@@ -45,6 +45,20 @@ def _bounds(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
     bounds = consumer.get_watermark_offsets(place, timeout=PATIENCE)
     assert bounds is not None
     return bounds
+
+
+def _end(consumer: Consumer, place: TopicPartition) -> int:
+    """Return where a partition ends; one that was just made may have no leader yet."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            _, end = consumer.get_watermark_offsets(place, timeout=PATIENCE)
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return end
 
 
 def _read(consumer: Consumer, ends: dict[int, int]) -> list[Seen]:

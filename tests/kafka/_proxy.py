@@ -21,6 +21,8 @@ class FaultProxy:
         lose_answers: How many of the next answers to Produce are lost: the broker has written the
             events, and the connection is cut.
         lose_requests: How many of the next Produce requests are lost, with their connection.
+        produce_late: Seconds by which each answer to Produce is late.
+        all_late: Seconds by which every answer is late.
         handing_on: While it is cleared nothing goes to the broker, and no connection is cut.
         lost: How often something was lost.
     """
@@ -29,6 +31,8 @@ class FaultProxy:
         """Listen on ``port`` of 127.0.0.1 for a broker that listens on ``upstream``."""
         self.lose_answers = 0
         self.lose_requests = 0
+        self.produce_late = 0.0
+        self.all_late = 0.0
         self.handing_on = asyncio.Event()
         self.handing_on.set()
         self.lost = 0
@@ -66,9 +70,10 @@ class FaultProxy:
             up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._upstream)
             writers.append(up_writer)
             cut: set[int] = set()
+            late: dict[int, float] = {}
             ways = [
-                asyncio.ensure_future(self._requests(reader, up_writer, cut)),
-                asyncio.ensure_future(self._answers(up_reader, writer, cut)),
+                asyncio.ensure_future(self._requests(reader, up_writer, cut, late)),
+                asyncio.ensure_future(self._answers(up_reader, writer, cut, late)),
             ]
             try:
                 await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -85,7 +90,11 @@ class FaultProxy:
                     await each.wait_closed()
 
     async def _requests(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, cut: set[int]
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        cut: set[int],
+        late: dict[int, float],
     ) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, OSError):
             while True:
@@ -99,11 +108,16 @@ class FaultProxy:
                 if key == PRODUCE and self.lose_answers:
                     self.lose_answers -= 1
                     cut.add(correlation)
+                late[correlation] = self.all_late or (key == PRODUCE and self.produce_late)
                 writer.write(struct.pack(">i", len(frame)) + frame)
                 await writer.drain()
 
     async def _answers(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, cut: set[int]
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        cut: set[int],
+        late: dict[int, float],
     ) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, OSError):
             while True:
@@ -112,6 +126,7 @@ class FaultProxy:
                 if correlation in cut:
                     self.lost += 1
                     return
+                await asyncio.sleep(late.pop(correlation))
                 writer.write(struct.pack(">i", len(frame)) + frame)
                 await writer.drain()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -122,6 +124,45 @@ async def test_a_partition_without_a_leader_is_told_by_ping(cluster: MockCluster
             await backplane.ping()
 
     assert str(raised.value) == "partitions without a leader: events/0"
+
+
+async def test_a_partition_without_a_leader_is_named_and_waited_for(cluster: MockCluster) -> None:
+    """Given no leader, When time is up, Then that is told; with one again, events arrive once."""
+    records = make_records(5)
+    context = OpenContext(name="events", delivery_timeout=2)
+
+    async with plugin.open(_options(cluster), context) as backplane:
+        await backplane.deliver(records[:2])
+        cluster.lead("events", 0, NOBODY)
+        with pytest.raises(TransientError) as raised:
+            await backplane.deliver(records[2:])
+        cluster.lead("events", 0, 1)
+        await backplane.deliver(records[2:])
+
+    assert str(raised.value) == (
+        "not acknowledged in time, the brokers may have it or not; "
+        "partitions without a leader: events/0"
+    )
+    arrived = [seen.value for seen in consume(cluster.brokers, "events")]
+    assert arrived == [record.body for record in records]
+
+
+async def test_a_batch_that_waits_for_its_next_try_ends_in_silence(cluster: MockCluster) -> None:
+    """Given a batch that is to be sent again, When the backplane closes, Then nothing is logged."""
+    said: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context))
+    context = OpenContext(name="events", delivery_timeout=1)
+
+    async with plugin.open(_options(cluster), context) as backplane:
+        await backplane.deliver(make_records(5))
+        cluster.answer(PRODUCE, 6)
+        cluster.lead("events", 0, NOBODY)
+        with pytest.raises(TransientError, match="not acknowledged in time"):
+            await backplane.deliver(make_records(5))
+    await asyncio.sleep(0)
+    gc.collect()
+
+    assert said == []
 
 
 async def test_round_robin_leaves_out_a_partition_without_a_leader(cluster: MockCluster) -> None:

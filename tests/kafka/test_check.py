@@ -22,6 +22,9 @@ from tests.core.event_strategies import own_registry
 
 SECRET = Secret("hunter2")
 KEYS = "letters, digits, '.', '_' and '-' of ASCII only"
+NO_HOST = (
+    "the host is no name of parts with a '.' between, each of up to 63 letters, digits, '-' and '_'"
+)
 MECHANISMS = "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER"
 
 
@@ -120,10 +123,13 @@ def test_good_options_have_no_problem(good: KafkaOptions) -> None:
         (
             ("on e:9092",),
             "brokers[0]",
-            (
-                "'on e:9092' is not a broker: the host is no name of letters, digits, '.', '-' and"
-                " '_'; expected host:port"
-            ),
+            f"'on e:9092' is not a broker: {NO_HOST}; expected host:port",
+        ),
+        (("a..b",), "brokers[0]", f"'a..b' is not a broker: {NO_HOST}; expected host:port"),
+        (
+            ("x" * 64,),
+            "brokers[0]",
+            f"'{'x' * 60}…' is not a broker: {NO_HOST}; expected host:port",
         ),
         *(
             (
@@ -405,3 +411,34 @@ dataPlane:
         "e.yaml:12:9: additionalConfig.batch.sizes",
     ]
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("said", ["25d", "2147483648"])
+def test_a_request_cannot_take_longer_than_kafka_can_say(said: str) -> None:
+    """Given a time that 32 bits do not hold, When loaded, Then it is refused with its place."""
+    text = f"""
+dataPlane:
+  backplane: {{type: kafka, options: {{brokers: one, requestTimeoutMs: {said}}}}}
+"""
+
+    with pytest.raises(ConfigurationError) as caught:
+        load_text(text, find_plugin=find_plugin)
+
+    (problem,) = caught.value.problems
+    assert problem.path == "dataPlane.backplane.options.requestTimeoutMs"
+    assert problem.message.endswith("at most 24d")
+
+
+def test_a_name_of_the_client_is_no_longer_than_kafka_can_say() -> None:
+    """Given a name of 40,000 letters, When loaded, Then it is refused with its place."""
+    options = f"{{brokers: one, clientId: {'x' * 40_000}}}"
+
+    with pytest.raises(ConfigurationError) as caught:
+        load_text(
+            f"dataPlane: {{backplane: {{type: kafka, options: {options}}}}}",
+            find_plugin=find_plugin,
+        )
+
+    (problem,) = caught.value.problems
+    assert problem.path == "dataPlane.backplane.options.clientId"
+    assert "255" in problem.message

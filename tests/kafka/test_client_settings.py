@@ -79,15 +79,45 @@ def test_a_setting_that_may_not_be_there(name: str, value: Setting, message: str
     assert found == [(f"additionalConfig.{name}", message)]
 
 
+@pytest.mark.parametrize(
+    ("name", "meant", "why"),
+    [
+        ("linger_mss", "linger_ms", "is an option of its own; say lingerMs"),
+        (
+            "delivery.timout.ms",
+            "delivery.timeout.ms",
+            "is a setting of the channel; say deliveryTimeoutMs on the backplane",
+        ),
+        (
+            "compression.levels",
+            "compression.level",
+            "has no use here: aiokafka knows one level for each compression; leave it out",
+        ),
+    ],
+)
+def test_a_misspelt_name_of_another_client_is_led_to_its_place(
+    name: str, meant: str, why: str
+) -> None:
+    """Given a misspelt name that has another place, When checked, Then that place is told."""
+    found = said({name: 1})
+
+    message = (
+        f"unknown setting of aiokafka or librdkafka '{name}'; did you mean '{meant}'? It {why}"
+    )
+    assert found == [(f"additionalConfig.{name}", message)]
+
+
 def test_two_names_of_one_setting() -> None:
     """Given a setting by both names, When checked, Then the second is to be left out."""
     additional: dict[str, Setting] = {"batch.size": 1, "max_batch_size": 2}
 
-    found = said(additional)
+    found = list(check_kafka(KafkaOptions(brokers="one", additional_config=additional)))
 
-    assert found == [
-        ("additionalConfig.max_batch_size", "says the same as 'batch.size'; leave one out")
-    ]
+    path, message = (
+        "additionalConfig.max_batch_size",
+        "says the same as 'batch.size'; leave one out",
+    )
+    assert found == [(path, message, "error", ("additionalConfig.batch.size",))]
 
 
 def test_the_client_gets_its_own_names_and_numbers() -> None:

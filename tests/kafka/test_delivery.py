@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 from aiokafka.partitioner import DefaultPartitioner
 
-from experimentframework_core.errors import PartialBatchError, PermanentError, UnavailableError
+from experimentframework_core.errors import (
+    PartialBatchError,
+    PermanentError,
+    TransientError,
+    UnavailableError,
+)
 from experimentframework_core.plugin import OpenContext, Pingable
 from experimentframework_core.testing import (
     make_exposure,
@@ -225,6 +230,90 @@ async def test_a_topic_that_is_deleted_is_told_and_used_again(
     assert f"topic '{gone}'" in str(raised.value.failures[0])
     assert [seen.value for seen in consume(brokers, other)] == [outcome.body]
     assert [seen.value for seen in consume(brokers, gone)] == [exposure.body]
+
+
+async def test_a_closed_backplane_sends_nothing(
+    brokers: str, make_topic: Callable[..., str]
+) -> None:
+    """Given a backplane that was closed, When events come, Then they are not sent."""
+    topic = make_topic()
+    async with plugin.open(KafkaOptions(brokers=brokers, topic=topic), CONTEXT) as backplane:
+        pass
+
+    with pytest.raises(TransientError, match="the backplane is closed"):
+        await backplane.deliver(make_records(2))
+
+    assert consume(brokers, topic) == []
+
+
+async def test_an_event_from_long_ago_is_refused_alone_where_the_topic_says_so(
+    brokers: str, make_topic: Callable[..., str]
+) -> None:
+    """Given a topic for new events, When an old one comes among others, Then it alone fails."""
+    topic = make_topic(1, message_timestamp_before_max_ms="3600000")
+    records = make_records(5)
+    records[2] = make_record(timestamp=datetime(2020, 1, 1, tzinfo=UTC))
+
+    async with plugin.open(KafkaOptions(brokers=brokers, topic=topic), CONTEXT) as backplane:
+        with pytest.raises(PartialBatchError) as raised:
+            await backplane.deliver(records)
+
+    assert {at: type(each) for at, each in raised.value.failures.items()} == {2: PermanentError}
+    assert "message.timestamp.before.max.ms" in str(raised.value.failures[2])
+    assert len(consume(brokers, topic)) == 4
+
+
+@pytest.mark.parametrize("year", [1, 1960])
+async def test_a_time_before_1970_arrives(
+    year: int, brokers: str, make_topic: Callable[..., str]
+) -> None:
+    """Given an event from before all times of Kafka, When delivered, Then its body has it."""
+    topic = make_topic(1)
+    record = make_record(timestamp=datetime(year, 1, 1, tzinfo=UTC))
+
+    await _deliver(KafkaOptions(brokers=brokers, topic=topic), [record])
+
+    (seen,) = consume(brokers, topic)
+    assert seen.value == record.body
+
+
+@pytest.mark.parametrize("compression", ["none", "zstd"])
+async def test_an_event_of_megabytes_arrives_where_the_topic_takes_it(
+    compression: str, brokers: str, make_topic: Callable[..., str]
+) -> None:
+    """Given a topic for large events, When one comes among others, Then all arrive in order."""
+    topic = make_topic(1, max_message_bytes="5000000")
+    options = KafkaOptions(brokers=brokers, topic=topic, compression_type=compression)  # type: ignore[arg-type]
+    records = [make_record(), oversize_record(4_000_000), make_record()]
+
+    await _deliver(options, records)
+
+    assert [seen.value for seen in consume(brokers, topic)] == [each.body for each in records]
+
+
+async def test_a_compacted_topic_takes_events_without_an_owner(
+    brokers: str, make_topic: Callable[..., str]
+) -> None:
+    """Given a topic that needs keys, When an event has no tenant, Then its id is its key."""
+    topic, record = make_topic(1, cleanup_policy="compact"), make_record(make_outcome())
+    options = KafkaOptions(brokers=brokers, topic=topic, partition_by="tenantId")
+
+    await _deliver(options, [record])
+
+    assert [seen.key for seen in consume(brokers, topic)] == [record.event_id]
+
+
+async def test_a_topic_whose_name_is_like_another_is_told(
+    brokers: str, make_topic: Callable[..., str]
+) -> None:
+    """Given a name that differs in a dot only, When it is to be made, Then Kafka's rule is told."""
+    name = f"{make_topic()}.b_c"
+    make_topic(name=name)
+    creation = KafkaTopicCreation(enabled=True)
+    options = KafkaOptions(brokers=brokers, topic=name.replace("_", "."), create_topics=creation)
+
+    with pytest.raises(UnavailableError, match="collides with existing topic"):
+        await _deliver(options)
 
 
 async def test_missing_topics_are_made(brokers: str) -> None:

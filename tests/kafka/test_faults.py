@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections import Counter, defaultdict
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -17,8 +15,8 @@ from experimentframework_core.plugin import Backplane, OpenContext
 from experimentframework_core.testing import make_exposure, make_record, make_records
 from experimentframework_kafka import KafkaOptions, plugin
 from experimentframework_kafka._backplane import KafkaBackplane
-from tests.kafka._consumer import consume
 from tests.kafka._proxy import FaultProxy
+from tests.kafka._tally import LONG, Tally, tally
 from tests.kafka.topics import create_topic
 from tests.peers.kafka_java import JavaBroker, free_port
 
@@ -26,6 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from experimentframework_core.envelope import Record
+
+
+PATIENT = OpenContext(name="events", delivery_timeout=30)
+
+
+def _options(brokers: str, topic: str, **said: object) -> KafkaOptions:
+    return KafkaOptions(brokers=brokers, topic=topic, partition_by="subjectId", **said)  # type: ignore[arg-type]
 
 
 def _story(number: int, subjects: int = 12) -> list[Record]:
@@ -49,22 +54,6 @@ async def _deliver_all(backplane: Backplane, batch: Sequence[Record]) -> None:
             return
 
 
-def _check(brokers: str, topic: str, records: Sequence[Record], *, once: bool = True) -> None:
-    seen = consume(brokers, topic)
-    arrived = Counter(each.value for each in seen)
-    assert set(arrived) == {each.body for each in records}, "lost"
-    if once:
-        assert max(arrived.values()) == 1, "duplicated"
-    order: defaultdict[str, list[bytes]] = defaultdict(list)
-    for each in seen:
-        if each.value not in order[each.key]:
-            order[each.key].append(each.value)
-    expected: defaultdict[str, list[bytes]] = defaultdict(list)
-    for record in records:
-        expected[record.subject or ""].append(record.body)
-    assert order == expected, "out of order"
-
-
 @pytest.fixture
 async def proxied(own_broker: JavaBroker) -> AsyncIterator[tuple[FaultProxy, str]]:
     """Return a proxy that the broker of the test names as its own address, and where it is."""
@@ -72,50 +61,160 @@ async def proxied(own_broker: JavaBroker) -> AsyncIterator[tuple[FaultProxy, str
         yield proxy, f"127.0.0.1:{own_broker.advertised}"
 
 
-@pytest.mark.timeout(180)
+async def _stream(
+    backplane: Backplane, records: Sequence[Record], before: Callable[[], object] = lambda: None
+) -> None:
+    """Deliver in batches, with something to be done before each."""
+    for at in range(0, len(records), 500):
+        before()
+        await _deliver_all(backplane, records[at : at + 500])
+
+
+async def _kill(broker: JavaBroker, times: int) -> None:
+    for _ in range(times):
+        await asyncio.sleep(0.3)
+        broker.kill()
+        await asyncio.sleep(0.5)
+        await asyncio.to_thread(broker.start)
+
+
+@pytest.mark.timeout(300)
 async def test_a_broker_is_killed_again_and_again(own_broker: JavaBroker) -> None:
     """Given kills with -9 in the stream, When all is over, Then all is there, once, in order."""
     topic = create_topic(own_broker.brokers, 3)
     options = KafkaOptions(brokers=own_broker.brokers, topic=topic, partition_by="subjectId")
-    records = _story(20_000)
-    kills = 5 if os.environ.get("EXPERIMENTFRAMEWORK_FAULTS") == "long" else 2
+    records = _story(100_000 if LONG else 20_000)
+    kills = 5 if LONG else 2
 
-    async def kill() -> None:
-        for _ in range(kills):
-            await asyncio.sleep(0.3)
-            own_broker.kill()
-            await asyncio.sleep(0.5)
-            await asyncio.to_thread(own_broker.start)
-
-    context = OpenContext(name="events", delivery_timeout=30)
-    async with plugin.open(options, context) as backplane:
-        killing = asyncio.ensure_future(kill())
+    async with plugin.open(options, PATIENT) as backplane:
+        killing = asyncio.ensure_future(_kill(own_broker, kills))
         for at in range(0, len(records), 500):
             await _deliver_all(backplane, records[at : at + 500])
             await asyncio.sleep(0.1)
         await killing
 
-    _check(own_broker.brokers, topic, records)
+    found = tally(own_broker.brokers, topic, records, f"{kills} kills")
+    assert found == Tally(len(records))
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("own_broker", [{"proxied": True}], indirect=True)
+@pytest.mark.parametrize("idempotent", [True, False])
 async def test_acknowledgements_are_lost(
-    own_broker: JavaBroker, proxied: tuple[FaultProxy, str]
+    own_broker: JavaBroker,
+    proxied: tuple[FaultProxy, str],
+    idempotent: bool,  # noqa: FBT001
 ) -> None:
-    """Given 20 lost acknowledgements, When all is delivered, Then it is there once, in order."""
+    """Given lost acknowledgements, When all is over, Then all is there; with idempotence once."""
     proxy, brokers = proxied
     topic = create_topic(own_broker.brokers, 3)
-    options = KafkaOptions(brokers=brokers, topic=topic, partition_by="subjectId")
-    records = _story(10_000)
+    options = _options(brokers, topic, enable_idempotence=idempotent)
+    records = _story(100_000 if LONG else 10_000)
 
-    async with plugin.open(options, OpenContext(name="events")) as backplane:
-        for at in range(0, len(records), 500):
-            proxy.lose_answers = 1
-            await _deliver_all(backplane, records[at : at + 500])
+    def lose() -> None:
+        proxy.lose_answers = int(proxy.lost < 20)
+
+    async with plugin.open(options, PATIENT) as backplane:
+        await _stream(backplane, records, lose)
 
     assert proxy.lost == 20
-    _check(own_broker.brokers, topic, records)
+    fault = f"20 lost acknowledgements{'' if idempotent else ', without idempotence'}"
+    found = tally(own_broker.brokers, topic, records, fault)
+    assert (found.lost, found.disordered, found.twice == 0) == (0, 0, idempotent)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("own_broker", [{"proxied": True}], indirect=True)
+@pytest.mark.parametrize("idempotent", [True, False])
+async def test_requests_are_lost(
+    own_broker: JavaBroker,
+    proxied: tuple[FaultProxy, str],
+    idempotent: bool,  # noqa: FBT001
+) -> None:
+    """Given requests that no broker gets, When all is over, Then all is there, once, in order."""
+    proxy, brokers = proxied
+    topic = create_topic(own_broker.brokers, 3)
+    options = _options(brokers, topic, enable_idempotence=idempotent)
+    records = _story(100_000 if LONG else 10_000)
+
+    def lose() -> None:
+        proxy.lose_requests = int(proxy.lost < 20)
+
+    async with plugin.open(options, PATIENT) as backplane:
+        await _stream(backplane, records, lose)
+
+    assert proxy.lost == 20
+    fault = f"20 lost requests{'' if idempotent else ', without idempotence'}"
+    assert tally(own_broker.brokers, topic, records, fault) == Tally(len(records))
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("own_broker", [{"proxied": True}], indirect=True)
+async def test_acknowledgements_are_lost_while_the_broker_is_killed(
+    own_broker: JavaBroker, proxied: tuple[FaultProxy, str]
+) -> None:
+    """Given 20 lost answers and kills together, When all is over, Then all is there, once."""
+    proxy, brokers = proxied
+    topic = create_topic(own_broker.brokers, 3)
+    records = _story(100_000 if LONG else 20_000)
+    kills = 5 if LONG else 2
+
+    def lose() -> None:
+        proxy.lose_answers = int(proxy.lost < 20)
+
+    async with plugin.open(_options(brokers, topic), PATIENT) as backplane:
+        killing = asyncio.ensure_future(_kill(own_broker, kills))
+        for at in range(0, len(records), 500):
+            await _stream(backplane, records[at : at + 500], lose)
+            await asyncio.sleep(0.05)
+        await killing
+
+    assert proxy.lost == 20
+    fault = f"20 lost acknowledgements and {kills} kills"
+    assert tally(own_broker.brokers, topic, records, fault) == Tally(len(records))
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("own_broker", [{"proxied": True}], indirect=True)
+async def test_a_slow_broker_is_waited_for(
+    own_broker: JavaBroker, proxied: tuple[FaultProxy, str]
+) -> None:
+    """Given answers late but in time, When all is over, Then all is there, once, in order."""
+    proxy, brokers = proxied
+    topic = create_topic(own_broker.brokers, 3)
+    records = _story(20_000 if LONG else 5_000)
+    proxy.all_late = 0.2
+
+    async with plugin.open(_options(brokers, topic), PATIENT) as backplane:
+        await _stream(backplane, records)
+
+    found = tally(own_broker.brokers, topic, records, "each answer 200 ms late")
+    assert found == Tally(len(records))
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("own_broker", [{"proxied": True}], indirect=True)
+async def test_answers_that_come_too_late_are_asked_for_again(
+    own_broker: JavaBroker, proxied: tuple[FaultProxy, str]
+) -> None:
+    """Given answers after requestTimeoutMs for a while, When it is over, Then all is there once."""
+    proxy, brokers = proxied
+    topic = create_topic(own_broker.brokers, 3)
+    options = _options(brokers, topic, request_timeout_ms=500)
+    records = _story(20_000 if LONG else 5_000)
+
+    async def be_late_for_a_while() -> None:
+        proxy.produce_late = 0.8
+        await asyncio.sleep(1.5)
+        proxy.produce_late = 0
+
+    async with plugin.open(options, PATIENT) as backplane:
+        for at in range(0, len(records), 500):
+            delivering = _deliver_all(backplane, records[at : at + 500])
+            await asyncio.gather(delivering, *([be_late_for_a_while()] if at % 2500 == 0 else []))
+
+    found = tally(own_broker.brokers, topic, records, "answers later than requestTimeoutMs")
+    assert found == Tally(len(records))
 
 
 @pytest.mark.timeout(120)
@@ -127,7 +226,7 @@ async def test_a_broker_that_hangs_delays_and_loses_nothing(
     proxy, brokers = proxied
     topic = create_topic(own_broker.brokers, 3)
     options = KafkaOptions(brokers=brokers, topic=topic, partition_by="subjectId")
-    records = _story(500)
+    records = _story(20_000 if LONG else 500)
 
     async with plugin.open(options, OpenContext(name="events", delivery_timeout=1)) as backplane:
         await backplane.deliver(records[:100])
@@ -137,7 +236,7 @@ async def test_a_broker_that_hangs_delays_and_loses_nothing(
         proxy.handing_on.set()
         await _deliver_all(backplane, records[100:])
 
-    _check(own_broker.brokers, topic, records)
+    assert tally(own_broker.brokers, topic, records, "a hang") == Tally(len(records))
 
 
 @pytest.mark.timeout(60)
@@ -214,7 +313,7 @@ async def test_a_producer_that_the_brokers_do_not_know_any_more_is_replaced(
         await backplane.deliver(records[10:])
 
     assert isinstance(raised.value.__cause__, OutOfOrderSequenceNumber)
-    _check(brokers, topic, records)
+    assert tally(brokers, topic, records, "a producer with a gap") == Tally(len(records))
 
 
 @pytest.mark.timeout(120)
@@ -234,4 +333,4 @@ async def test_brokers_that_have_moved_are_found(own_broker: JavaBroker) -> None
         await asyncio.to_thread(own_broker.start)
         await _deliver_all(backplane, records[10:])
 
-    _check(own_broker.brokers, topic, records)
+    assert tally(own_broker.brokers, topic, records, "brokers that moved") == Tally(len(records))

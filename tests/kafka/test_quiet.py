@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 from experimentframework_kafka._quiet import OncePerInterval, quieten
+
+if TYPE_CHECKING:
+    import pytest
 
 
 class _Clock:
@@ -14,7 +18,7 @@ class _Clock:
         return self.now
 
 
-def _line(text: str = "Unable connect to %s", level: int = logging.ERROR) -> logging.LogRecord:
+def _line(text: str = "Broken by %s", level: int = logging.ERROR) -> logging.LogRecord:
     return logging.LogRecord("aiokafka.client", level, "", 0, text, ("node 1",), None)
 
 
@@ -31,8 +35,8 @@ def test_a_line_comes_once_and_then_with_the_number_left_out() -> None:
             written.append(line.getMessage())
 
     assert written == [
-        "Unable connect to node 1",
-        "Unable connect to node 1 (59 more like it since the last)",
+        "Broken by node 1",
+        "Broken by node 1 (59 more like it since the last)",
     ]
 
 
@@ -53,6 +57,27 @@ def test_lines_for_developers_always_come() -> None:
     found = [once.filter(_line(level=logging.DEBUG)) for _ in range(3)]
 
     assert found == [True, True, True]
+
+
+def test_what_our_own_errors_tell_is_left_out() -> None:
+    """Given a line whose matter is raised as an error, When it comes, Then it is not written."""
+    once = OncePerInterval(_Clock())
+
+    found = once.filter(_line("Unable connect to node with id %s: %s"))
+
+    assert not found
+
+
+def test_what_our_own_errors_tell_is_there_for_developers(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Given debug is on, When such a line comes, Then it is written."""
+    once = OncePerInterval(_Clock())
+
+    with caplog.at_level(logging.DEBUG, "aiokafka.client"):
+        found = once.filter(_line("Unable connect to node with id %s: %s"))
+
+    assert found
 
 
 def test_all_loggers_of_the_client_have_it() -> None:

@@ -102,6 +102,54 @@ async def test_what_is_no_event_is_told_and_can_be_passed(
     assert [first, *rest] == [each.body for each in records]
 
 
+async def test_a_time_before_all_times_of_kafka_means_everything(
+    brokers: str, make_topic: Callable[..., str]
+) -> None:
+    """Given a time before 1970, When events since then are read, Then all come."""
+    options, records = KafkaOptions(brokers=brokers, topic=make_topic(1)), make_records(3)
+    await _deliver(options, records)
+
+    found = await _bodies(options, Selection(since=datetime(1969, 1, 1, tzinfo=UTC)))
+
+    assert found == [record.body for record in records]
+
+
+async def test_a_checkpoint_of_a_topic_that_was_made_anew_is_told(
+    brokers: str, make_topic: Callable[..., str]
+) -> None:
+    """Given a checkpoint behind the end, When reading goes on there, Then that is refused."""
+    topic = make_topic(1)
+    options = KafkaOptions(brokers=brokers, topic=topic)
+    await _deliver(options, make_records(2))
+
+    with pytest.raises(ReplayError) as raised:
+        await _bodies(options, Selection(checkpoint=f'{{"{topic}":{{"0":7}}}}'))
+
+    assert str(raised.value) == (
+        f"cannot read on from the checkpoint: partition 0 of topic '{topic}' ends at offset 2, "
+        "before 7; the topic was made anew: read it from its beginning"
+    )
+
+
+async def test_what_a_transaction_took_back_is_not_read(
+    brokers: str, make_topic: Callable[..., str]
+) -> None:
+    """Given an aborted transaction at the end, When all is read, Then the reading ends before."""
+    topic, records = make_topic(1), make_records(2)
+    options = KafkaOptions(brokers=brokers, topic=topic)
+    await _deliver(options, records)
+    other = Producer({"bootstrap.servers": brokers, "transactional.id": topic})
+    other.init_transactions(20)
+    other.begin_transaction()
+    other.produce(topic, make_records(1)[0].body)
+    other.flush(20)
+    other.abort_transaction(20)
+
+    found = await _bodies(options, Selection())
+
+    assert found == [record.body for record in records]
+
+
 async def test_a_missing_topic_is_told(brokers: str) -> None:
     """Given a topic that does not exist, When it is read, Then it says so."""
     options = KafkaOptions(brokers=brokers, topic="not-there")

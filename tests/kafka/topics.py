@@ -1,4 +1,4 @@
-"""Makes topics for tests, and deletes them."""
+"""Makes topics for tests, changes and deletes them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,23 @@ import os
 import time
 from itertools import count
 
+from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
+from confluent_kafka.admin._acl import AclBinding, AclOperation, AclPermissionType
+from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
+from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 PATIENCE = 20.0
 _numbers = count(1)
 
 
 def create_topic(
-    brokers: str, partitions: int = 1, *, name: str | None = None, **config: str
+    brokers: str,
+    partitions: int = 1,
+    *,
+    name: str | None = None,
+    replicas: int = 1,
+    **config: str,
 ) -> str:
     """Make a topic, one that nobody else uses where it has no name; return its name.
 
@@ -23,7 +31,7 @@ def create_topic(
     name = name or f"test-{os.getpid()}-{next(_numbers)}"
     settings = {key.replace("_", "."): value for key, value in config.items()}
     client = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
-    topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=settings)
+    topic = NewTopic(name, num_partitions=partitions, replication_factor=replicas, config=settings)
     for done in client.create_topics([topic]).values():
         done.result(timeout=30)
     return name
@@ -37,3 +45,33 @@ def delete_topic(brokers: str, topic: str) -> None:
     deadline = time.monotonic() + PATIENCE
     while topic in client.list_topics(timeout=PATIENCE).topics:
         assert time.monotonic() < deadline, f"{topic} does not go"
+
+
+def add_partitions(brokers: str, topic: str, number: int) -> None:
+    """Have a topic have so many partitions."""
+    client = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
+    for done in client.create_partitions([NewPartitions(topic, number)]).values():
+        done.result(timeout=PATIENCE)
+
+
+def drop_before(brokers: str, topic: str, offset: int) -> None:
+    """Have the first partition of a topic begin at an offset, as retention does."""
+    client = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
+    for done in client.delete_records([TopicPartition(topic, 0, offset)]).values():
+        done.result(timeout=PATIENCE)
+
+
+def allow(brokers: str, user: str, topic: str, operation: str) -> None:
+    """Give a user a right on a topic."""
+    client = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
+    right = AclBinding(
+        ResourceType.TOPIC,
+        topic,
+        ResourcePatternType.LITERAL,
+        user,
+        "*",
+        AclOperation[operation],
+        AclPermissionType.ALLOW,
+    )
+    for done in client.create_acls([right]).values():
+        done.result(timeout=PATIENCE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import random
 import shutil
 import signal
 import socket
@@ -11,6 +12,7 @@ import subprocess
 import tempfile
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -51,6 +53,7 @@ _protocols: Final = (
     "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,"
     "SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL"
 )
+_ports: Final = range(12_000, 32_000)
 _flags: Final = (
     "-Xms64m",
     "-Xmx512m",
@@ -93,11 +96,15 @@ def jars() -> Path:
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """Return a port of 127.0.0.1 that nobody listens on.
+
+    It is none that the system gives to connections, one of which could have it before a broker.
+    """
+    for port in random.sample(_ports, len(_ports)):
+        with socket.socket() as listener, suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError(f"no port of {_ports} is free")
 
 
 class JavaBroker:
@@ -121,6 +128,7 @@ class JavaBroker:
         proxied: bool = False,
         protocols: Sequence[str] = (),
         users: Mapping[str, str] | None = None,
+        first: JavaBroker | None = None,
     ) -> None:
         """Store what to add to its settings; nothing runs before `start`.
 
@@ -129,6 +137,7 @@ class JavaBroker:
             proxied: Listen for a proxy too.
             protocols: Listen in these security protocols too, each on one of `ports`.
             users: Passwords of users that sign in by SCRAM.
+            first: The broker whose cluster it joins; None for a cluster of its own.
         """
         self._folder = Path(tempfile.mkdtemp(prefix="experimentframework-kafka-"))
         self.log = self._folder / "broker.log"
@@ -136,7 +145,9 @@ class JavaBroker:
         self.ports = {protocol: free_port() for protocol in protocols}
         self._proxied = proxied
         self._users = dict(users or {})
-        self._controller = free_port()
+        self._first = first
+        self._controller: int = free_port() if first is None else first._controller
+        self._cluster: str = _cluster_id() if first is None else first._cluster
         self._more = dict(settings or {})
         self.move_to(free_port())
         self._process: subprocess.Popen[bytes] | None = None
@@ -215,11 +226,13 @@ class JavaBroker:
         for protocol, port in self.ports.items():
             listeners += f",{protocol}://127.0.0.1:{port}"
             advertised += f",{protocol}://127.0.0.1:{port}"
+        if self._first is None:
+            listeners += f",CONTROLLER://127.0.0.1:{self._controller}"
         return {
-            "process.roles": "broker,controller",
-            "node.id": "1",
+            "process.roles": "broker,controller" if self._first is None else "broker",
+            "node.id": "1" if self._first is None else "2",
             "controller.quorum.voters": f"1@127.0.0.1:{self._controller}",
-            "listeners": f"{listeners},CONTROLLER://127.0.0.1:{self._controller}",
+            "listeners": listeners,
             "advertised.listeners": advertised,
             "controller.listener.names": "CONTROLLER",
             "listener.security.protocol.map": _protocols,
@@ -249,13 +262,11 @@ class JavaBroker:
 
     def _format(self, *arguments: str) -> None:
         self._write_settings()
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        cluster = cluster.replace("-", "_")  # The first would be taken for an option.
         command = self._java(
             "kafka.tools.StorageTool",
             "format",
             "-t",
-            cluster,
+            self._cluster,
             "-c",
             str(self._properties),
             *arguments,
@@ -276,6 +287,11 @@ class JavaBroker:
 
     def _java(self, *arguments: str) -> list[str]:
         return ["java", *_flags, "-cp", f"{jars()}/*", *arguments]
+
+
+def _cluster_id() -> str:
+    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    return cluster.replace("-", "_")  # The first would be taken for an option.
 
 
 def wait_until_it_answers(brokers: str, why_not: Callable[[], str | None] = lambda: None) -> None:

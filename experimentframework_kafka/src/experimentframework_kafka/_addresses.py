@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 DEFAULT_PORT = 9092
 _HIGHEST_PORT = 65_535
 _LONGEST_HOST = 253
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?")
+_LABEL = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
 _BRACKETED = re.compile(r"\[([^\[\]]*)\](?::(.*))?")
 
 
@@ -68,7 +69,10 @@ def address_of(text: str) -> Address:
     if ":" in port:
         raise AddressError("an IPv6 address stands in brackets, as in [::1]:9092")
     if len(host) > _LONGEST_HOST or not _HOST.fullmatch(host):
-        raise AddressError("the host is no name of letters, digits, '.', '-' and '_'")
+        raise AddressError(
+            "the host is no name of parts with a '.' between, each of up to 63 letters, digits, "
+            "'-' and '_'"
+        )
     return Address(host.lower(), _port(port) if colon else DEFAULT_PORT)
 
 

@@ -16,13 +16,16 @@ from experimentframework_core.plugin import ChannelSettings
 from experimentframework_kafka._call import Call
 from experimentframework_kafka._client import batch_bytes, request_bytes
 from experimentframework_kafka._creation import create_missing
+from experimentframework_kafka._hindrances import hindrance
 from experimentframework_kafka._limits import Limits
 from experimentframework_kafka._memory import keep_memory_of_requests
 from experimentframework_kafka._message import key_of, keys_of, writer_of_messages
 from experimentframework_kafka._metadata import Topics, check_topics
+from experimentframework_kafka._overdue import successor
 from experimentframework_kafka._placing import Placing
-from experimentframework_kafka._producer import discard, start_producer, stop, why_unreachable
+from experimentframework_kafka._producer import discard, start_producer, stop
 from experimentframework_kafka._pump import Pump
+from experimentframework_kafka._reaching import why_unreachable
 from experimentframework_kafka._topics import all_topics, by_topic
 
 if TYPE_CHECKING:
@@ -86,6 +89,7 @@ class KafkaBackplane:
         self._producer: AIOKafkaProducer | None = None
         self._on_the_way: dict[TopicPartition, Earlier] = {}
         self._confirmed: set[str] = set()
+        self._closed = False
 
     async def start(self) -> None:
         """Connect.
@@ -93,6 +97,8 @@ class KafkaBackplane:
         Raises:
             TransientError: No broker answers; or, as UnavailableError, they refuse us.
         """
+        if self._closed:
+            raise TransientError("the backplane is closed")
         self._producer = await start_producer(self._options)
 
     async def make_topics(self) -> None:
@@ -107,6 +113,7 @@ class KafkaBackplane:
 
     async def close(self) -> None:
         """Disconnect, in bounded time whatever is on its way."""
+        self._closed = True
         producer, self._producer = self._producer, None
         if producer is None:
             return
@@ -126,12 +133,16 @@ class KafkaBackplane:
         named = {*self._options.topics.values(), *self._topics.used}
         if self._options.topic is not None:
             named = {self._options.topic}
-        if self._producer is None:
-            raise await why_unreachable(self._options)
+        client = self._producer and self._producer.client
+        if client is None:
+            raise await why_unreachable(self._options, None)
         try:
-            await check_topics(named, self._producer.client)
+            await check_topics(named, client)
+            why = await hindrance(named, client, self._options)
         except (KafkaError, OSError, TimeoutError) as error:
-            raise await why_unreachable(self._options) from error
+            raise await why_unreachable(self._options, client) from error
+        if why is not None:
+            raise TransientError(why)
 
     async def deliver(self, batch: Sequence[Record]) -> None:
         """Return when every record is acknowledged, as ``acks`` says.
@@ -181,8 +192,13 @@ class KafkaBackplane:
             batch_bytes=self._batch_bytes,
         )
         if not await pump.run(deadline):
-            await self._replace_if_possible(call)
-            raise TransientError("not acknowledged in time; the brokers may have it or not")
+            topics = {each.topic for each in call.on_the_way}
+            new, error = await successor(producer, topics, self._options, self._start_timeout)
+            if new is not None:
+                self._producer = new
+                call.on_the_way.clear()
+                await discard(producer)
+            raise error
         return pump.poisoned
 
     async def _place(self, call: Call, indexes: Sequence[int]) -> None:
@@ -241,21 +257,6 @@ class KafkaBackplane:
             known = await self._number_of_partitions(partition.topic)
             if isinstance(known, TransientError):
                 call.fail_partition(partition, (), known)
-
-    async def _replace_if_possible(self, call: Call) -> None:
-        """Replace a producer that is stuck, if a new one finds the cluster.
-
-        If that finds none either, the brokers are down, and the old one goes on by itself when
-        they are back: with idempotence nothing is then delivered twice.
-        """
-        try:
-            async with asyncio.timeout(self._start_timeout):
-                new = await start_producer(self._options)
-        except (TransientError, TimeoutError):
-            return
-        old, self._producer = self._connected(), new
-        call.on_the_way.clear()
-        await discard(old)
 
 
 def _raise(failures: Mapping[int, Failure], number: int) -> None:

@@ -30,8 +30,9 @@ def check_kafka(options: KafkaOptions) -> Iterator[Finding]:
     yield from _delivery(options)
     yield from security_breaches(options.security)
     yield from _creation(options.create_topics)
-    for name, message in setting_breaches(options.additional_config):
-        yield f"additionalConfig.{name}", message, "error", ()
+    for name, message, beside in setting_breaches(options.additional_config):
+        reads = () if beside is None else (f"additionalConfig.{beside}",)
+        yield f"additionalConfig.{name}", message, "error", reads
 
 
 def _brokers(options: KafkaOptions) -> Iterator[Finding]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,9 @@ from experimentframework_kafka._addresses import addresses
 from experimentframework_kafka._client_settings import client_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from experimentframework_kafka._addresses import Address
     from experimentframework_kafka._options import KafkaOptions, KafkaSecurity
 
 _OF_EVERY_CLIENT = ("connections_max_idle_ms", "metadata_max_age_ms", "retry_backoff_ms")
@@ -30,7 +32,7 @@ def client_arguments(options: KafkaOptions) -> dict[str, Any]:
         "bootstrap_servers": [str(each) for each in addresses(options.brokers)],
         "request_timeout_ms": options.request_timeout_ms,
         **{name: additional[name] for name in _OF_EVERY_CLIENT if name in additional},
-        **security_arguments(options.security),
+        **security_arguments(options.security, options.request_timeout_ms / 1000),
     }
     if options.client_id is not None:
         arguments["client_id"] = options.client_id
@@ -50,6 +52,14 @@ def producer_arguments(options: KafkaOptions) -> dict[str, Any]:
     }
 
 
+def beginning_at(broker: Address, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a client that begins at ``broker``, which answers.
+
+    aiokafka would ask the others in any order, and wait for one that hangs.
+    """
+    return {**arguments, "bootstrap_servers": [str(broker)]}
+
+
 def batch_bytes(options: KafkaOptions) -> int:
     """Return how large a batch of one partition may be, before it is compressed."""
     said = client_settings(options.additional_config).get("max_batch_size")
@@ -62,8 +72,12 @@ def request_bytes(options: KafkaOptions) -> int:
     return said or DEFAULT_REQUEST_BYTES
 
 
-def security_arguments(security: KafkaSecurity) -> dict[str, Any]:
+def security_arguments(security: KafkaSecurity, timeout: float = 30.0) -> dict[str, Any]:
     """Return how the brokers are reached and signed in to.
+
+    Args:
+        security: What the options say.
+        timeout: Seconds that a token may take.
 
     Raises:
         UnavailableError: As `client_arguments`.
@@ -74,7 +88,9 @@ def security_arguments(security: KafkaSecurity) -> dict[str, Any]:
     if security.protocol.startswith("SASL"):
         arguments["sasl_mechanism"] = security.mechanism
         if security.mechanism == "OAUTHBEARER":
-            arguments["sasl_oauth_token_provider"] = _token_provider(security.token_provider or "")
+            from experimentframework_kafka._tokens import Tokens
+
+            arguments["sasl_oauth_token_provider"] = Tokens(security.token_provider or "", timeout)
         else:
             arguments["sasl_plain_username"] = security.username
             arguments["sasl_plain_password"] = security.password and security.password.reveal()
@@ -117,22 +133,3 @@ def _must_be_readable(option: str, file: str | None) -> None:
         raise UnavailableError(
             f"cannot read security.{option} {file!r}: {error.strerror or error}"
         ) from error
-
-
-def _token_provider(name: str) -> Any:  # noqa: ANN401 - aiokafka has no types
-    from aiokafka.abc import AbstractTokenProvider
-
-    module, _, function = name.partition(":")
-    try:
-        found = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise UnavailableError(
-            f"cannot use security.tokenProvider {name!r}: {error}; expected module:function"
-        ) from error
-
-    class _Provider(AbstractTokenProvider):  # type: ignore[misc]
-        async def token(self) -> str:
-            token = found()
-            return str(await token if hasattr(token, "__await__") else token)
-
-    return _Provider()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from experimentframework_core.config import unknown
+from experimentframework_core.config import nearest, shown, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from experimentframework_kafka._options import Setting
 
 _LARGEST = 2**31 - 1
+_SETTING = "setting of aiokafka or librdkafka"
 
 
 class _Range(NamedTuple):
@@ -46,6 +47,7 @@ _SAME_AS = {
 
 _OWN_OPTION = {
     "acks": "acks",
+    "allow.auto.create.topics": "createTopics",
     "batch.num.messages": "batchSize",
     "bootstrap.servers": "brokers",
     "bootstrap_servers": "brokers",
@@ -62,12 +64,17 @@ _OWN_OPTION = {
     "max.in.flight.requests.per.connection": "maxInFlight",
     "metadata.broker.list": "brokers",
     "partitioner": "partitionBy",
+    "partitioner.class": "partitionBy",
     "queue.buffering.max.ms": "lingerMs",
     "request.required.acks": "acks",
     "request.timeout.ms": "requestTimeoutMs",
     "request_timeout_ms": "requestTimeoutMs",
+    "sasl.jaas.config": "security.username and security.password",
+    "sasl.login.callback.handler.class": "security.tokenProvider",
     "sasl.mechanism": "security.mechanism",
     "sasl.mechanisms": "security.mechanism",
+    "sasl.oauthbearer.config": "security.tokenProvider",
+    "sasl.oauthbearer.token.endpoint.url": "security.tokenProvider",
     "sasl.password": "security.password",
     "sasl.username": "security.username",
     "sasl_mechanism": "security.mechanism",
@@ -76,33 +83,56 @@ _OWN_OPTION = {
     "sasl_plain_username": "security.username",
     "security.protocol": "security.protocol",
     "security_protocol": "security.protocol",
+    "socket.timeout.ms": "requestTimeoutMs",
     "ssl.ca.location": "security.cafile",
     "ssl.certificate.location": "security.certfile",
     "ssl.key.location": "security.keyfile",
     "ssl.key.password": "security.keyfilePassword",
+    "ssl.keystore.location": "security.certfile",
+    "ssl.keystore.password": "security.keyfilePassword",
+    "ssl.truststore.location": "security.cafile",
     "ssl_context": "security.cafile, security.certfile and security.keyfile",
 }
 """Names that an option of ours has instead."""
 
 _ON_THE_BACKPLANE = {
+    "buffer.memory": "buffer.maxBytes",
     "delivery.timeout.ms": "deliveryTimeoutMs",
+    "max.block.ms": "buffer.blockTimeoutMs",
     "message.send.max.retries": "retry.maxAttempts",
     "message.timeout.ms": "deliveryTimeoutMs",
     "queue.buffering.max.kbytes": "buffer.maxBytes",
     "queue.buffering.max.messages": "buffer.maxEvents",
     "retries": "retry.maxAttempts",
+    "retry.backoff.max.ms": "retry.maxDelayMs",
 }
 """Names whose matter is the channel's, and what to say on the backplane instead."""
 
 _WITHOUT_USE = {
+    "api.version.request": "versions are always asked for",
     "api_version": "aiokafka does nothing with it",
+    "client.rack": "only the leaders are written to",
+    "compression.level": "aiokafka knows one level for each compression",
+    "debug": "the level of the logger 'aiokafka' says it",
+    "enable.ssl.certificate.verification": "certificates are always verified",
+    "interceptor.classes": "aiokafka has no interceptors",
+    "key.serializer": "the key is text already",
     "key_serializer": "the key is text already",
+    "log_level": "the level of the logger 'aiokafka' says it",
     "loop": "the running loop is used",
+    "reconnect.backoff.max.ms": "retry.backoff.ms serves for connections too",
+    "reconnect.backoff.ms": "retry.backoff.ms serves for connections too",
+    "sasl.kerberos.service.name": "signing in by Kerberos is not supported",
     "sasl_kerberos_domain_name": "signing in by Kerberos is not supported",
     "sasl_kerberos_service_name": "signing in by Kerberos is not supported",
+    "socket.keepalive.enable": "aiokafka has no such setting",
+    "ssl.endpoint.identification.algorithm": "names in certificates are always verified",
+    "statistics.interval.ms": "aiokafka has no statistics",
+    "transaction.timeout.ms": "transactions are not used",
     "transaction_timeout_ms": "transactions are not used",
     "transactional.id": "transactions are not used",
     "transactional_id": "transactions are not used",
+    "value.serializer": "the event is encoded already",
     "value_serializer": "the event is encoded already",
 }
 """Names that would change nothing, or break something, and why."""
@@ -120,28 +150,39 @@ def client_settings(additional: Mapping[str, Setting]) -> dict[str, int | None]:
     return {_SAME_AS.get(name, name): _number(value) for name, value in additional.items()}
 
 
-def setting_breaches(additional: Mapping[str, Setting]) -> Iterator[tuple[str, str]]:
-    """Yield each name that may not be there, or whose value does not fit, and why."""
+def setting_breaches(additional: Mapping[str, Setting]) -> Iterator[tuple[str, str, str | None]]:
+    """Yield each name that may not be there, or whose value does not fit; why; beside which."""
     taken: dict[str, str] = {}
     for name, value in additional.items():
         meant = _SAME_AS.get(name, name)
         if meant not in _RANGES:
-            yield name, _why_not(name)
+            yield name, _why_not(name), None
         elif meant in taken:
-            yield name, f"says the same as '{taken[meant]}'; leave one out"
+            yield name, f"says the same as '{taken[meant]}'; leave one out", taken[meant]
         elif not _fits(value, _RANGES[meant]):
-            yield name, f"does not fit; expected {_RANGES[meant]}"
+            yield name, f"does not fit; expected {_RANGES[meant]}", None
         taken.setdefault(meant, name)
 
 
 def _why_not(name: str) -> str:
+    if (why := _elsewhere(name)) is not None:
+        return why
+    settings = [*_RANGES, *_SAME_AS]
+    others = [*_OWN_OPTION, *_ON_THE_BACKPLANE, *_WITHOUT_USE]
+    meant = nearest(name, [*settings, *others])
+    if meant in others and (why := _elsewhere(meant)) is not None:
+        return f"unknown {_SETTING} {shown(name)}; did you mean '{meant}'? It {why}"
+    return unknown(_SETTING, name, settings)
+
+
+def _elsewhere(name: str) -> str | None:
     if name in _OWN_OPTION:
         return f"is an option of its own; say {_OWN_OPTION[name]}"
     if name in _ON_THE_BACKPLANE:
         return f"is a setting of the channel; say {_ON_THE_BACKPLANE[name]} on the backplane"
     if name in _WITHOUT_USE:
         return f"has no use here: {_WITHOUT_USE[name]}; leave it out"
-    return unknown("setting of aiokafka or librdkafka", name, [*_RANGES, *_SAME_AS])
+    return None
 
 
 def _fits(value: Setting, wanted: _Range) -> bool:

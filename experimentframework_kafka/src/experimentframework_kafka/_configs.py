@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from experimentframework_kafka._asking import ask_any
+
 if TYPE_CHECKING:
     from aiokafka.client import AIOKafkaClient
 
@@ -22,8 +24,11 @@ async def configs(
     """
     from aiokafka.protocol.admin import DescribeConfigsRequest
 
-    node = int(name) if kind == BROKER else client.get_random_node()
-    response = await client.send(node, DescribeConfigsRequest([(kind, name, list(settings))]))
+    request = DescribeConfigsRequest([(kind, name, list(settings))])
+    if kind == BROKER:
+        response = await client.send(int(name), request)
+    else:
+        response = await ask_any(client, request)
     return {
         setting: value
         for code, _, _, _, entries in response.resources

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 RECORD: Final[Mapping[int, str]] = {
     10: "the brokers refuse it as too large",
     18: "the brokers refuse it as larger than a segment of the topic",
-    32: "its time is outside what the topic takes (message.timestamp.after.max.ms)",
+    32: "its time is outside what the topic takes (message.timestamp.before.max.ms, after.max.ms)",
     87: "the brokers refuse it as an invalid record",
 }
 """Codes that speak of a record: it is refused for ever, and only it."""
@@ -25,11 +25,11 @@ CONFIGURATION: Final[Mapping[int, str]] = {
     17: "the brokers refuse the topic's name",
     21: "the brokers do not know this value of acks",
     29: "this user may not write to the topic; give it the right WRITE",
-    31: "this user may not write with idempotence; give it the right IDEMPOTENT_WRITE on the "
-    "cluster, or say enableIdempotence: false",
+    31: "this user may not write with idempotence; give it the right WRITE on the topics, before "
+    "Kafka 2.8 IDEMPOTENT_WRITE on the cluster, or say enableIdempotence: false",
     33: "the brokers do not know this mechanism; see security.mechanism",
     34: "the brokers expect to be signed in to; see security.protocol",
-    35: "the brokers are too old for this client; Kafka 2.1 or newer is needed",
+    35: "the brokers are too old for this client; Kafka 0.11 or newer is needed, 2.1 for zstd",
     42: "the brokers refuse the request as malformed",
     43: "the topic's message format is too old for headers",
     44: "a policy of the brokers refuses it",
@@ -77,6 +77,8 @@ def delivery_error(
         said = PermanentError(f"cannot {doing}: {RECORD[code]} ({_said(error)})")
     elif code is not None and code in CONFIGURATION:
         said = UnavailableError(f"cannot {doing}: {CONFIGURATION[code]} ({_said(error)})")
+    elif getattr(error, "explained", False):
+        said = UnavailableError(f"cannot {doing}: {error}")
     else:
         said = TransientError(f"cannot {doing}: {_said(error)}")
     said.__cause__ = error

@@ -6,15 +6,20 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from experimentframework_core.errors import TransientError, UnavailableError
+from experimentframework_kafka._asking import ask_any
 from experimentframework_kafka._errors import CONFIGURATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from aiokafka.client import AIOKafkaClient
+    from aiokafka.cluster import ClusterMetadata
 
 PATIENCE = 5.0
 """Seconds that brokers have to make a topic which they make by themselves."""
+
+MOMENT = 1.0
+"""Seconds after which a topic is there that brokers make by themselves, usually."""
 
 _PAUSE = 0.1
 _NOT_AUTHORIZED = 29
@@ -69,32 +74,44 @@ def missing(topics: Iterable[str]) -> str:
     )
 
 
-async def check_topics(topics: Iterable[str], client: AIOKafkaClient) -> None:
-    """Return if the cluster answers, and the topics are there with a leader for each partition.
+async def metadata_of(
+    topics: Iterable[str], client: AIOKafkaClient, *, make: bool = False
+) -> ClusterMetadata:
+    """Return what the brokers know of topics now.
+
+    Args:
+        topics: The topics.
+        client: Whom to ask.
+        make: Have brokers make what is missing, if they do so by themselves.
 
     Raises:
-        UnavailableError: A topic is missing or not ours.
-        TransientError: No broker answers, or a partition has no leader.
+        aiokafka.errors.KafkaError: No answer.
     """
     from aiokafka.cluster import ClusterMetadata
     from aiokafka.protocol.metadata import MetadataRequest
-    from aiokafka.structs import TopicPartition
 
+    request = MetadataRequest(sorted(topics), allow_auto_topic_creation=make)
     cluster = ClusterMetadata()
+    cluster.update_metadata(await ask_any(client, request))
+    return cluster
+
+
+async def check_topics(topics: Iterable[str], client: AIOKafkaClient) -> None:
+    """Return if the cluster answers, and the topics are there and ours to write to.
+
+    As with a first event, brokers that make topics by themselves make them now.
+
+    Raises:
+        UnavailableError: A topic is missing or not ours.
+        aiokafka.errors.KafkaError: No broker answers.
+    """
     wanted = sorted(topics)
-    cluster.update_metadata(
-        await client.send(client.get_random_node(), MetadataRequest(wanted or None))
-    )
+    cluster = await metadata_of(wanted, client, make=True)
+    if not cluster.topics().issuperset(wanted):
+        await asyncio.sleep(MOMENT)
+        cluster = await metadata_of(wanted, client)
     if forbidden := cluster.unauthorized_topics & set(wanted):
         named = ", ".join(f"'{topic}'" for topic in sorted(forbidden))
         raise UnavailableError(f"cannot use topic {named}: {CONFIGURATION[_NOT_AUTHORIZED]}")
     if absent := [topic for topic in wanted if not cluster.partitions_for_topic(topic)]:
         raise UnavailableError(missing(absent))
-    leaderless = [
-        f"{topic}/{number}"
-        for topic in wanted
-        for number in sorted(cluster.partitions_for_topic(topic))
-        if cluster.leader_for_partition(TopicPartition(topic, number)) in (None, -1)
-    ]
-    if leaderless:
-        raise TransientError(f"partitions without a leader: {', '.join(leaderless)}")

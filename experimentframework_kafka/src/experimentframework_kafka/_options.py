@@ -7,10 +7,12 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 
 from experimentframework_core.plugin import ChannelSettings
-from experimentframework_core.units import LONGEST_DURATION, Delay, Milliseconds, Secret
+from experimentframework_core.units import LONGEST_DURATION, Milliseconds, Secret
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Retention = Annotated[int, msgspec.Meta(ge=-1, le=LONGEST_DURATION, extra={"unit": "duration"})]
+LONGEST_REQUEST = 24 * 24 * 60 * 60 * 1000  # Kafka counts these milliseconds in 32 bits.
+RequestTimeout = Annotated[int, msgspec.Meta(ge=1, le=LONGEST_REQUEST, extra={"unit": "duration"})]
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
 Setting: TypeAlias = str | int | float | bool | None
 
@@ -82,7 +84,7 @@ class KafkaOptions(ChannelSettings, frozen=True, kw_only=True, rename="camel"):
             ``zstd``.
         acks: Who must have an event before it counts as delivered: ``all`` replicas in sync, only
             the leader (``1``), or nobody (``0``: events are lost without notice).
-        request_timeout_ms: How long a request to a broker may take.
+        request_timeout_ms: How long a request to a broker may take; at most 24 days.
         max_in_flight: As in other Kafka clients. The one that is used here keeps one batch for
             each partition in flight; another value than 5 and 1 gives a warning that says so.
         client_id: The name of this client in the brokers' logs, metrics and quotas. None: one
@@ -103,9 +105,9 @@ class KafkaOptions(ChannelSettings, frozen=True, kw_only=True, rename="camel"):
     enable_idempotence: bool = True
     compression_type: Literal["none", "gzip", "snappy", "lz4", "zstd"] = "snappy"
     acks: Literal["all", 1, 0] = "all"
-    request_timeout_ms: Delay = 30_000
+    request_timeout_ms: RequestTimeout = 30_000
     max_in_flight: Annotated[int, msgspec.Meta(ge=1)] = 5
-    client_id: Text | None = None
+    client_id: Annotated[str, msgspec.Meta(min_length=1, max_length=255)] | None = None
     event_type_case: Literal["camel", "pascal"] = "camel"
     security: KafkaSecurity = KafkaSecurity()
     create_topics: KafkaTopicCreation = KafkaTopicCreation()

@@ -6,22 +6,28 @@ Everything that reaches into aiokafka's private parts is here.
 from __future__ import annotations
 
 import asyncio
-import os
-import ssl
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from experimentframework_core.errors import TransientError, UnavailableError
-from experimentframework_kafka._client import client_arguments, producer_arguments
+from experimentframework_core.errors import TransientError
+from experimentframework_kafka._client import beginning_at, producer_arguments
 from experimentframework_kafka._errors import delivery_error
 from experimentframework_kafka._quiet import quieten
+from experimentframework_kafka._reaching import first_that_answers, why_lost
 
 if TYPE_CHECKING:
-    from aiokafka import AIOKafkaProducer
+    from collections.abc import Coroutine
 
+    from aiokafka import AIOKafkaProducer
+    from aiokafka.client import AIOKafkaClient
+
+    from experimentframework_kafka._addresses import Address
     from experimentframework_kafka._options import KafkaOptions
 
 STOP_TIMEOUT = 2.0
+
+LOOK_AFTER = 4.0
+"""Seconds after which it is looked why a start does not get on."""
 
 
 async def start_producer(options: KafkaOptions) -> AIOKafkaProducer:
@@ -34,17 +40,48 @@ async def start_producer(options: KafkaOptions) -> AIOKafkaProducer:
     from aiokafka import AIOKafkaProducer
     from aiokafka.errors import KafkaError
 
+    broker = await first_that_answers(options)
+    arguments = producer_arguments(options)
+    producer = AIOKafkaProducer(**beginning_at(broker, arguments))
     quieten()
-    producer = AIOKafkaProducer(**producer_arguments(options))
     try:
-        await producer.start()
+        await get_on(producer.start(), broker, options, producer.client)
     except (KafkaError, OSError, TimeoutError) as error:
         await discard(producer)
-        raise await why_unreachable(options) from error
+        raise starting_error(error, broker) from error
     except BaseException:
         await discard(producer)
         raise
     return producer
+
+
+def starting_error(error: BaseException, broker: Address) -> TransientError:
+    """Return what it means that a client does not start although ``broker`` answers."""
+    found = delivery_error(error, f"start at {broker}, which answers")
+    return found if isinstance(found, TransientError) else TransientError(str(found))
+
+
+async def get_on(
+    starting: Coroutine[object, object, None],
+    broker: Address,
+    options: KafkaOptions,
+    client: AIOKafkaClient,
+) -> None:
+    """Wait for the start of a client; where it does not get on, find out why.
+
+    Raises:
+        TransientError: No broker answers that ``broker`` names; aiokafka would try for ever.
+        aiokafka.errors.KafkaError: What the start raises.
+    """
+    start = asyncio.ensure_future(starting)
+    try:
+        done, _ = await asyncio.wait({start}, timeout=LOOK_AFTER)
+        if not done and (why := await why_lost(broker, options, client)) is not None:
+            raise why
+        await start
+    finally:
+        start.cancel()
+        await asyncio.wait({start}, timeout=STOP_TIMEOUT)
 
 
 async def stop(producer: AIOKafkaProducer) -> None:
@@ -70,7 +107,13 @@ async def discard(producer: AIOKafkaProducer) -> None:
     from aiokafka.errors import ProducerClosed
 
     producer._closed = True  # noqa: SLF001 - else it complains when it is collected
-    producer._message_accumulator.fail_all(ProducerClosed())  # noqa: SLF001
+    accumulator = producer._message_accumulator  # noqa: SLF001
+    left = {each for batches in accumulator._batches.values() for each in batches}  # noqa: SLF001
+    # Where the end of a batch looks for it: one that is to be sent again is not there.
+    accumulator._pending_batches |= left  # noqa: SLF001
+    accumulator.fail_all(ProducerClosed())
+    for batch in left:
+        batch._drain_waiter.exception()  # noqa: SLF001 - else asyncio says that nobody looked
     ending = [asyncio.ensure_future(producer.client.close())]
     if (task := producer._sender.sender_task) is not None:  # noqa: SLF001
         task.remove_done_callback(producer._sender._fail_all)  # noqa: SLF001 - it fails itself
@@ -84,40 +127,3 @@ async def discard(producer: AIOKafkaProducer) -> None:
         if each.done() and not each.cancelled():
             with suppress(Exception):
                 each.result()
-
-
-async def why_unreachable(options: KafkaOptions) -> TransientError:
-    """Return why none of the brokers can be used: aiokafka itself only logs it."""
-    from aiokafka.conn import create_conn
-    from aiokafka.errors import KafkaError
-
-    arguments: dict[str, Any] = {"client_id": "experimentframework", **client_arguments(options)}
-    for unknown in ("metadata_max_age_ms", "retry_backoff_ms"):
-        arguments.pop(unknown, None)
-    arguments["max_idle_ms"] = arguments.pop("connections_max_idle_ms", None)
-    said: list[str] = []
-    for broker in arguments.pop("bootstrap_servers"):
-        host, _, port = broker.rpartition(":")
-        try:
-            connection = await create_conn(host.strip("[]"), int(port), **arguments)
-        except ssl.SSLCertVerificationError as error:
-            return UnavailableError(
-                f"cannot trust {broker}: {error}; security.cafile names who is trusted"
-            )
-        except (KafkaError, OSError, TimeoutError) as error:
-            found = delivery_error(error, f"sign in at {broker}")
-            if isinstance(found, UnavailableError):
-                return found
-            said.append(f"{broker}: {_reason(error)}")
-        else:
-            connection.close()
-            said.append(f"{broker}: it answers now")
-    return TransientError(f"no broker answers: {'; '.join(said)}")
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, OSError) and error.errno:
-        return os.strerror(error.errno)  # asyncio's own text has only the address.
-    return str(error) or type(error).__name__

@@ -11,9 +11,27 @@ if TYPE_CHECKING:
 
 INTERVAL = 60.0
 
+TOLD = (
+    "Unable connect to",
+    "Unable to request metadata",
+    "Unable to update metadata",
+    "Topic %s is not a",
+    "Topic %s not found",
+    "Got error produce response",
+    "Cannot send %r to",
+    "Could not send %r",
+    "Failed fetch ",
+    "Received unknown topic or partition error",
+    "Sending username and password in the clear",
+)
+"""How lines begin whose matter our own errors and problems tell; they are for developers only."""
+
 
 class OncePerInterval(logging.Filter):
-    """Lets a line of a kind through once a minute, with the number of those left out."""
+    """Lets a line of a kind through once a minute, with the number of those left out.
+
+    What we tell ourselves is let through where lines for developers are.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Measure the minute with ``clock``."""
@@ -26,6 +44,8 @@ class OncePerInterval(logging.Filter):
         """Return whether the line is to be written; lines below a warning always are."""
         if record.levelno < logging.WARNING:
             return True
+        if str(record.msg).startswith(TOLD):
+            return logging.getLogger(record.name).isEnabledFor(logging.DEBUG)
         kind, now = (record.levelno, str(record.msg)), self._clock()
         last = self._last.get(kind)
         if last is not None and now - last < INTERVAL:

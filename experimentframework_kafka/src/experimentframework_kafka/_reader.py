@@ -4,34 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from experimentframework_core.codec import decode, decode_record
 from experimentframework_core.envelope import Envelope
-from experimentframework_core.errors import (
-    InvalidEventError,
-    ReplayError,
-    TransientError,
-    UnavailableError,
-)
+from experimentframework_core.errors import InvalidEventError, ReplayError, TransientError
 from experimentframework_kafka._checkpoint import Place, positions_of, written
-from experimentframework_kafka._client import client_arguments
-from experimentframework_kafka._metadata import missing
-from experimentframework_kafka._producer import why_unreachable
-from experimentframework_kafka._quiet import quieten
+from experimentframework_kafka._log import open_log
 from experimentframework_kafka._selecting import selects
 from experimentframework_kafka._topics import all_topics, topic_of
 
 if TYPE_CHECKING:
-    from aiokafka import AIOKafkaConsumer, ConsumerRecord
+    from aiokafka import ConsumerRecord
     from aiokafka.structs import TopicPartition
 
     from experimentframework_core.plugin import Selection
+    from experimentframework_kafka._log import Bounds, Log
     from experimentframework_kafka._options import KafkaOptions
 
-_AT_ONCE = 500
-_WAIT_MS = 200
+LOOK_FOR_NEW = 3.0
+"""Seconds of waiting after which a reading that follows looks for new topics and partitions."""
 
 
 def read_kafka(options: KafkaOptions, selection: Selection) -> AsyncIterator[Envelope]:
@@ -59,6 +51,8 @@ class KafkaReader(AsyncIterator[Envelope]):
         self._options = options
         self._selection = selection
         self._positions: dict[Place, int] = positions_of(selection.checkpoint)
+        wanted = {topic_of(each, options) for each in selection.types}
+        self._topics = wanted or all_topics(options)
         self._envelopes = self._read()
 
     @property
@@ -67,88 +61,94 @@ class KafkaReader(AsyncIterator[Envelope]):
         return written(self._positions)
 
     async def __anext__(self) -> Envelope:
-        return await anext(self._envelopes)
+        try:
+            return await anext(self._envelopes)
+        except TransientError:
+            self._envelopes = self._read()  # Who calls again goes on behind what was given.
+            raise
 
     async def aclose(self) -> None:
         """Disconnect; needed only where the reading is left before its end."""
         await self._envelopes.aclose()
 
     async def _read(self) -> AsyncGenerator[Envelope, None]:
-        async with _consumer(self._options) as consumer:
-            partitions = await self._partitions(consumer)
-            starts = await self._starts(consumer, partitions)
-            ends = await consumer.end_offsets(partitions) if partitions else {}
+        async with open_log(self._options) as log:
+            partitions = await log.partitions(self._topics)
+            bounds = await log.bounds(partitions, self._selection.since)
             for partition in partitions:
-                consumer.assign([partition])
-                consumer.seek(partition, starts[partition])
-                async for envelope in self._up_to(consumer, partition, ends[partition]):
+                begin = self._begin(partition, bounds[partition])
+                log.begin({partition: begin})
+                async for envelope in self._up_to(log, partition, bounds[partition].end):
                     yield envelope
-            if not self._selection.follow:
-                return
-            consumer.assign(partitions)
-            for partition in partitions:
-                consumer.seek(partition, max(starts[partition], ends[partition]))
-            while True:
-                async for envelope in self._next(consumer):
+            if self._selection.follow:
+                async for envelope in self._follow(log, partitions):
                     yield envelope
 
-    async def _partitions(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
-        from aiokafka.structs import TopicPartition
-
-        cluster = await consumer._client.fetch_all_metadata()  # noqa: SLF001 - nothing public has it
-        if self._options.topic is not None and self._options.topic not in cluster.topics():
-            raise UnavailableError(missing([self._options.topic]))
-        wanted = {topic_of(each, self._options) for each in self._selection.types}
-        return [
-            TopicPartition(topic, number)
-            for topic in sorted(wanted or all_topics(self._options))
-            for number in sorted(cluster.partitions_for_topic(topic) or ())
-        ]
-
-    async def _starts(
-        self, consumer: AIOKafkaConsumer, partitions: list[TopicPartition]
-    ) -> dict[TopicPartition, int]:
+    def _begin(self, partition: TopicPartition, bounds: Bounds) -> int:
         """Return where to begin: at the checkpoint, else at the first event that is late enough."""
-        if not partitions:
-            return {}
-        starts: dict[TopicPartition, int] = await consumer.beginning_offsets(partitions)
-        since = self._selection.since
-        if since is not None:
-            ends = await consumer.end_offsets(partitions)
-            at = int(since.timestamp() * 1000)
-            found = await consumer.offsets_for_times(dict.fromkeys(partitions, at))
-            for partition, first in found.items():
-                starts[partition] = ends[partition] if first is None else first.offset
-        return {
-            partition: max(first, self._positions.get((*partition,), 0))
-            for partition, first in starts.items()
-        }
+        known = self._positions.get((*partition,))
+        if known is not None and known > bounds.end:
+            raise ReplayError(
+                f"cannot read on from the checkpoint: partition {partition.partition} of topic "
+                f"'{partition.topic}' ends at offset {bounds.end:,}, before {known:,}; the topic "
+                "was made anew: read it from its beginning"
+            )
+        return max(bounds.first, known or 0)
 
     async def _up_to(
-        self, consumer: AIOKafkaConsumer, partition: TopicPartition, end: int
+        self, log: Log, partition: TopicPartition, end: int
     ) -> AsyncGenerator[Envelope, None]:
         loop = asyncio.get_running_loop()
-        patience = self._options.request_timeout_ms / 1000
-        give_up = loop.time() + patience
-        before = -1
-        while (position := await consumer.position(partition)) < end:
+        # The log itself gives up sooner on brokers that do not answer.
+        patience = 2 * self._options.request_timeout_ms / 1000
+        before, give_up = -1, loop.time() + patience
+        while (position := await log.position(partition)) < end:
+            if position < before or loop.time() > give_up:
+                raise TransientError(
+                    f"cannot read on: after offset {before:,} of partition {partition.partition} "
+                    f"of topic '{partition.topic}' the rest does not come; was it made anew?"
+                )
             if position > before:
                 before, give_up = position, loop.time() + patience
-            elif loop.time() > give_up:
-                raise TransientError(
-                    f"cannot read topic '{partition.topic}': offset {position:,} of partition "
-                    f"{partition.partition} does not come"
-                )
-            async for envelope in self._next(consumer, end):
+            async for envelope in self._next(log, end):
                 yield envelope
         self._positions[*partition,] = max(end, self._positions.get((*partition,), 0))
 
-    async def _next(
-        self, consumer: AIOKafkaConsumer, end: int | None = None
+    async def _follow(
+        self, log: Log, partitions: list[TopicPartition]
     ) -> AsyncGenerator[Envelope, None]:
+        """Yield what comes from now on, also from topics and partitions that are made later."""
+        look_at = log.waited + LOOK_FOR_NEW
+        log.begin(self._places(partitions))
+        while True:
+            async for envelope in self._next(log):
+                yield envelope
+            if log.waited < look_at:
+                continue
+            look_at = log.waited + LOOK_FOR_NEW
+            if new := await self._new(log, partitions):
+                partitions = [*partitions, *new]
+                log.begin(self._places(partitions))
+
+    def _places(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return {each: self._positions[*each,] for each in partitions}
+
+    async def _new(self, log: Log, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        """Return the partitions that are new, where brokers tell; the log says if they are gone."""
+        from aiokafka.errors import KafkaError
+
+        try:
+            there = await log.partitions(self._topics)
+            new = [each for each in there if each not in partitions]
+            for each, bounds in (await log.bounds(new, self._selection.since)).items():
+                self._positions[*each,] = self._begin(each, bounds)
+        except (KafkaError, TimeoutError):
+            return []
+        return new
+
+    async def _next(self, log: Log, end: int | None = None) -> AsyncGenerator[Envelope, None]:
         """Yield what is selected of the messages that are there, or come in a moment."""
-        found = await consumer.getmany(timeout_ms=_WAIT_MS, max_records=_AT_ONCE)
-        for partition, messages in found.items():
+        for partition, messages in (await log.next()).items():
             for message in messages:
                 if end is not None and message.offset >= end:
                     break
@@ -169,32 +169,3 @@ class KafkaReader(AsyncIterator[Envelope]):
                 f"'{message.topic}': {error}; read on behind it with the checkpoint "
                 f"{self.checkpoint}"
             ) from error
-
-
-@asynccontextmanager
-async def _consumer(options: KafkaOptions) -> AsyncIterator[AIOKafkaConsumer]:
-    from aiokafka import AIOKafkaConsumer
-    from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
-
-    quieten()
-    consumer = AIOKafkaConsumer(
-        **client_arguments(options),
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        isolation_level="read_committed",
-    )
-    try:
-        try:
-            await consumer.start()
-        except (KafkaError, OSError, TimeoutError) as error:
-            raise await why_unreachable(options) from error
-        try:
-            yield consumer
-        except TopicAuthorizationFailedError as error:
-            raise UnavailableError(
-                f"cannot read events: {error}; give this user the right READ on the topic"
-            ) from error
-        except (KafkaError, OSError, TimeoutError) as error:
-            raise TransientError(f"cannot read events: {error!r}") from error
-    finally:
-        await consumer.stop()
