@@ -1,0 +1,142 @@
+"""The functions of T-SQL that SQLite lacks, for its connections."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from tests.peers.tds.errors import SqlError
+from tests.peers.tds.tokens import NAME
+from tests.peers.tds.types import SqlType, Stored, converted, moment_text
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+
+_step: Final = re.compile(r"\.(?:\"((?:[^\"\\]|\\.)*)\"|([A-Za-z_]\w*))|\[(\d+)\]")
+_object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_list: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_nothing: Final = msgspec.Raw(b"null")
+_open: Final = (b"{", b"[")
+_parts: Final = {
+    "day": timedelta(days=1),
+    "hour": timedelta(hours=1),
+    "minute": timedelta(minutes=1),
+    "second": timedelta(seconds=1),
+}
+
+
+class Refused:
+    """Why a function refused; SQLite forgets what a function raises."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.error: SqlError | None = None
+
+    def kept(self, function: Callable[..., Stored]) -> Callable[..., Stored]:
+        """Return the function, whose errors are kept here."""
+
+        def call(*arguments: Stored) -> Stored:
+            try:
+                return function(*arguments)
+            except SqlError as error:
+                self.error = error
+                raise
+
+        return call
+
+
+def add_functions(connection: sqlite3.Connection) -> Refused:
+    """Give a connection the functions; return where their errors are kept."""
+    refused = Refused()
+    for name, function in _functions.items():
+        connection.create_function(name, -1, refused.kept(function))
+    return refused
+
+
+def _converted(value: Stored, name: str, size: int | None) -> Stored:
+    return converted(value, SqlType(name, size))
+
+
+def _try_converted(value: Stored, name: str, size: int | None) -> Stored:
+    try:
+        return _converted(value, name, size)
+    except SqlError:
+        return None
+
+
+def _json_value(text: Stored, path: str) -> Stored:
+    """Return a value that is no object and no list, as text."""
+    raw = bytes(_found(text, path))
+    if raw[:1] in _open or raw == b"null":
+        return None
+    return msgspec.json.decode(raw, type=str) if raw[:1] == b'"' else raw.decode()
+
+
+def _json_query(text: Stored, path: str) -> Stored:
+    """Return an object or a list, as it is written in the text."""
+    raw = bytes(_found(text, path))
+    return raw.decode() if raw[:1] in _open else None
+
+
+def _found(text: Stored, path: str) -> msgspec.Raw:
+    """Return what stands at a path, as it is written; ``null`` where nothing does."""
+    if not isinstance(text, str):
+        return _nothing
+    raw = msgspec.Raw(text.encode())
+    try:
+        for step in _step.finditer(path.removeprefix("lax ").removeprefix("$")):
+            raw = _inside(raw, step)
+    except msgspec.DecodeError as error:
+        raise SqlError(13609, f"JSON text is not properly formatted: {error}") from error
+    return raw
+
+
+def _inside(raw: msgspec.Raw, step: re.Match[str]) -> msgspec.Raw:
+    name, word, place = step.groups()
+    if place is not None:
+        elements = _list.decode(raw) if bytes(raw)[:1] == b"[" else []
+        return elements[int(place)] if int(place) < len(elements) else _nothing
+    if bytes(raw)[:1] != b"{":
+        return _nothing
+    return _object.decode(raw).get(word if name is None else json.loads(f'"{name}"'), _nothing)
+
+
+def _is_json(text: Stored) -> int | None:
+    if text is None:
+        return None
+    try:
+        return int(isinstance(json.loads(str(text)), dict | list))
+    except ValueError:
+        return 0
+
+
+def _now() -> str:
+    return moment_text(datetime.now(UTC).isoformat())
+
+
+def _date_add(part: str, number: int, moment: str | None) -> str | None:
+    if moment is None:
+        return None
+    start = datetime.fromisoformat(moment[:-2] + "+00:00")
+    return moment_text((start + _parts[part.lower()] * number).isoformat())
+
+
+_functions: Final[dict[str, Callable[..., Stored]]] = {
+    "converted": _converted,
+    "try_converted": _try_converted,
+    "json_value": _json_value,
+    "json_query": _json_query,
+    "isjson": _is_json,
+    "sysdatetimeoffset": _now,
+    "sysutcdatetime": _now,
+    "isnull": lambda value, other: other if value is None else value,
+    "len": lambda text: None if text is None else len(str(text).rstrip(" ")),
+    "datalength": lambda text: None if text is None else len(str(text).encode("utf-16-le")),
+    "concat": lambda *texts: "".join("" if each is None else str(each) for each in texts),
+    "serverproperty": lambda _: NAME,
+}
