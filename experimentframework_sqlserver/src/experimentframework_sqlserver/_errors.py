@@ -208,4 +208,4 @@ def _details(error: BaseException) -> str:
     text = str(error.args[1]) if len(error.args) > 1 else str(error)
     for dressing in _DRESSING:
         text = dressing.sub(" ", text)
-    return " ".join(text.split()).replace(" (0)", "") or type(error).__name__
+    return " ".join(text.split()).replace(" (0)", "").replace(" ;", ";") or type(error).__name__

@@ -90,7 +90,7 @@ class Session:
         """
         if not self.in_transaction:
             self.in_transaction = True
-            await self._call(_set_autocommit, self._driver, False)
+            await self._call(_begin, self._driver)
         return await self._call(_execute, self._cursor, statement, parameters)
 
     async def run_alone(self, statement: str, *parameters: object) -> Result:
@@ -240,8 +240,8 @@ def _execute(cursor: pyodbc.Cursor, statement: str, parameters: tuple[object, ..
             return Result(rows, changed)
 
 
-def _set_autocommit(connection: pyodbc.Connection, value: bool) -> None:  # noqa: FBT001
-    connection.autocommit = value
+def _begin(connection: pyodbc.Connection) -> None:
+    connection.autocommit = False
 
 
 def _end(connection: pyodbc.Connection, end: Callable[[], None]) -> None:
