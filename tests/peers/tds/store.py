@@ -29,9 +29,8 @@ _views: Final = """
 CREATE TEMP VIEW [sys.columns] AS
 SELECT o.rowid AS object_id, c.name AS name, c.cid + 1 AS column_id
 FROM sqlite_master AS o, pragma_table_xinfo(o.name) AS c WHERE o.type IN ('table', 'view');
-CREATE TEMP VIEW [sys.tables] AS
-SELECT rowid AS object_id, substr(name, instr(name, '.') + 1) AS name
-FROM sqlite_master WHERE type = 'table';
+CREATE TEMP VIEW [sys.objects] AS
+SELECT rowid AS object_id, substr(name, instr(name, '.') + 1) AS name FROM sqlite_master;
 """
 
 sqlite3.register_converter("DATETIMEOFFSET", moment_of)

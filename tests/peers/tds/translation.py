@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 default_schema: Final = "dbo"
 
+_gives_text: Final = ("CONCAT", "LEFT", "LOWER", "SUBSTRING", "UPPER")
 _hints: Final = frozenset(
     {"UPDLOCK", "HOLDLOCK", "READPAST", "ROWLOCK", "NOLOCK", "SERIALIZABLE", "READCOMMITTEDLOCK"}
 )
@@ -205,6 +206,13 @@ class _Writer:
         value = f"{function}(json_each.value, {literal(place)})"
         return f"converted({value}, '{to.name}', {length}) AS {quoted(name)}"
 
+    def left(self, items: Sequence[Item], at: int) -> tuple[str, int]:
+        """LEFT (text, number); before JOIN it is another word."""
+        if not isinstance(items[at + 1], Group):
+            return "LEFT", at + 1
+        text, number = split(_group_behind(items, at))
+        return f"substr({self.written(text)}, 1, {self.written(number)})", at + 2
+
     def nothing(self, _items: Sequence[Item], at: int) -> tuple[str, int]:
         """Words about how an index is kept: SQLite has one way."""
         return "", at + 1
@@ -260,9 +268,15 @@ def _group_behind(items: Sequence[Item], at: int) -> Sequence[Item]:
 
 
 def _joins_texts(items: Sequence[Item], at: int) -> bool:
-    """Return whether a ``+`` stands beside a text."""
-    beside = (items[at - 1] if at else None, items[at + 1] if at + 1 < len(items) else None)
-    return any(isinstance(each, Token) and each.kind == "text" for each in beside)
+    """Return whether a ``+`` stands beside a text, or beside a function that gives one."""
+    before, behind = items[:at], items[at + 1 :]
+    if before and isinstance(before[-1], Group):
+        before = before[:-1]
+    beside = (before[-1] if before else None, behind[0] if behind else None)
+    return any(
+        is_word(each, *_gives_text) or (isinstance(each, Token) and each.kind == "text")
+        for each in beside
+    )
 
 
 def _same(token: Token) -> str:
@@ -283,6 +297,7 @@ _rules: Final[dict[str, Callable[[_Writer, Sequence[Item], int], tuple[str, int]
     "INSERT": _Writer.insert,
     "INTO": _Writer.source,
     "JOIN": _Writer.source,
+    "LEFT": _Writer.left,
     "NONCLUSTERED": _Writer.nothing,
     "OFFSET": _Writer.offset,
     "OPENJSON": _Writer.open_json,
