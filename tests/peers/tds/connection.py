@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tests.peers.tds import interpreter
 from tests.peers.tds.errors import FATAL, SqlError, unknown
@@ -27,9 +27,13 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from tests.peers.tds.faults import Fault, Moment
-    from tests.peers.tds.parameters import Parameter
+    from tests.peers.tds.parameters import Parameter, Value
     from tests.peers.tds.requests import Call
     from tests.peers.tds.server import Server
+
+
+_longest: Final = {12: 8000, -9: 4000, -3: 8000, 93: 27}
+"""The lengths of VARCHAR, NVARCHAR, VARBINARY and, in characters, DATETIME2, by ODBC's numbers."""
 
 
 class Cut(Exception):  # noqa: N818  it is what happens, not an error
@@ -181,6 +185,9 @@ class Connection:
                 assert isinstance(values[0], int)
                 del self._prepared[values[0]]
                 return return_status(0)
+            case "[sys].sp_datatype_info_100":
+                answer = result_of(_type_info(values), End.DONE_IN_PROC, Status.MORE)
+                return answer + return_status(0)
             case _:
                 raise unknown("the procedure", call.procedure)
         if call.procedure == "sp_prepare":
@@ -240,6 +247,14 @@ class Connection:
             await asyncio.sleep(fault.seconds)
         else:
             await self._server.hang(deaf=fault.deaf)
+
+
+def _type_info(values: Sequence[Value]) -> Outcome:
+    """Return how long a value of one of ODBC's types may be; pyodbc asks when it connects."""
+    kind, *_ = values
+    assert isinstance(kind, int)
+    size = _longest.get(kind, 0)
+    return Outcome(1, ["TYPE_NAME", "DATA_TYPE", "PRECISION"], [["a type", kind, size]])
 
 
 def _named(given: Sequence[Parameter]) -> list[Parameter]:

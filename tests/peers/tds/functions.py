@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -22,12 +23,6 @@ _object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _list: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _nothing: Final = msgspec.Raw(b"null")
 _open: Final = (b"{", b"[")
-_parts: Final = {
-    "day": timedelta(days=1),
-    "hour": timedelta(hours=1),
-    "minute": timedelta(minutes=1),
-    "second": timedelta(seconds=1),
-}
 
 
 class Refused:
@@ -87,23 +82,36 @@ def _found(text: Stored, path: str) -> msgspec.Raw:
     """Return what stands at a path, as it is written; ``null`` where nothing does."""
     if not isinstance(text, str):
         return _nothing
-    raw = msgspec.Raw(text.encode())
     try:
-        for step in _step.finditer(path.removeprefix("lax ").removeprefix("$")):
-            raw = _inside(raw, step)
+        return _at(text.encode(), _steps(path))
     except msgspec.DecodeError as error:
         raise SqlError(13609, f"JSON text is not properly formatted: {error}") from error
-    return raw
 
 
-def _inside(raw: msgspec.Raw, step: re.Match[str]) -> msgspec.Raw:
-    name, word, place = step.groups()
-    if place is not None:
-        elements = _list.decode(raw) if bytes(raw)[:1] == b"[" else []
-        return elements[int(place)] if int(place) < len(elements) else _nothing
-    if bytes(raw)[:1] != b"{":
-        return _nothing
-    return _object.decode(raw).get(word if name is None else json.loads(f'"{name}"'), _nothing)
+@lru_cache
+def _steps(path: str) -> tuple[str | int, ...]:
+    """Return the names and places that lead to a path."""
+    found = _step.findall(path.removeprefix("lax ").removeprefix("$"))
+    return tuple(
+        int(place) if place else word or json.loads(f'"{name}"') for name, word, place in found
+    )
+
+
+@lru_cache(maxsize=64)  # a row is asked for each of its columns
+def _at(text: bytes, steps: tuple[str | int, ...]) -> msgspec.Raw:
+    if not steps:
+        return msgspec.Raw(text)
+    inside = bytes(_at(text, steps[:-1]))
+    step = steps[-1]
+    if isinstance(step, int):
+        elements = _list.decode(inside) if inside[:1] == b"[" else []
+        return elements[step] if step < len(elements) else _nothing
+    return _fields(inside).get(step, _nothing) if inside[:1] == b"{" else _nothing
+
+
+@lru_cache(maxsize=64)
+def _fields(text: bytes) -> dict[str, msgspec.Raw]:
+    return _object.decode(text)
 
 
 def _is_json(text: Stored) -> int | None:
@@ -117,13 +125,6 @@ def _is_json(text: Stored) -> int | None:
 
 def _now() -> str:
     return moment_text(datetime.now(UTC).isoformat())
-
-
-def _date_add(part: str, number: int, moment: str | None) -> str | None:
-    if moment is None:
-        return None
-    start = datetime.fromisoformat(moment[:-2] + "+00:00")
-    return moment_text((start + _parts[part.lower()] * number).isoformat())
 
 
 _functions: Final[dict[str, Callable[..., Stored]]] = {

@@ -202,8 +202,10 @@ class _Writer:
         given = isinstance(path, Token) and path.kind == "text"
         place = path.says if given and isinstance(path, Token) else f"$.{name}"
         function = "json_query" if is_word(rest[-1] if rest else None, "JSON") else "json_value"
-        length = "NULL" if to.size is None else to.size
         value = f"{function}(json_each.value, {literal(place)})"
+        if to.is_text and to.size is None:
+            return f"{value} AS {quoted(name)}"
+        length = "NULL" if to.size is None else to.size
         return f"converted({value}, '{to.name}', {length}) AS {quoted(name)}"
 
     def left(self, items: Sequence[Item], at: int) -> tuple[str, int]:

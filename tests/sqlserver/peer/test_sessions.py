@@ -14,6 +14,7 @@ from experimentframework_core.units import Secret
 from experimentframework_sqlserver._pool import open_pool
 from tests.peers.tds.faults import Fault
 from tests.peers.tds.peer import PASSWORD, TdsPeer
+from tests.sqlserver.peer.deliveries import until_it_hangs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -31,11 +32,6 @@ async def pool(options: SqlServerOptions) -> AsyncIterator[Pool]:
     pool = open_pool(msgspec.structs.replace(options, command_timeout_seconds=1))
     yield pool
     await pool.close()
-
-
-async def until_it_hangs(peer: TdsPeer) -> None:
-    while not peer.state.hanging:
-        await asyncio.sleep(0.01)
 
 
 async def test_a_statement_has_rows_or_a_count(pool: Pool) -> None:
