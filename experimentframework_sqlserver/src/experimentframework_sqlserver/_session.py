@@ -1,0 +1,272 @@
+"""What the rest of the package sees of a connection: three calls, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from contextlib import suppress
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
+
+from experimentframework_core.errors import TransientError
+from experimentframework_sqlserver._errors import delivery_error, loses_connection
+from experimentframework_sqlserver._thread import DriverThread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+
+    import aioodbc
+    import pyodbc
+
+    from experimentframework_sqlserver._connecting import Target
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+_CANCEL_GRACE = 0.5
+"""Seconds that a cancelled statement has to end: less than a channel waits for the delivery."""
+
+_PATIENCE = 5.0
+"""Seconds beyond the command timeout, in which the driver itself gives the statement up."""
+
+
+_DATETIMEOFFSET = -155
+"""ODBC's number of the type."""
+
+
+class Result(NamedTuple):
+    """What a statement gave.
+
+    Attributes:
+        rows: The rows of its last result that has rows; empty if none has.
+        rowcount: How many rows it changed, or -1 if the server does not say.
+    """
+
+    rows: list[tuple[object, ...]]
+    rowcount: int
+
+
+class Session:
+    """One connection, used by one task at a time.
+
+    Statements are executed in the connection's own thread. A call that is cancelled or given up
+    cancels its statement at the server and makes the session unusable.
+
+    Attributes:
+        usable: Whether the connection can be used again.
+        in_transaction: Whether there is something to commit or to roll back.
+    """
+
+    def __init__(
+        self,
+        thread: DriverThread,
+        connection: aioodbc.Connection,
+        cursor: aioodbc.Cursor,
+        target: Target,
+        command_timeout: float,
+    ) -> None:
+        """Use ``connection``, which is used by nobody else."""
+        self._thread = thread
+        self._connection = connection
+        self._driver = connection._conn  # noqa: SLF001 - to commit and close without its executor
+        self._cursor = cursor._impl  # noqa: SLF001 - one turn in the thread for a whole statement
+        self._masked = target.masked
+        self._place = target.place
+        self._patience = command_timeout + _PATIENCE
+        self.usable = True
+        self.in_transaction = False
+
+    async def run(self, statement: str, *parameters: object) -> Result:
+        """Execute a statement, or several, in a transaction that `commit` or `rollback` ends.
+
+        Args:
+            statement: T-SQL, with ``?`` for each parameter.
+            parameters: Their values.
+
+        Raises:
+            pyodbc.Error: The server or the driver refuses; `delivery_error` says what it means.
+            TransientError: The driver does not come back.
+        """
+        if not self.in_transaction:
+            self.in_transaction = True
+            await self._call(_begin, self._driver)
+        return await self._call(_execute, self._cursor, statement, parameters)
+
+    async def run_alone(self, statement: str, *parameters: object) -> Result:
+        """Execute a statement as a transaction of its own, done when it returns.
+
+        That is one message to the server and one back, where `run` and `commit` need more.
+
+        Raises:
+            pyodbc.Error: As for `run`.
+            TransientError: As for `run`.
+        """
+        if self.in_transaction:
+            message = "a transaction is open: commit it or roll it back first"
+            raise RuntimeError(message)
+        return await self._call(_execute, self._cursor, statement, parameters)
+
+    async def commit(self) -> None:
+        """Make what `run` did durable; nothing to do is no error.
+
+        Raises:
+            pyodbc.Error: Not confirmed, possibly durable.
+            TransientError: The same: the driver does not come back.
+        """
+        if self.in_transaction:
+            await self._call(_end, self._driver, self._driver.commit)
+            self.in_transaction = False
+
+    async def rollback(self) -> None:
+        """Undo what was not committed.
+
+        Raises:
+            pyodbc.Error: The connection is lost, and with it the transaction.
+            TransientError: The same: the driver does not come back.
+        """
+        if self.in_transaction:
+            await self._call(_end, self._driver, self._driver.rollback)
+            self.in_transaction = False
+
+    def drop(self) -> Future[None]:
+        """Close the connection in its own thread; what is open there is rolled back."""
+        self.usable = False
+        self._connection._conn = None  # noqa: SLF001 - else it closes in the loop's thread
+        closing = self._thread.submit(_close, self._driver)
+        self._thread.shutdown()
+        return closing
+
+    async def _call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        future = asyncio.wrap_future(self._thread.submit(function, *args, **kwargs))
+        try:
+            await asyncio.wait((future,), timeout=self._patience)
+        except asyncio.CancelledError:
+            await self._give_up(future)
+            raise
+        if not future.done():
+            await self._give_up(future)
+            raise TransientError(
+                f"cannot use {self._place}: the ODBC driver did not come back within "
+                f"{self._patience:g} s"
+            )
+        import pyodbc
+
+        try:
+            return future.result()
+        except pyodbc.Error as error:
+            error.args = tuple(map(self._shown, error.args))
+            self.usable = self.usable and not loses_connection(error)
+            raise
+
+    def _shown(self, part: object) -> object:
+        return self._masked(part) if isinstance(part, str) else part
+
+    async def _give_up(self, future: asyncio.Future[T]) -> None:
+        """Cancel the statement from another thread, and wait a moment for ours to come back."""
+        self.usable = False
+        future.add_done_callback(_forget)
+        canceller = DriverThread("experimentframework.sqlserver.cancel")
+        canceller.submit(self._cursor.cancel).add_done_callback(_forget)
+        canceller.shutdown()
+        try:
+            await asyncio.wait((future,), timeout=_CANCEL_GRACE)
+        finally:
+            # What the driver says later is for nobody, not even for a loop that has ended.
+            future.cancel()
+
+
+async def connect(target: Target, command_timeout: int) -> Session:
+    """Return a session of a new connection.
+
+    Raises:
+        TransientError: The server does not answer.
+        UnavailableError: It refuses us, or the driver cannot be loaded.
+    """
+    import aioodbc
+    import pyodbc
+
+    thread = DriverThread("experimentframework.sqlserver")
+
+    async def prepare(connection: pyodbc.Connection) -> None:
+        connection.timeout = command_timeout
+        connection.add_output_converter(_DATETIMEOFFSET, _time)
+
+    async def open_both() -> tuple[aioodbc.Connection, aioodbc.Cursor]:
+        connection = await aioodbc.connect(
+            dsn=target.text.reveal(),
+            timeout=target.login_timeout,
+            executor=thread,
+            autocommit=True,
+            after_created=prepare,
+        )
+        return connection, await connection.cursor()
+
+    # A login cannot be cancelled: its thread comes back to nobody, and what it opened is closed.
+    opening = asyncio.ensure_future(open_both())
+    try:
+        await asyncio.wait((opening,), timeout=target.login_timeout + _PATIENCE)
+    finally:
+        if not opening.done() or opening.cancelled() or opening.exception() is not None:
+            opening.cancel()
+            opening.add_done_callback(_forget)
+            thread.shutdown()
+    if not opening.done():
+        raise TransientError(
+            f"cannot connect to {target.place}: the ODBC driver did not come back within "
+            f"{target.login_timeout + _PATIENCE:g} s"
+        )
+    try:
+        connection, cursor = opening.result()
+    except pyodbc.Error as error:
+        error.args = tuple(
+            target.masked(part) if isinstance(part, str) else part for part in error.args
+        )
+        raise delivery_error(error, f"connect to {target.place}") from error
+    return Session(thread, connection, cursor, target, command_timeout)
+
+
+def _execute(cursor: pyodbc.Cursor, statement: str, parameters: tuple[object, ...]) -> Result:
+    cursor.execute(statement, *parameters)
+    rows: list[tuple[object, ...]] = []
+    changed = -1
+    while True:
+        if cursor.description is None:
+            changed = cursor.rowcount
+        else:
+            rows = [tuple(row) for row in cursor.fetchall()]
+        # What fails behind the first result is only raised here.
+        if not cursor.nextset():
+            return Result(rows, changed)
+
+
+def _begin(connection: pyodbc.Connection) -> None:
+    connection.autocommit = False
+
+
+def _end(connection: pyodbc.Connection, end: Callable[[], None]) -> None:
+    end()
+    # Until it is on again, the driver begins a next transaction at once and leaves it open.
+    connection.autocommit = True
+
+
+def _close(connection: pyodbc.Connection) -> None:
+    import pyodbc
+
+    with suppress(pyodbc.Error):
+        connection.close()
+
+
+def _time(value: bytes) -> datetime:
+    """Return a DATETIMEOFFSET, which pyodbc does not read itself."""
+    year, month, day, hour, minute, second, nanoseconds, hours, minutes = struct.unpack(
+        "<6hI2h", value
+    )
+    offset = timezone(timedelta(hours=hours, minutes=minutes))
+    return datetime(year, month, day, hour, minute, second, nanoseconds // 1000, offset)
+
+
+def _forget(future: Future[Any] | asyncio.Future[Any]) -> None:
+    """Take an exception that nobody waits for, so that asyncio does not report it."""
+    if not future.cancelled():
+        future.exception()
