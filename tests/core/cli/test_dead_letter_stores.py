@@ -1,19 +1,19 @@
-"""Which dead letters a command looks at: the files, and the times that it is given."""
+"""Which dead letters a command looks at."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
-from experimentframework_core.cli._dead_letter_options import chosen_by, time_of
+from experimentframework_core.cli._dead_letter_options import chosen_by
 from experimentframework_core.cli._output import CommandError
 from tests.core.cli.command import run_here
-from tests.core.letters._letters import NOON, keep, make_letter
+from tests.core.letters._letters import keep, make_letter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,27 +118,6 @@ def test_damaged_lines_are_said(tmp_path: Path) -> None:
 
     assert ran.code == 0
     assert "1 damaged line was left out" in ran.err
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("2h", NOW - timedelta(hours=2)),
-        ("90s", NOW - timedelta(seconds=90)),
-        ("7d", NOW - timedelta(days=7)),
-        ("2026-05-01", NOON - timedelta(hours=12)),
-        ("2026-05-01T14:00:00+02:00", NOON),
-        ("2026-05-01T12:00:00Z", NOON),
-    ],
-)
-def test_a_time_or_an_age(text: str, expected: datetime) -> None:
-    assert time_of("--since", text, NOW) == expected
-
-
-@pytest.mark.parametrize("text", ["", "yesterday", "2", "-2h", "999999999d"])
-def test_anything_else_is_refused(text: str) -> None:
-    with pytest.raises(CommandError, match=r"--since: .* is no time; write"):
-        time_of("--since", text, NOW)
 
 
 def test_an_unknown_reason_is_refused() -> None:

@@ -29,7 +29,6 @@ from experimentframework_core.cli._dead_letter_text import (
     as_json_line,
     as_table,
     in_full,
-    print_line,
     row_of,
 )
 from experimentframework_core.cli._output import (
@@ -43,6 +42,7 @@ from experimentframework_core.cli._output import (
     count,
     expected_errors,
     print_json,
+    print_json_line,
     printable,
     say,
     show_table,
@@ -208,7 +208,7 @@ async def _letters(
 async def _print_lines(paths: Sequence[Path], chosen: LetterFilter, limit: int | None) -> None:
     async with aclosing(_letters(paths, chosen, limit)) as letters:
         async for store, letter in letters:
-            print_line(as_json_line(store, letter))
+            print_json_line(as_json_line(store, letter))
 
 
 async def _print_table(paths: Sequence[Path], chosen: LetterFilter, limit: int) -> None:

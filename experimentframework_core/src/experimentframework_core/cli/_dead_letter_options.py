@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from experimentframework_core.cli._output import USAGE, CommandError
+from experimentframework_core.cli._times import time_of
 from experimentframework_core.deadletter import LetterFilter
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 StoreOption = Annotated[
     Path | None, typer.Option("--store", metavar="PATH", help="A file of dead letters.")
@@ -40,8 +42,6 @@ SinceOption = Annotated[
 UntilOption = Annotated[str | None, typer.Option(help="Refused last before that time.")]
 
 _REASONS = ("refused", "attempts", "plugin_error")
-_AGE = re.compile(r"([0-9]{1,9})(s|m|h|d)")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def chosen_by(
@@ -73,24 +73,3 @@ def chosen_by(
         since=time_of("--since", since, now),
         until=time_of("--until", until, now),
     )
-
-
-def time_of(option: str, text: str | None, now: datetime) -> datetime | None:
-    """Return the time that ``text`` says: ISO 8601, in UTC if it names no zone, or an age.
-
-    Raises:
-        CommandError: It is neither.
-    """
-    if text is None:
-        return None
-    try:
-        if age := _AGE.fullmatch(text):
-            return now - timedelta(**{_UNITS[age[2]]: int(age[1])})
-        found = datetime.fromisoformat(text)
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise CommandError(
-            f"{option}: {text!r} is no time; write 2026-05-01, 2026-05-01T12:00:00Z, or an age as"
-            " in 30m, 2h or 7d",
-            exit_code=USAGE,
-        ) from error

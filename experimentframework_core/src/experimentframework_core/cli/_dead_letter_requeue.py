@@ -27,7 +27,7 @@ from experimentframework_core.cli._output import (
     table,
 )
 from experimentframework_core.cli._progress import reporter, shown
-from experimentframework_core.cli._stop import Stop
+from experimentframework_core.cli._stop import BY_SIGNAL, DELIVERING, Stop
 from experimentframework_core.errors import DeliveryError
 from experimentframework_core.plugins import find_plugin
 
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
     from experimentframework_core.backplanes.composite import Destination
     from experimentframework_core.deadletter import LetterFilter
-
-_BY_SIGNAL = 128
 
 
 class Summary(msgspec.Struct):
@@ -121,7 +119,7 @@ def requeue_letters(
     else:
         _print(summary)
     if summary.stopped_by is not None:
-        return _BY_SIGNAL + summary.stopped_by
+        return BY_SIGNAL + summary.stopped_by
     return OK if summary.ok else FAILED
 
 
@@ -138,7 +136,7 @@ async def _run(
     progress = reporter(None, time.monotonic)
     async with opened(paths) as stores:
         summary.chosen = sum([await store.count(chosen) for store in stores])
-        with progress, Stop(progress.note) as stop:
+        with progress, Stop(partial(progress.note, DELIVERING)) as stop:
             try:
                 tell = partial(_progress, requeue, summary)
                 with shown(progress, tell), stop.cancels_body():

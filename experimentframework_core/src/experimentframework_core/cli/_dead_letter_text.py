@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
-import json
 import sys
 from typing import TYPE_CHECKING
 
@@ -28,14 +26,6 @@ def as_json_line(store: ReadableLetters, found: StoredLetter) -> bytes:
         {"store": store.location, "position": found.position, "storedAt": found.stored_at}
     )
     return place[:-1] + b"," + msgspec.json.encode(story_of(found.letter))[1:]
-
-
-def print_line(line: bytes) -> None:
-    """Write a line of JSON to stdout; in ASCII where that is all it can take."""
-    text = line.decode()
-    if codecs.lookup(sys.stdout.encoding).name != "utf-8":
-        text = json.dumps(json.loads(text))
-    sys.stdout.write(f"{text}\n")
 
 
 def row_of(found: StoredLetter) -> tuple[str, ...]:

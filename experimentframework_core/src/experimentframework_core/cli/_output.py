@@ -119,10 +119,23 @@ def print_json(document: object) -> None:
     """Write ``document`` as the one JSON document on stdout."""
     encoded = msgspec.json.encode(document, enc_hook=str)
     text = msgspec.json.format(encoded, indent=2).decode()
-    if codecs.lookup(sys.stdout.encoding).name != "utf-8":
-        text = json.dumps(json.loads(text), indent=2)  # all in ASCII: no character is lost
+    if not _takes_unicode():
+        text = json.dumps(json.loads(text), indent=2)
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
+
+
+def print_json_line(line: bytes) -> None:
+    """Write one of many JSON documents, on a line of its own; it may wait in the buffer."""
+    text = line.decode()
+    if not _takes_unicode():
+        text = json.dumps(json.loads(text))
+    sys.stdout.write(f"{text}\n")
+
+
+def _takes_unicode() -> bool:
+    """Return whether stdout can take every character; else JSON is written in ASCII."""
+    return codecs.lookup(sys.stdout.encoding).name == "utf-8"
 
 
 def table(*columns: str, rows: Iterable[Sequence[str]], title: str | None = None) -> Table:

@@ -27,13 +27,12 @@ from experimentframework_core.cli._output import (
 )
 from experimentframework_core.cli._progress import reporter
 from experimentframework_core.cli._pump import publish_lines
+from experimentframework_core.cli._stop import BY_SIGNAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from experimentframework_core.cli._summary import Summary
-
-_BY_SIGNAL = 128
 
 
 def publish(
@@ -92,5 +91,5 @@ def _print(summary: Summary) -> None:
 
 def _exit_code(summary: Summary) -> int:
     if summary.counts.stopped_by is not None:
-        return _BY_SIGNAL + summary.counts.stopped_by
+        return BY_SIGNAL + summary.counts.stopped_by
     return OK if summary.ok else FAILED

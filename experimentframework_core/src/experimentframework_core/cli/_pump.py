@@ -9,7 +9,7 @@ from experimentframework_core.cli._chunks import ChunkReader
 from experimentframework_core.cli._event_line import LineError, parse, reason_of
 from experimentframework_core.cli._ndjson import LineSplitter
 from experimentframework_core.cli._progress import shown
-from experimentframework_core.cli._stop import Stop
+from experimentframework_core.cli._stop import DELIVERING, Stop
 from experimentframework_core.cli._summary import MOST_SHOWN, Counts, Summary
 from experimentframework_core.errors import InvalidEventError, PublishError
 from experimentframework_core.plane import DataPlane
@@ -31,7 +31,7 @@ async def publish_lines(options: DataPlaneOptions, descriptor: int, progress: Re
     """
     counts = Counts()
     plane = DataPlane(options)
-    with progress, Stop(progress.note) as stop:
+    with progress, Stop(partial(progress.note, DELIVERING)) as stop:
         async with plane:
             tell = partial(_progress, plane, counts)
             with shown(progress, tell), stop.cancels_body():

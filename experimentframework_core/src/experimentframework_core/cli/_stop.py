@@ -10,6 +10,12 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+BY_SIGNAL = 128
+"""With the signal's number added, the exit code of a command that a signal ended."""
+
+DELIVERING = "Delivering what was read; once more to end at once."
+"""What a command says at the first signal that delivers what it has read."""
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -20,10 +26,10 @@ class Stop:
         signal: The signal that cancelled the body of `cancels_body`; None if none did.
     """
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        """Tell by ``say`` that the first signal was understood."""
+    def __init__(self, understood: Callable[[], None] = lambda: None) -> None:
+        """Call ``understood`` at the first signal."""
         self.signal: int | None = None
-        self._say = say
+        self._understood = understood
         self._body: asyncio.Task[object] | None = None
 
     def __enter__(self) -> Self:
@@ -52,7 +58,7 @@ class Stop:
 
     def _stop(self, number: signal.Signals) -> None:
         self.__exit__()
-        self._say("Delivering what was read; once more to end at once.")
+        self._understood()
         if self._body is not None:
             self.signal = number
             self._body.cancel()

@@ -1,0 +1,132 @@
+"""Removes old events, a slice at a time, and never by two processes at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from experimentframework_core.errors import DeliveryError
+from experimentframework_core.events import utc_now
+from experimentframework_sqlserver import _lock
+from experimentframework_sqlserver._doing import doing
+from experimentframework_sqlserver._naming import names_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from experimentframework_sqlserver._options import SqlServerOptions
+    from experimentframework_sqlserver._pool import Pool
+
+logger = logging.getLogger("experimentframework")
+
+Sleep = Callable[[float], Awaitable[None]] if TYPE_CHECKING else object
+
+_LONGEST_PAUSE = 5.0
+_BEFORE = "WHERE Timestamp < CAST(? AS DATETIMEOFFSET(7))"
+# Rows that somebody has locked are left for the next time instead of waited for.
+_DELETE = f"DELETE TOP (?) FROM [$(Schema)].[$(Table)] WITH (READPAST) {_BEFORE}"  # noqa: S608 - names are checked
+_COUNT = f"SELECT COUNT_BIG(*) FROM [$(Schema)].[$(Table)] {_BEFORE}"  # noqa: S608 - as above
+
+
+async def purge(
+    pool: Pool,
+    options: SqlServerOptions,
+    before: datetime,
+    *,
+    slice_size: int,
+    sleep: Sleep = asyncio.sleep,
+) -> int | None:
+    """Remove the events that happened before a time, and return how many.
+
+    Each slice is a transaction. After each one it rests for as long as the slice took, so that at
+    most half of a connection's work is removing.
+
+    Args:
+        pool: Where to get sessions.
+        options: Which table.
+        before: The first time whose events stay.
+        slice_size: Most rows of one slice.
+        sleep: How to rest, in seconds.
+
+    Returns:
+        The number of removed rows. None: another process is at it, and nothing was removed here.
+
+    Raises:
+        UnavailableError: The table is missing, or the user may not delete.
+        TransientError: The server does not answer. What was removed before stays removed.
+    """
+    removed: int | None = None
+    loop = asyncio.get_running_loop()
+    while True:
+        began = loop.time()
+        found = await _remove_slice(pool, options, before, slice_size)
+        if found is None:
+            return removed
+        removed = found + (removed or 0)
+        if found < slice_size:
+            return removed
+        await sleep(min(loop.time() - began, _LONGEST_PAUSE))
+
+
+async def count_older(pool: Pool, options: SqlServerOptions, before: datetime) -> int:
+    """Return how many events happened before a time.
+
+    Raises:
+        UnavailableError: The table is missing, or the user may not read it.
+        TransientError: The server does not answer.
+    """
+    names = names_of(options)
+    async with pool.session() as session:
+        with doing(f"count old events in the table {names}"):
+            found = await session.run(names.within(_COUNT), before.astimezone(UTC).isoformat())
+    return int(str(found.rows[0][0]))
+
+
+async def keep_removing(
+    pool: Pool,
+    options: SqlServerOptions,
+    *,
+    backplane: str,
+    sleep: Sleep = asyncio.sleep,
+    now: Callable[[], datetime] = utc_now,
+) -> None:
+    """Remove what is too old, now and after each interval, until it is cancelled.
+
+    What goes wrong is logged and tried again after the next interval. Without ``retention`` in the
+    options it returns at once.
+    """
+    retention = options.retention
+    if retention is None:
+        return
+    while True:
+        before = now() - timedelta(days=retention.days)
+        try:
+            removed = await purge(
+                pool, options, before, slice_size=retention.batch_size, sleep=sleep
+            )
+            logger.debug(
+                "experimentframework.old_events_removed backplane=%r removed=%r", backplane, removed
+            )
+        except DeliveryError as error:
+            logger.warning(
+                "experimentframework.retention_failed backplane=%r error=%r", backplane, str(error)
+            )
+        except Exception:
+            logger.exception("experimentframework.retention_failed backplane=%r", backplane)
+        await sleep(retention.interval_minutes * 60)
+
+
+async def _remove_slice(
+    pool: Pool, options: SqlServerOptions, before: datetime, slice_size: int
+) -> int | None:
+    names = names_of(options)
+    async with pool.session() as session:
+        with doing(f"remove old events from the table {names}"):
+            if not await _lock.take(session, names, "purge"):
+                return None
+            statement = names.within(_DELETE)
+            found = await session.run(statement, slice_size, before.astimezone(UTC).isoformat())
+            await session.commit()
+    return found.rowcount
