@@ -133,7 +133,7 @@ class Session:
         """Close the connection in its own thread; what is open there is rolled back."""
         self.usable = False
         self._connection._conn = None  # noqa: SLF001 - else it closes in the loop's thread
-        closing = self._thread.submit(_close, self._driver)
+        closing = self._thread.submit(_close, self._driver, self._cursor)
         self._thread.shutdown()
         return closing
 
@@ -250,9 +250,12 @@ def _end(connection: pyodbc.Connection, end: Callable[[], None]) -> None:
     connection.autocommit = True
 
 
-def _close(connection: pyodbc.Connection) -> None:
+def _close(connection: pyodbc.Connection, cursor: pyodbc.Cursor) -> None:
     import pyodbc
 
+    # The cursor first: a thread that frees it while the connection closes ends the process.
+    with suppress(pyodbc.Error):
+        cursor.close()
     with suppress(pyodbc.Error):
         connection.close()
 
