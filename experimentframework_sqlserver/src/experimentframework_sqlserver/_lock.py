@@ -14,7 +14,6 @@ RESOURCE = "experiment {work} [$(Schema)].[$(Table)]"
 Work: TypeAlias = Literal["migrate", "purge"]
 
 _TAKE = """
-SET NOCOUNT ON;
 DECLARE @lock INT;
 EXEC @lock = sp_getapplock
     @Resource = N'{resource}',
@@ -32,9 +31,7 @@ def take_statement(names: Names, work: Work, *, milliseconds: int) -> str:
     return names.within(_TAKE.format(resource=resource, milliseconds=milliseconds))
 
 
-async def take(
-    session: Session, names: Names, work: Work, *, wait: float = 0.0
-) -> bool:
+async def take(session: Session, names: Names, work: Work, *, wait: float = 0.0) -> bool:
     """Return whether the lock could be taken within ``wait`` seconds; it ends with the transaction.
 
     Raises:

@@ -1,11 +1,13 @@
 """Removes old events, a slice at a time, and never by two processes at the same time."""
 
+# ruff: noqa: S608 - the names are checked, the rest are constants of this module
+
 from __future__ import annotations
 
 import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from experimentframework_core.errors import DeliveryError
 from experimentframework_core.events import utc_now
@@ -21,13 +23,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("experimentframework")
 
-Sleep = Callable[[float], Awaitable[None]] if TYPE_CHECKING else object
+Sleep: TypeAlias = "Callable[[float], Awaitable[None]]"
 
 _LONGEST_PAUSE = 5.0
 _BEFORE = "WHERE Timestamp < CAST(? AS DATETIMEOFFSET(7))"
 # Rows that somebody has locked are left for the next time instead of waited for.
-_DELETE = f"DELETE TOP (?) FROM [$(Schema)].[$(Table)] WITH (READPAST) {_BEFORE}"  # noqa: S608 - names are checked
-_COUNT = f"SELECT COUNT_BIG(*) FROM [$(Schema)].[$(Table)] {_BEFORE}"  # noqa: S608 - as above
+_DELETE = f"DELETE TOP (?) FROM [$(Schema)].[$(Table)] WITH (READPAST) {_BEFORE}"
+_COUNT = f"SELECT COUNT_BIG(*) FROM [$(Schema)].[$(Table)] {_BEFORE}"
 
 
 async def purge(

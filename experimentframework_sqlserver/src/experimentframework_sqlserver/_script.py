@@ -119,9 +119,12 @@ def _noted(names: Names, migration: Migration) -> str:
         _literal(migration.checksum),
         _literal(product_version()),
     )
-    return names.within(
-        "INSERT INTO [$(Schema)].[$(Table)Migrations] (Id, Name, Checksum, ProductVersion)\n"
-    ) + f"VALUES ({', '.join(values)});"
+    return (
+        names.within(
+            "INSERT INTO [$(Schema)].[$(Table)Migrations] (Id, Name, Checksum, ProductVersion)\n"
+        )
+        + f"VALUES ({', '.join(values)});"
+    )
 
 
 def _literal(text: str) -> str:
