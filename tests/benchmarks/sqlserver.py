@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from secrets import token_hex
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from experimentframework_core.codec import encode_record
 from experimentframework_core.envelope import Envelope
 from experimentframework_core.events import Exposure, utc_now
 from experimentframework_core.plugin import OpenContext
+from experimentframework_sqlserver._naming import names_of
 from tests.benchmarks._report import Bar, Report
 from tests.benchmarks._run import Figures, NothingToMeasureError, Rounds, Side, alternate
 from tests.peers.sqlserver_choice import variable
@@ -34,25 +35,37 @@ _COLUMNS = (
     "EventId, Timestamp, EventType, SchemaVersion, PayloadJson, CorrelationId, TraceParent,"
     " ExperimentName, VariantKey, SubjectId, TenantId"
 )
-_ROW = f"""
-INSERT INTO $T ({_COLUMNS})
+_ROW = """
+INSERT INTO [$(Schema)].[$(Table)] (COLUMNS)
 VALUES (?, CAST(? AS DATETIMEOFFSET(7)), ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
-_PLAIN = f"""
-INSERT INTO $T ({_COLUMNS})
-SELECT {_COLUMNS} FROM OPENJSON(CAST(? AS NVARCHAR(MAX))) WITH
+""".replace("COLUMNS", _COLUMNS)
+_PLAIN = """
+INSERT INTO [$(Schema)].[$(Table)] (COLUMNS)
+SELECT COLUMNS FROM OPENJSON(CAST(? AS NVARCHAR(MAX))) WITH
 (
-    EventId VARCHAR(128) '$.eventId', Timestamp DATETIMEOFFSET(7) '$.timestamp',
-    EventType NVARCHAR(128) '$.eventType', SchemaVersion NVARCHAR(32) '$.schemaVersion',
-    PayloadJson NVARCHAR(MAX) '$.payload' AS JSON, CorrelationId NVARCHAR(512) '$.correlationId',
-    TraceParent NVARCHAR(64) '$.traceparent', ExperimentName NVARCHAR(256)
-    '$.payload.experimentName', VariantKey NVARCHAR(256) '$.payload.variantKey',
-    SubjectId NVARCHAR(512) '$.payload.subjectId', TenantId NVARCHAR(512) '$.payload.tenantId'
+    EventId        VARCHAR(128)      '$.eventId',
+    Timestamp      DATETIMEOFFSET(7) '$.timestamp',
+    EventType      NVARCHAR(128)     '$.eventType',
+    SchemaVersion  NVARCHAR(32)      '$.schemaVersion',
+    PayloadJson    NVARCHAR(MAX)     '$.payload' AS JSON,
+    CorrelationId  NVARCHAR(512)     '$.correlationId',
+    TraceParent    NVARCHAR(64)      '$.traceparent',
+    ExperimentName NVARCHAR(256)     '$.payload.experimentName',
+    VariantKey     NVARCHAR(256)     '$.payload.variantKey',
+    SubjectId      NVARCHAR(512)     '$.payload.subjectId',
+    TenantId       NVARCHAR(512)     '$.payload.tenantId'
 ) AS given
+""".replace("COLUMNS", _COLUMNS)
+_GUARDED = (
+    _PLAIN
+    + """
+WHERE NOT EXISTS
+(
+    SELECT 1 FROM [$(Schema)].[$(Table)] AS present
+    WHERE present.EventId = given.EventId COLLATE Latin1_General_100_BIN2
+)
 """
-_GUARDED = f"""{_PLAIN}
-WHERE NOT EXISTS (SELECT 1 FROM $T AS present WHERE present.EventId = given.EventId)
-"""
+)
 
 
 async def ours(
@@ -80,7 +93,7 @@ async def row_by_row(*, connection_string: str, batch: int, events: int) -> Figu
         await cursor.commit()
 
     options = await _table(connection_string)
-    statement = _for_table(_ROW, options)
+    statement = names_of(options).within(_ROW)
     return await _by_hand(options, write, batch, events, autocommit=False)
 
 
@@ -92,7 +105,7 @@ async def executemany(*, connection_string: str, batch: int, events: int) -> Fig
         await cursor.commit()
 
     options = await _table(connection_string)
-    statement = _for_table(_ROW, options)
+    statement = names_of(options).within(_ROW)
     return await _by_hand(options, write, batch, events, autocommit=False)
 
 
@@ -103,7 +116,7 @@ async def openjson(*, connection_string: str, batch: int, events: int, guarded: 
         await cursor.execute(statement, f"[{','.join(each.body.decode() for each in portion)}]")
 
     options = await _table(connection_string)
-    statement = _for_table(_GUARDED if guarded else _PLAIN, options)
+    statement = names_of(options).within(_GUARDED if guarded else _PLAIN)
     return await _by_hand(options, write, batch, events, autocommit=True)
 
 
@@ -136,7 +149,7 @@ def _hold(options: SqlServerOptions, record: Record, seconds: float) -> threadin
     from tests.sqlserver.engine.database import connect
 
     connection = connect(options, autocommit=False)
-    connection.execute(_for_table(_ROW, options), *_values(record))
+    connection.execute(names_of(options).within(_ROW), *_values(record))
 
     def undo() -> None:
         connection.rollback()
@@ -176,10 +189,6 @@ async def _table(connection_string: str, **changes: object) -> SqlServerOptions:
     options = Engine(connection_string).options(f"Events{token_hex(6)}", auto_migrate=True)
     async with plugin.open(options, _CONTEXT):
         return Engine(connection_string).options(options.table_name, **changes)
-
-
-def _for_table(statement: str, options: SqlServerOptions) -> str:
-    return statement.replace("$T", f"[{options.schema}].[{options.table_name}]")
 
 
 def _values(record: Record) -> tuple[object, ...]:
@@ -241,7 +250,7 @@ async def _measured(options: SqlServerOptions, events: int) -> AsyncIterator[Fig
 def _stored(options: SqlServerOptions) -> int:
     from tests.sqlserver.engine.database import rows
 
-    ((stored,),) = rows(options, "SELECT CAST(COUNT(*) AS INT) FROM $T")
+    ((stored,),) = rows(options, "SELECT CAST(COUNT(*) AS INT) FROM [$(Schema)].[$(Table)]")
     assert isinstance(stored, int)
     return stored
 
@@ -261,10 +270,10 @@ def run(*, quick: bool) -> Report:
             f"set {variable} to the ODBC connection string of an engine to measure on"
         )
     report = Report(benchmark="sqlserver")
-    from tests.sqlserver.engine.database import connect, fresh, rows
+    from tests.sqlserver.engine.database import fresh, rows
 
     with fresh(given) as engine:
-        to = {"connection_string": engine.connection_string}
+        to: dict[str, object] = {"connection_string": engine.connection_string}
         lost = 0.0
         for batch in (100, 500):
             result, sides = _compare(to, batch, quick=quick)
@@ -284,9 +293,7 @@ def run(*, quick: bool) -> Report:
     return report
 
 
-def _compare(
-    to: dict[str, object], batch: int, *, quick: bool
-) -> tuple[Rounds, dict[str, Side]]:
+def _compare(to: dict[str, object], batch: int, *, quick: bool) -> tuple[Rounds, dict[str, Side]]:
     many, few, rounds = (1_000, 500, 1) if quick else (20_000, 3_000, 5)
     at = {**to, "batch": batch, "events": many}
     sides = {

@@ -12,6 +12,7 @@ import pyodbc
 from experimentframework_core.units import Secret
 from experimentframework_sqlserver import SqlServerOptions
 from experimentframework_sqlserver._connecting import target_of
+from experimentframework_sqlserver._naming import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,10 +45,16 @@ def connect(options: SqlServerOptions, *, autocommit: bool = True) -> pyodbc.Con
 
 
 def rows(options: SqlServerOptions, query: str, *values: object) -> list[tuple[object, ...]]:
-    """Return what a query finds; ``$T`` in it is the table of the options."""
-    text = query.replace("$T", f"[{options.schema}].[{options.table_name}]")
+    """Return what a query finds; it names the table as ``[$(Schema)].[$(Table)]``."""
     with closing(connect(options)) as connection:
-        return [tuple(row) for row in connection.execute(text, *values).fetchall()]
+        found = connection.execute(names_of(options).within(query), *values)
+        return [tuple(row) for row in found.fetchall()]
+
+
+def execute(options: SqlServerOptions, statement: str, *values: object) -> None:
+    """Execute a statement; it names the table as ``[$(Schema)].[$(Table)]``."""
+    with closing(connect(options)) as connection:
+        connection.execute(names_of(options).within(statement), *values)
 
 
 @contextmanager
