@@ -35,7 +35,6 @@ RECORD: Final[Mapping[int, str]] = {
     220: "a number of it is outside what its column takes",
     241: "the time of it cannot be read as a time",
     242: "the time of it is outside what its column takes",
-    515: "a column that must have a value gets none",
     547: "a constraint of the table refuses it",
     2628: "a text of it is longer than its column",
     8115: "a number of it is outside what its column takes",
@@ -66,6 +65,7 @@ CONFIGURATION: Final[Mapping[int, str]] = {
     208: f"the table is missing; {MIGRATE}",
     229: "this user lacks a right; grant it SELECT and INSERT on the table",
     230: "this user lacks a right on a column; grant it SELECT and INSERT on the table",
+    515: "the table has a column of somebody else's that must have a value; give it a default",
     262: "this user lacks a right in the database",
     911: "there is no such database; create it, or see Database in connectionString",
     916: "this user may not use the database; create a user for the login there",
@@ -125,6 +125,19 @@ TRANSIENT: Final = frozenset(
 From its SqlServerTransientExceptionDetector, of August 2026.
 """
 
+BABELFISH: Final = 33557097
+"""What Babelfish for PostgreSQL says instead of most numbers."""
+
+_NUMBERS_OF_TEXTS: Final = (
+    (re.compile("relation .* does not exist"), 208),
+    (re.compile("column .* does not exist"), 207),
+    (re.compile("permission denied"), 229),
+    (re.compile("canceling statement due to lock timeout"), 1222),
+    (re.compile("invalid input syntax for type"), 241),
+    (re.compile("unsupported Unicode escape sequence"), 13609),
+)
+"""The numbers of SQL Server for what Babelfish says."""
+
 _UNTRUSTED = (
     "the encrypted connection cannot be made; see Encrypt, HostNameInCertificate and "
     "TrustServerCertificate in connectionString"
@@ -145,7 +158,10 @@ def sqlstate_of(error: BaseException) -> str:
 def numbers_of(error: BaseException) -> tuple[int, ...]:
     """Return the server's numbers in an error of the driver, in the order in which it says them."""
     text = str(error.args[1]) if len(error.args) > 1 else ""
-    return tuple(map(int, _NUMBER.findall(text)))
+    numbers = tuple(map(int, _NUMBER.findall(text)))
+    if BABELFISH in numbers:
+        numbers += tuple(number for words, number in _NUMBERS_OF_TEXTS if words.search(text))
+    return numbers
 
 
 def is_duplicate(error: BaseException) -> bool:
