@@ -20,6 +20,7 @@ _COMMANDS = {
     "validate": "_validate",
     "plugins": "_plugins",
     "publish": "_publish",
+    "tail": "_tail",
     "report": "_report",
     "doctor": "_doctor",
 }
