@@ -59,7 +59,7 @@ def _part(items: Sequence[Item]) -> str:
         return f"{quoted(name)} INTEGER {_identity(rest)}"
     limit = ""
     if kind.is_text and kind.size is not None:
-        limit = f" CONSTRAINT {quoted('too long')} CHECK (length({quoted(name)}) <= {kind.size})"
+        limit = f" CONSTRAINT {quoted('too long')} CHECK (units({quoted(name)}) <= {kind.size})"
     return f"{quoted(name)} {kind.name} {_attributes(rest)}{limit}"
 
 

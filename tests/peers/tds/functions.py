@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from tests.peers.tds import moments
 from tests.peers.tds.errors import SqlError
 from tests.peers.tds.tokens import NAME
-from tests.peers.tds.types import SqlType, Stored, converted, moment_text
+from tests.peers.tds.types import SqlType, Stored, converted
+from tests.peers.tds.wire import utf16
 
 if TYPE_CHECKING:
     import sqlite3
@@ -53,13 +54,13 @@ def add_functions(connection: sqlite3.Connection) -> Refused:
     return refused
 
 
-def _converted(value: Stored, name: str, size: int | None) -> Stored:
-    return converted(value, SqlType(name, size))
+def _converted(value: Stored, name: str, size: int | None, style: int | None = None) -> Stored:
+    return converted(value, SqlType(name, size), style)
 
 
-def _try_converted(value: Stored, name: str, size: int | None) -> Stored:
+def _try_converted(value: Stored, name: str, size: int | None, style: int | None = None) -> Stored:
     try:
-        return _converted(value, name, size)
+        return _converted(value, name, size, style)
     except SqlError:
         return None
 
@@ -123,8 +124,8 @@ def _is_json(text: Stored) -> int | None:
         return 0
 
 
-def _now() -> str:
-    return moment_text(datetime.now(UTC).isoformat())
+def _date_add(part: str, number: int, moment: str | None) -> str | None:
+    return None if moment is None else moments.later(moment, part, number)
 
 
 _functions: Final[dict[str, Callable[..., Stored]]] = {
@@ -133,11 +134,13 @@ _functions: Final[dict[str, Callable[..., Stored]]] = {
     "json_value": _json_value,
     "json_query": _json_query,
     "isjson": _is_json,
-    "sysdatetimeoffset": _now,
-    "sysutcdatetime": _now,
+    "sysdatetimeoffset": moments.now,
+    "sysutcdatetime": moments.now,
+    "dateadd": _date_add,
     "isnull": lambda value, other: other if value is None else value,
+    "units": lambda text: None if text is None else len(utf16(str(text))) // 2,
     "len": lambda text: None if text is None else len(str(text).rstrip(" ")),
-    "datalength": lambda text: None if text is None else len(str(text).encode("utf-16-le")),
+    "datalength": lambda text: None if text is None else len(utf16(str(text))),
     "concat": lambda *texts: "".join("" if each is None else str(each) for each in texts),
     "serverproperty": lambda _: NAME,
 }

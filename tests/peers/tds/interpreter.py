@@ -8,6 +8,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from tests.peers.tds import moments
 from tests.peers.tds import statements as sql
 from tests.peers.tds.definitions import NewSchema, definition
 from tests.peers.tds.errors import SqlError, unknown
@@ -15,13 +16,13 @@ from tests.peers.tds.lexer import is_word
 from tests.peers.tds.results import Outcome
 from tests.peers.tds.tokens import NAME
 from tests.peers.tds.translation import expression, query, variable
-from tests.peers.tds.types import moment_text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
     from tests.peers.tds.lexer import Item
     from tests.peers.tds.parameters import Parameter, Value
+    from tests.peers.tds.results import Cell
     from tests.peers.tds.session import Session
     from tests.peers.tds.types import Stored
 
@@ -100,7 +101,7 @@ class _Batch:
             self._rows = (await self._session.write(text, variables)).rowcount
             return Outcome(self._rows)
         cursor = self._session.read(text, variables)
-        rows = cursor.fetchall()
+        rows = [tuple(map(_shown, row)) for row in cursor]
         self._rows = len(rows)
         return Outcome(len(rows), [column[0] for column in cursor.description], rows)
 
@@ -165,10 +166,14 @@ class _Batch:
         }
 
 
+def _shown(cell: Cell) -> Cell:
+    return moments.moment_of(cell) if moments.is_moment(cell) else cell
+
+
 def _stored(value: Value) -> Stored:
     """Return a parameter as SQLite keeps it."""
     if isinstance(value, datetime):
-        return moment_text(value.isoformat() if value.tzinfo else f"{value.isoformat()}Z")
+        return moments.kept(value.isoformat() if value.tzinfo else f"{value.isoformat()}Z")
     if isinstance(value, date | time):
         return value.isoformat()
     if isinstance(value, Decimal):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tests.peers.tds import moments
 from tests.peers.tds.connection import Connection
 from tests.peers.tds.errors import SqlError
 from tests.peers.tds.faults import Faults
@@ -133,6 +134,11 @@ class Server:
         """Return the rows of a query in SQLite's own dialect; nothing else goes through it."""
         connection, _ = self._databases[database].connect()
         try:
-            return [tuple(row) for row in connection.execute(query)]
+            found = connection.execute(query)
+            return [tuple(_shown(cell) for cell in row) for row in found]
         finally:
             connection.close()
+
+
+def _shown(cell: str | float | None) -> str | float | None:
+    return moments.shown(cell, 127) if moments.is_moment(cell) else cell

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final
 from tests.peers.tds.functions import Refused, add_functions
 from tests.peers.tds.lexer import items_of
 from tests.peers.tds.translation import table_name
-from tests.peers.tds.types import moment_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -33,7 +32,6 @@ CREATE TEMP VIEW [sys.objects] AS
 SELECT rowid AS object_id, substr(name, instr(name, '.') + 1) AS name FROM sqlite_master;
 """
 
-sqlite3.register_converter("DATETIMEOFFSET", moment_of)
 sqlite3.register_converter("BIT", lambda kept: kept == b"1")
 sqlite3.register_converter("UNIQUEIDENTIFIER", lambda kept: uuid.UUID(kept.decode()))
 

@@ -175,23 +175,31 @@ class _Writer:
         return self._converted(items[at], kind, value), at + 2
 
     def convert(self, items: Sequence[Item], at: int) -> tuple[str, int]:
-        """CONVERT (type, value, style), and TRY_CONVERT; there is one form of each type here."""
-        kind, value, *_ = split(_group_behind(items, at))
-        return self._converted(items[at], kind, value), at + 2
+        """CONVERT (type, value [, style]), and TRY_CONVERT."""
+        kind, value, *style = split(_group_behind(items, at))
+        return self._converted(items[at], kind, value, *style), at + 2
 
-    def _converted(self, word: Item, kind: Sequence[Item], value: Sequence[Item]) -> str:
+    def _converted(
+        self, word: Item, kind: Sequence[Item], value: Sequence[Item], *style: Sequence[Item]
+    ) -> str:
         to, _ = type_of(kind)
         function = "try_converted" if is_word(word, "TRY_CAST", "TRY_CONVERT") else "converted"
         size = "NULL" if to.size is None else to.size
-        return f"{function}({self.written(value)}, '{to.name}', {size})"
+        rest = "".join(f", {self.written(each)}" for each in style)
+        return f"{function}({self.written(value)}, '{to.name}', {size}{rest})"
+
+    def date_add(self, items: Sequence[Item], at: int) -> tuple[str, int]:
+        """DATEADD (part, number, time): the part is no column."""
+        part, *rest = split(_group_behind(items, at))
+        arguments = ", ".join(self.written(each) for each in rest)
+        return f"dateadd({literal(written(part))}, {arguments})", at + 2
 
     def open_json(self, items: Sequence[Item], at: int) -> tuple[str, int]:
-        """OPENJSON (value [, path]) WITH (column type 'path' [AS JSON], …) alias."""
-        given = split(_group_behind(items, at))
+        """OPENJSON (value [, path]) [WITH (column type 'path' [AS JSON], …)]."""
+        arguments = ", ".join(self.written(each) for each in split(_group_behind(items, at)))
         if not is_word(items[at + 2] if at + 2 < len(items) else None, "WITH"):
-            raise unknown("OPENJSON without WITH", written(items))
+            return f"(SELECT key, value, type FROM json_each({arguments}))", at + 2
         columns = [self._column(each) for each in split(_group_behind(items, at + 2))]
-        arguments = ", ".join(self.written(each) for each in given)
         return f"(SELECT {', '.join(columns)} FROM json_each({arguments}))", at + 4
 
     def _column(self, items: Sequence[Item]) -> str:
@@ -295,6 +303,7 @@ _rules: Final[dict[str, Callable[[_Writer, Sequence[Item], int], tuple[str, int]
     "CLUSTERED": _Writer.nothing,
     "COLLATE": _Writer.collate,
     "CONVERT": _Writer.convert,
+    "DATEADD": _Writer.date_add,
     "FROM": _Writer.source,
     "INSERT": _Writer.insert,
     "INTO": _Writer.source,
