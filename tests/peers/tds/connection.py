@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from tests.peers.tds import interpreter
@@ -24,7 +23,7 @@ from tests.peers.tds.tokens import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from tests.peers.tds.faults import Fault, Moment
     from tests.peers.tds.parameters import Parameter, Value
@@ -57,7 +56,7 @@ class Connection:
         self._number = number
         self._session: Session | None = None
         self._prepared: dict[int, str] = {}
-        self._waiting: deque[Message] = deque()
+        self._hearing: asyncio.Task[Message] | None = None
 
     async def serve(self) -> None:
         """Answer until the client has gone, or the connection is cut."""
@@ -67,16 +66,26 @@ class Connection:
         except (Cut, OSError, EOFError, asyncio.IncompleteReadError):
             pass
         finally:
+            self.cut()
+            if self._hearing is not None:
+                await _ended(self._hearing)
             if self._session is not None:
                 await self._session.close()
-            self.cut()
 
     def cut(self) -> None:
         """End it at once."""
         self._writer.transport.abort()
 
     async def _next(self) -> Message:
-        return self._waiting.popleft() if self._waiting else await read_message(self._reader)
+        message = await self._hear()
+        self._hearing = None
+        return message
+
+    def _hear(self) -> asyncio.Task[Message]:
+        """Return the task that reads the next message; it goes on while a request is worked on."""
+        if self._hearing is None:
+            self._hearing = asyncio.create_task(read_message(self._reader))
+        return self._hearing
 
     async def _send(self, answer: bytes) -> None:
         for packet in packets_of(answer):
@@ -116,27 +125,30 @@ class Connection:
         await self._send(answer)
         raise Cut from refused
 
-    async def _heeding(self, request: Awaitable[bytes]) -> bytes:
+    async def _heeding(self, request: Coroutine[None, None, bytes]) -> bytes:
         """Return what the request comes to, unless the client cancels it or goes away."""
-        working = asyncio.ensure_future(request)
-        hearing = asyncio.ensure_future(read_message(self._reader))
+        working = asyncio.create_task(request)
         try:
-            await asyncio.wait({working, hearing}, return_when=asyncio.FIRST_COMPLETED)
-            while hearing.done():
-                message = hearing.result()
-                if message.kind is Kind.ATTENTION:
-                    if not self._server.deaf:
-                        self._server.state.cancelled += 1
-                        await _ended(working)
-                        return self._changes() + done(status=Status.ATTENTION)
-                else:
-                    self._waiting.append(message)
-                hearing = asyncio.ensure_future(read_message(self._reader))
+            while not working.done():
+                hearing = self._hear()
                 await asyncio.wait({working, hearing}, return_when=asyncio.FIRST_COMPLETED)
+                if hearing.done() and self._is_cancelled(hearing):
+                    return await self._cancelled(working)
             return working.result()
         finally:
             await _ended(working)
-            await _ended(hearing)
+
+    def _is_cancelled(self, hearing: asyncio.Task[Message]) -> bool:
+        """Return whether the client cancels; a server that is deaf takes no notice."""
+        if hearing.result().kind is not Kind.ATTENTION:
+            raise Cut  # the client waits for its answer before it asks for more
+        self._hearing = None
+        return not self._server.deaf
+
+    async def _cancelled(self, working: asyncio.Task[bytes]) -> bytes:
+        self._server.state.cancelled += 1
+        await _ended(working)
+        return self._changes() + done(status=Status.ATTENTION)
 
     # Requests.
 
@@ -269,7 +281,7 @@ async def _nothing() -> None:
     pass
 
 
-async def _ended(task: asyncio.Future[bytes] | asyncio.Future[Message]) -> None:
+async def _ended(task: asyncio.Task[bytes] | asyncio.Task[Message]) -> None:
     """Cancel a task, and wait until it has ended."""
     task.cancel()
     await asyncio.wait({task})

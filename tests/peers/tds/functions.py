@@ -115,6 +115,11 @@ def _fields(text: bytes) -> dict[str, msgspec.Raw]:
     return _object.decode(text)
 
 
+def _json_rows(text: Stored) -> Stored:
+    """Return the list whose elements OPENJSON makes rows of: an object is one row."""
+    return f"[{text}]" if isinstance(text, str) and text.lstrip()[:1] == "{" else text
+
+
 def _is_json(text: Stored) -> int | None:
     if text is None:
         return None
@@ -133,6 +138,7 @@ _functions: Final[dict[str, Callable[..., Stored]]] = {
     "try_converted": _try_converted,
     "json_value": _json_value,
     "json_query": _json_query,
+    "json_rows": _json_rows,
     "isjson": _is_json,
     "sysdatetimeoffset": moments.now,
     "sysutcdatetime": moments.now,

@@ -103,7 +103,7 @@ class _Batch:
         cursor = self._session.read(text, variables)
         rows = [tuple(map(_shown, row)) for row in cursor]
         self._rows = len(rows)
-        return Outcome(len(rows), [column[0] for column in cursor.description], rows)
+        return Outcome(len(rows), [_column_name(column[0]) for column in cursor.description], rows)
 
     async def _define(self, items: Sequence[Item]) -> None:
         made = definition(items)
@@ -164,6 +164,11 @@ class _Batch:
             "server_spid": self._session.number,
             "server_version": NAME,
         }
+
+
+def _column_name(written: str) -> str:
+    """Return the name of a column; an expression without one has none, where SQLite shows it."""
+    return written if written.isidentifier() else ""
 
 
 def _shown(cell: Cell) -> Cell:

@@ -15,7 +15,7 @@ from tests.peers.tds.lexer import Group, Token, is_name, is_sign, is_word, split
 from tests.peers.tds.types import type_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tests.peers.tds.lexer import Item
 
@@ -29,12 +29,12 @@ _hints: Final = frozenset(
 
 def query(items: Sequence[Item]) -> str:
     """Return a SELECT, INSERT, UPDATE or DELETE, with or without WITH before it."""
-    return _Writer(_defined_before(items)).query(items)
+    return _Writer(_defined_before(items), _applied(items)).query(items)
 
 
 def expression(items: Sequence[Item]) -> str:
     """Return an expression."""
-    return _Writer(frozenset()).written(items)
+    return _Writer(frozenset(), {}).written(items)
 
 
 def table_name(items: Sequence[Item], at: int) -> tuple[str, int]:
@@ -81,11 +81,49 @@ def _defined_before(items: Sequence[Item]) -> frozenset[str]:
     )
 
 
+def _applied(items: Sequence[Item]) -> dict[str, dict[str, str]]:
+    """Return the columns of each ``CROSS APPLY OPENJSON (…) WITH (…) AS alias``, by its alias.
+
+    SQLite has no APPLY for a query, but for ``json_each``: the columns are written out where the
+    query names them.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for at, item in enumerate(items):
+        if is_word(item, "APPLY"):
+            group, alias = _group_behind(items, at + 3), items[at + 6 : at + 7]
+            if not alias or not isinstance(alias[0], Token) or not is_word(items[at + 5], "AS"):
+                raise unknown("such an APPLY", written(items[at:]))
+            columns = _columns(group, quoted(alias[0].says))
+            found[alias[0].says.upper()] = {name.upper(): each for name, each in columns.items()}
+    return found
+
+
+def _columns(group: Sequence[Item], table: str) -> dict[str, str]:
+    """Return the columns that OPENJSON makes of each row of ``json_each``, by their names."""
+    return dict(_column(each, table) for each in split(group))
+
+
+def _column(items: Sequence[Item], table: str) -> tuple[str, str]:
+    (name,), at = name_parts(items, 0)
+    to, size = type_of(items[at:])
+    rest = items[at + size :]
+    path = rest[0] if rest else None
+    given = isinstance(path, Token) and path.kind == "text"
+    place = path.says if given and isinstance(path, Token) else f"$.{name}"
+    function = "json_query" if is_word(rest[-1] if rest else None, "JSON") else "json_value"
+    value = f"{function}({table}.value, {literal(place)})"
+    if to.is_text and to.size is None:
+        return name, value
+    length = "NULL" if to.size is None else to.size
+    return name, f"converted({value}, '{to.name}', {length})"
+
+
 class _Writer:
     """Writes items one after another; ``at`` is the place of the next."""
 
-    def __init__(self, known: frozenset[str]) -> None:
+    def __init__(self, known: frozenset[str], applied: Mapping[str, Mapping[str, str]]) -> None:
         self._known = known
+        self._applied = applied
 
     def query(self, items: Sequence[Item]) -> str:
         if is_word(items[0], "DELETE"):
@@ -107,6 +145,8 @@ class _Writer:
             return self._group(item), at + 1
         if item.kind == "word" and (rule := _rules.get(item.says)) is not None:
             return rule(self, items, at)
+        if (column := self._applied_column(items, at)) is not None:
+            return column, at + 3
         if item.written == "+" and _joins_texts(items, at):
             return "||", at + 1
         return _as_it_is.get(item.kind, _same)(item), at + 1
@@ -199,22 +239,25 @@ class _Writer:
         arguments = ", ".join(self.written(each) for each in split(_group_behind(items, at)))
         if not is_word(items[at + 2] if at + 2 < len(items) else None, "WITH"):
             return f"(SELECT key, value, type FROM json_each({arguments}))", at + 2
-        columns = [self._column(each) for each in split(_group_behind(items, at + 2))]
-        return f"(SELECT {', '.join(columns)} FROM json_each({arguments}))", at + 4
+        defined = _columns(_group_behind(items, at + 2), "json_each")
+        columns = ", ".join(f"{value} AS {quoted(name)}" for name, value in defined.items())
+        return f"(SELECT {columns} FROM json_each(json_rows({arguments})))", at + 4
 
-    def _column(self, items: Sequence[Item]) -> str:
-        (name,), at = name_parts(items, 0)
-        to, size = type_of(items[at:])
-        rest = items[at + size :]
-        path = rest[0] if rest else None
-        given = isinstance(path, Token) and path.kind == "text"
-        place = path.says if given and isinstance(path, Token) else f"$.{name}"
-        function = "json_query" if is_word(rest[-1] if rest else None, "JSON") else "json_value"
-        value = f"{function}(json_each.value, {literal(place)})"
-        if to.is_text and to.size is None:
-            return f"{value} AS {quoted(name)}"
-        length = "NULL" if to.size is None else to.size
-        return f"converted({value}, '{to.name}', {length}) AS {quoted(name)}"
+    def apply(self, items: Sequence[Item], at: int) -> tuple[str, int]:
+        """CROSS APPLY OPENJSON (value) WITH (…) AS alias: see `_applied`."""
+        if not is_word(items[at + 1], "APPLY"):
+            return "CROSS", at + 1
+        value = self.written(_group_behind(items, at + 2))
+        alias, behind = name_parts(items, at + 7)
+        return f"JOIN json_each(json_rows({value})) AS {quoted(*alias)}", behind
+
+    def _applied_column(self, items: Sequence[Item], at: int) -> str | None:
+        if at + 2 >= len(items) or not is_sign(items[at + 1], "."):
+            return None
+        table, column = items[at], items[at + 2]
+        if not isinstance(table, Token) or not isinstance(column, Token):
+            return None
+        return self._applied.get(table.says.upper(), {}).get(column.says.upper())
 
     def left(self, items: Sequence[Item], at: int) -> tuple[str, int]:
         """LEFT (text, number); before JOIN it is another word."""
@@ -303,6 +346,7 @@ _rules: Final[dict[str, Callable[[_Writer, Sequence[Item], int], tuple[str, int]
     "CLUSTERED": _Writer.nothing,
     "COLLATE": _Writer.collate,
     "CONVERT": _Writer.convert,
+    "CROSS": _Writer.apply,
     "DATEADD": _Writer.date_add,
     "FROM": _Writer.source,
     "INSERT": _Writer.insert,
