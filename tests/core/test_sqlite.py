@@ -124,7 +124,7 @@ async def test_a_file_that_must_exist_is_not_made(tmp_path: Path) -> None:
     path = tmp_path / "missing" / "numbers.db"
 
     async with Database(path, prepare=_prepare, create=False) as database:
-        with pytest.raises(UnavailableError, match=rf"cannot read {path}: .*check that the path"):
+        with pytest.raises(UnavailableError, match=rf"cannot read {path}: there is no such file"):
             await database.run(_numbers, doing="read")
 
     assert not path.parent.exists()

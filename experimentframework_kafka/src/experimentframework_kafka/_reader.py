@@ -20,7 +20,6 @@ from experimentframework_kafka._client import client_arguments
 from experimentframework_kafka._metadata import missing
 from experimentframework_kafka._producer import why_unreachable
 from experimentframework_kafka._quiet import quieten
-from experimentframework_kafka._selecting import selects
 from experimentframework_kafka._topics import all_topics, topic_of
 
 if TYPE_CHECKING:
@@ -160,7 +159,7 @@ class KafkaReader(AsyncIterator[Envelope]):
         if message.value is None:
             return None
         try:
-            if not selects(self._selection, decode_record(message.value)):
+            if not self._selection.selects(decode_record(message.value)):
                 return None
             return decode(message.value)
         except InvalidEventError as error:

@@ -7,6 +7,7 @@ from experimentframework_sqlserver._backplane import channel_defaults, open_sql_
 from experimentframework_sqlserver._check import check_sql_server
 from experimentframework_sqlserver._options import SqlServerOptions, SqlServerRetention
 from experimentframework_sqlserver._outbox import AsyncOutbox, Outbox, outbox, publish_in
+from experimentframework_sqlserver._reader import read_sql_server
 
 __all__ = [
     "AsyncOutbox",
@@ -22,7 +23,8 @@ plugin = BackplanePlugin(
     type="sqlServer",
     options=SqlServerOptions,
     open=open_sql_server,
-    features=Features(deduplicates=True, durable=True, partial_failures=True),
+    features=Features(deduplicates=True, durable=True, readable=True, partial_failures=True),
+    read=read_sql_server,
     check=check_sql_server,
     channel_defaults=channel_defaults,
 )

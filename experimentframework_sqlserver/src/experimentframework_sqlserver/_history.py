@@ -9,12 +9,13 @@ from experimentframework_core.errors import UnavailableError
 from experimentframework_sqlserver._migrations import Migration, migrations
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from experimentframework_sqlserver._naming import Names
 
 DOTNET_COLUMNS = frozenset(
-    {
+    name.casefold()
+    for name in (
         "Id",
         "EventId",
         "Timestamp",
@@ -24,9 +25,9 @@ DOTNET_COLUMNS = frozenset(
         "CorrelationId",
         "MetadataJson",
         "CreatedAt",
-    }
+    )
 )
-"""The columns of the table that the .NET ExperimentFramework makes."""
+"""The columns of the table that the .NET ExperimentFramework makes, folded."""
 
 Kind: TypeAlias = Literal["missing", "ours", "dotnet", "foreign"]
 
@@ -45,11 +46,11 @@ class Found(NamedTuple):
     """What was found under the table's name.
 
     Attributes:
-        columns: The table's columns; none where there is no table.
+        columns: The table's columns, folded; none where there is no table.
         applied: The history, the first migration first.
     """
 
-    columns: Collection[str] = ()
+    columns: frozenset[str] = frozenset()
     applied: Sequence[Applied] = ()
 
     @property
@@ -59,7 +60,7 @@ class Found(NamedTuple):
             return "ours"
         if not self.columns:
             return "missing"
-        return "dotnet" if set(self.columns) == DOTNET_COLUMNS else "foreign"
+        return "dotnet" if self.columns == DOTNET_COLUMNS else "foreign"
 
     @property
     def version(self) -> int:

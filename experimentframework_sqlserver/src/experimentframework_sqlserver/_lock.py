@@ -14,7 +14,6 @@ RESOURCE = "experiment {work} [$(Schema)].[$(Table)]"
 Work: TypeAlias = Literal["migrate", "purge"]
 
 _TAKE = """
-SET NOCOUNT ON;
 DECLARE @lock INT;
 EXEC @lock = sp_getapplock
     @Resource = N'{resource}',

@@ -87,7 +87,7 @@ async def look(session: Session, names: Names) -> Found:
     rows: list[tuple[object, ...]] = []
     if (await session.run(names.within(_HAS_HISTORY))).rows[0][0] is not None:
         rows = (await session.run(names.within(_HISTORY))).rows
-    return Found(frozenset(str(row[0]) for row in columns), tuple(map(_applied, rows)))
+    return Found(frozenset(str(row[0]).casefold() for row in columns), tuple(map(_applied, rows)))
 
 
 def _applied(row: tuple[object, ...]) -> Applied:

@@ -47,10 +47,19 @@ def names_of(options: SqlServerOptions) -> Names:
     Raises:
         UnavailableError: One is no name, which the configuration's check reports with its place.
     """
+    return checked_names(options.schema, options.table_name)
+
+
+def checked_names(schema: str, table: str) -> Names:
+    """Return these names.
+
+    Raises:
+        UnavailableError: One is no name.
+    """
     for key, name, longest in (
-        ("schema", options.schema, LONGEST_SCHEMA),
-        ("tableName", options.table_name, LONGEST_TABLE),
+        ("schema", schema, LONGEST_SCHEMA),
+        ("tableName", table, LONGEST_TABLE),
     ):
         if why := why_no_identifier(name, longest):
             raise UnavailableError(f"{key}: {why}")
-    return Names(options.schema, options.table_name)
+    return Names(schema, table)

@@ -1,17 +1,20 @@
 """Removes old events, a slice at a time, and never by two processes at the same time."""
 
+# ruff: noqa: S608 - the names are checked, the rest are constants of this module
+
 from __future__ import annotations
 
 import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from experimentframework_core.errors import DeliveryError
 from experimentframework_core.events import utc_now
 from experimentframework_sqlserver import _lock
 from experimentframework_sqlserver._doing import doing
 from experimentframework_sqlserver._naming import names_of
+from experimentframework_sqlserver._options import SqlServerRetention
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -21,13 +24,18 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("experimentframework")
 
-Sleep = Callable[[float], Awaitable[None]] if TYPE_CHECKING else object
+Sleep: TypeAlias = "Callable[[float], Awaitable[None]]"
 
 _LONGEST_PAUSE = 5.0
 _BEFORE = "WHERE Timestamp < CAST(? AS DATETIMEOFFSET(7))"
 # Rows that somebody has locked are left for the next time instead of waited for.
-_DELETE = f"DELETE TOP (?) FROM [$(Schema)].[$(Table)] WITH (READPAST) {_BEFORE}"  # noqa: S608 - names are checked
-_COUNT = f"SELECT COUNT_BIG(*) FROM [$(Schema)].[$(Table)] {_BEFORE}"  # noqa: S608 - as above
+_DELETE = f"DELETE TOP (?) FROM [$(Schema)].[$(Table)] WITH (READPAST) {_BEFORE}"
+_COUNT = f"SELECT COUNT_BIG(*) FROM [$(Schema)].[$(Table)] {_BEFORE}"
+
+
+def slice_size_of(options: SqlServerOptions) -> int:
+    """Return how many rows one statement removes at most, also where nothing is said of it."""
+    return (options.retention or SqlServerRetention(days=1)).batch_size
 
 
 async def purge(
@@ -104,7 +112,7 @@ async def keep_removing(
         before = now() - timedelta(days=retention.days)
         try:
             removed = await purge(
-                pool, options, before, slice_size=retention.batch_size, sleep=sleep
+                pool, options, before, slice_size=slice_size_of(options), sleep=sleep
             )
             logger.debug(
                 "experimentframework.old_events_removed backplane=%r removed=%r", backplane, removed

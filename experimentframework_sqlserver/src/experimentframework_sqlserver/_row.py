@@ -44,9 +44,12 @@ class _Body(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 def columns_of(table: str, columns: Collection[str]) -> str:
-    """Return what to select for a `Row` from a table with these columns; it may lack the newer."""
+    """Return what to select for a `Row` from a table that has these columns, folded.
+
+    Those that the .NET ExperimentFramework's table lacks are NULL.
+    """
     present = [f"{table}.{name}" for name in _REQUIRED]
-    present += [f"{table}.{name}" if name in columns else "NULL" for name in _OPTIONAL]
+    present += [f"{table}.{name}" if name.casefold() in columns else "NULL" for name in _OPTIONAL]
     return ", ".join(present)
 
 

@@ -15,7 +15,7 @@ from experimentframework_sqlserver._migrations import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from experimentframework_sqlserver._naming import Names
 
@@ -33,6 +33,12 @@ EXEC @lock = sp_getapplock
 IF @lock < 0
     THROW 50000, N'another process migrates [$(Schema)].[$(Table)]; nothing was changed', 1;"""
 """Keeps everybody else from migrating the same table until the transaction ends."""
+
+_DOTNET_ONLY = """\
+IF COL_LENGTH(N'[$(Schema)].[$(Table)]', N'EventId') IS NULL
+    THROW 50000, N'there is no table [$(Schema)].[$(Table)]', 1;
+IF COL_LENGTH(N'[$(Schema)].[$(Table)]', N'ExtraJson') IS NOT NULL
+    THROW 50000, N'[$(Schema)].[$(Table)] is no table of the .NET ExperimentFramework', 1;"""
 
 _VERSION = "(SELECT COALESCE(MAX(Id), 0) FROM [$(Schema)].[$(Table)Migrations])"
 
@@ -62,7 +68,7 @@ def script(
         raise ValueError(message)
     parts = [_HEAD.format(version=product_version()), "SET XACT_ABORT ON;"]
     if start == 0:
-        parts += [_transaction(names, batches_of(text_of(HISTORY), names))]
+        parts += [_transaction(names, _executed(batches_of(text_of(HISTORY), names)))]
     parts += [_step(names, each, idempotent=idempotent) for each in steps[start:end]]
     return "\nGO\n\n".join(parts) + "\nGO\n"
 
@@ -72,8 +78,9 @@ def upgrade_script(names: Names) -> str:
     first = migrations()[0]
     batches = batches_of(text_of(UPGRADE_DOTNET), names)
     views = [each for each in first.batches(names) if "CREATE VIEW" in each]
-    history = _transaction(names, batches_of(text_of(HISTORY), names))
-    step = _transaction(names, (*batches, *views), after=_noted(names, first))
+    history = _transaction(names, _executed(batches_of(text_of(HISTORY), names)))
+    checked = names.within(_DOTNET_ONLY)
+    step = _transaction(names, (checked, *_executed((*batches, *views)), _noted(names, first)))
     fill = names.within(text_of(FILL_DOTNET).strip())
     head = _UPGRADE_HEAD.format(version=product_version())
     parts = [head, "SET XACT_ABORT ON;", history, step, fill]
@@ -93,17 +100,16 @@ def _step(names: Names, migration: Migration, *, idempotent: bool) -> str:
     number = migration.number
     wrong = names.within(f"N'[$(Schema)].[$(Table)] has not version {number - 1}'")
     expected = names.within(f"IF {_VERSION} <> {number - 1}\n    THROW 50000, {wrong}, 1;")
-    inner = [expected, *_executed(migration.batches(names)), _noted(names, migration)]
+    inner = (expected, *_executed(migration.batches(names)), _noted(names, migration))
     if idempotent:
-        condition = names.within(f"IF {_VERSION} < {number}")
-        inner = [f"{condition}\nBEGIN", *inner, "END;"]
-    lines = [f"-- {migration}", "BEGIN TRANSACTION;", names.within(_LOCK)]
-    return "\n".join([*lines, *inner, "COMMIT TRANSACTION;"])
+        inner = (names.within(f"IF {_VERSION} < {number}\nBEGIN"), *inner, "END;")
+    return f"-- {migration}\n{_transaction(names, inner)}"
 
 
-def _transaction(names: Names, batches: Sequence[str], *, after: str = "") -> str:
-    lines = ["BEGIN TRANSACTION;", names.within(_LOCK), *_executed(batches)]
-    return "\n".join([*lines, *([after] if after else []), "COMMIT TRANSACTION;"])
+def _transaction(names: Names, statements: Iterable[str]) -> str:
+    return "\n".join(
+        ("BEGIN TRANSACTION;", names.within(_LOCK), *statements, "COMMIT TRANSACTION;")
+    )
 
 
 def _executed(batches: Sequence[str]) -> Iterator[str]:

@@ -167,6 +167,40 @@ async def test_a_missing_file_is_an_error_and_is_not_made(path: Path) -> None:
     assert not is_there(path)
 
 
+async def test_a_file_that_was_made_anew_is_not_read_on(path: Path) -> None:
+    """A checkpoint behind the end of the file is of another file: nothing may be left out."""
+    await fill(path, 3)
+
+    with pytest.raises(ReplayError, match=r"checkpoint '4': .* ends at row 3; it was made anew"):
+        await ids(SqliteReader(path, Selection(checkpoint="4")))
+
+
+async def test_removed_rows_do_not_make_a_file_another(path: Path) -> None:
+    """A checkpoint is good where everything before it was removed since."""
+    await fill(path, 3)
+    change(path, "DELETE FROM events")
+
+    assert await ids(SqliteReader(path, Selection(checkpoint="3"))) == []
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_following_notices_that_its_file_is_gone(
+    path: Path, monkeypatch: pytest.MonkeyPatch, *, replaced: bool
+) -> None:
+    """A file that was removed, and may be another by now, ends the following with an error."""
+    monkeypatch.setattr(_sqlite_reader, "poll_interval", 0.0)
+    await fill(path, 1)
+    reader = SqliteReader(path, Selection(follow=True))
+    await anext(reader)
+
+    path.rename(path.with_suffix(".old"))
+    if replaced:
+        await fill(path, 1)
+
+    with pytest.raises(UnavailableError, match=r"removed or replaced|there is no such file"):
+        await anext(reader)
+
+
 async def test_a_row_that_is_no_event_is_named(path: Path) -> None:
     """A row that somebody changed by hand is named, with the checkpoint behind it."""
     records = await fill(path, 3)

@@ -17,7 +17,7 @@ from experimentframework_core.cli import _schema
 from experimentframework_core.config import json_schema
 from experimentframework_core.plugins import InstalledPlugin, find_plugin, installed_plugins
 from tests.core.cli.command import run, run_here
-from tests.core.config.test_json_schema import Odd
+from tests.core.config.schema.test_json_schema import Odd
 
 if TYPE_CHECKING:
     from tests.core.sites import Site

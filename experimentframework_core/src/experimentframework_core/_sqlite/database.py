@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -170,6 +171,8 @@ class Database:
 
         if self._create:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+        elif not self.path.exists():
+            raise FileNotFoundError(errno.ENOENT, "there is no such file")
         connection = sqlite3.connect(
             f"{self.path.as_uri()}?mode={'rwc' if self._create else 'rw'}",
             uri=True,

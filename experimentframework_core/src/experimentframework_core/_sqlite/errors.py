@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _waiting = "another process is using it; if this lasts, look for a program that keeps it locked"
 _space = "make room on its file system or quota"
 _path = "check that the path is right, and that this user may open the file and its folder"
+_missing = "check that the path is right; it is made when something is stored there"
 _damaged = "move the file away, or restore it from a copy"
 _refused = "this content can never be stored"
 
@@ -56,7 +57,9 @@ def translate(error: sqlite3.Error, doing: str, path: Path) -> DeliveryError:
 
 
 def translate_os_error(error: OSError, doing: str, path: Path) -> DeliveryError:
-    """Return the error of this library that means: the file's folder cannot be made."""
+    """Return the error of this library that means: the file or its folder is not there."""
+    if isinstance(error, FileNotFoundError):
+        return UnavailableError(f"cannot {doing} {path}: {error.strerror}; {_missing}")
     kind, advice = (
         (TransientError, _space) if error.errno in _full_disk else (UnavailableError, _path)
     )

@@ -57,6 +57,7 @@ class SqliteReader(AsyncIterator[Envelope]):
         self._follow = selection.follow
         self._database = Database(path, prepare=self._prepare, create=False)
         self._position = _position(selection.checkpoint)
+        self._file: tuple[int, int] | None = None
         self._envelopes = self._read()
 
     async def __anext__(self) -> Envelope:
@@ -78,6 +79,7 @@ class SqliteReader(AsyncIterator[Envelope]):
                 if part.is_last:
                     if not self._follow:
                         return
+                    self._stay_with_the_file()
                     await asyncio.sleep(poll_interval)
 
     async def _next_slice(self) -> _Slice:
@@ -104,6 +106,35 @@ class SqliteReader(AsyncIterator[Envelope]):
         # Not opened with mode=ro: after a crash the first to open the file must roll back.
         connection.execute("PRAGMA query_only=ON")
         schema.check(connection, self._database.path)
+        self._refuse_another_file(connection)
+        self._file = _identity(self._database.path)
+
+    def _refuse_another_file(self, connection: sqlite3.Connection) -> None:
+        """Raise if the file never had the row behind which the reading is to go on."""
+        found = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'")
+        end = found.fetchone() or (0,)
+        if self._position > end[0]:
+            raise ReplayError(
+                f"cannot read on from the checkpoint {str(self._position)!r}:"
+                f" {self._database.path} ends at row {end[0]}; it was made anew: read it from its"
+                " beginning"
+            )
+
+    def _stay_with_the_file(self) -> None:
+        """Raise if the path leads to another file by now: nothing would ever come into ours."""
+        if _identity(self._database.path) != self._file:
+            raise UnavailableError(
+                f"cannot read events from {self._database.path}: the file was removed or replaced"
+                " while it was read"
+            )
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 class _Slice(NamedTuple):

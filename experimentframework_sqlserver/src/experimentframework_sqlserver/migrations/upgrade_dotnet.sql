@@ -1,9 +1,5 @@
 -- The table of the .NET ExperimentFramework becomes one of version 1. Its rows stay, and the .NET
 -- ExperimentFramework can go on writing: it names its columns, and all that are added may be NULL.
-IF OBJECT_ID(N'[$(Schema)].[$(Table)]', N'U') IS NULL
-    OR COL_LENGTH(N'[$(Schema)].[$(Table)]', N'ExtraJson') IS NOT NULL
-    THROW 50000, N'[$(Schema)].[$(Table)] is no table of the .NET ExperimentFramework', 1;
-GO
 DROP INDEX IF EXISTS [IX_$(Table)_EventId] ON [$(Schema)].[$(Table)];
 DROP INDEX IF EXISTS [IX_$(Table)_EventType] ON [$(Schema)].[$(Table)];
 DROP INDEX IF EXISTS [IX_$(Table)_CreatedAt] ON [$(Schema)].[$(Table)];
@@ -19,12 +15,22 @@ ALTER TABLE [$(Schema)].[$(Table)]
     ALTER COLUMN CorrelationId NVARCHAR(512) COLLATE Latin1_General_100_BIN2 NULL;
 GO
 ALTER TABLE [$(Schema)].[$(Table)] ADD
-    TraceParent    NVARCHAR(64) COLLATE Latin1_General_100_BIN2 NULL,
-    ExtraJson      NVARCHAR(MAX) NULL,
-    ExperimentName NVARCHAR(256) COLLATE Latin1_General_100_BIN2 NULL,
-    VariantKey     NVARCHAR(256) COLLATE Latin1_General_100_BIN2 NULL,
-    SubjectId      NVARCHAR(512) COLLATE Latin1_General_100_BIN2 NULL,
-    TenantId       NVARCHAR(512) COLLATE Latin1_General_100_BIN2 NULL;
+    TraceParent NVARCHAR(64) COLLATE Latin1_General_100_BIN2 NULL;
+GO
+ALTER TABLE [$(Schema)].[$(Table)] ADD
+    ExtraJson NVARCHAR(MAX) NULL;
+GO
+ALTER TABLE [$(Schema)].[$(Table)] ADD
+    ExperimentName NVARCHAR(256) COLLATE Latin1_General_100_BIN2 NULL;
+GO
+ALTER TABLE [$(Schema)].[$(Table)] ADD
+    VariantKey NVARCHAR(256) COLLATE Latin1_General_100_BIN2 NULL;
+GO
+ALTER TABLE [$(Schema)].[$(Table)] ADD
+    SubjectId NVARCHAR(512) COLLATE Latin1_General_100_BIN2 NULL;
+GO
+ALTER TABLE [$(Schema)].[$(Table)] ADD
+    TenantId NVARCHAR(512) COLLATE Latin1_General_100_BIN2 NULL;
 GO
 CREATE UNIQUE NONCLUSTERED INDEX [UX_$(Table)_EventId] ON [$(Schema)].[$(Table)] (EventId);
 CREATE NONCLUSTERED INDEX [IX_$(Table)_CorrelationId] ON [$(Schema)].[$(Table)] (CorrelationId);

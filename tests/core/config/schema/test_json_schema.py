@@ -15,7 +15,7 @@ from experimentframework_core.config._schema.json_types import Types
 from experimentframework_core.config._walk.field_types import fields_of, type_of
 from experimentframework_core.plugin import BackplanePlugin, ChannelSettings
 from tests.core.config.sample_plugins import courier, plain
-from tests.core.config.test_walk import Zoo
+from tests.core.config.walk.test_walk import Zoo
 
 SCHEMA = json_schema([courier, plain])
 UNEXPECTED = "Additional properties are not allowed ('%s' was unexpected)"

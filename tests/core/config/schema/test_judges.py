@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from experimentframework_core.config._files.find import is_configuration
-from tests.core.config import test_part_rules as parts
+from tests.core.config import bad_lines as parts
 from tests.core.config.broken_files import broken
 from tests.core.config.documents import Document, damaged, documents, in_json, in_yaml
 from tests.core.config.judges import by_the_loader, by_the_schema, in_files, of_shape
@@ -19,10 +19,9 @@ from tests.core.config.judges import by_the_loader, by_the_schema, in_files, of_
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-HERE = Path(__file__).parent
 EXAMPLES = sorted(
     file
-    for file in (HERE.parents[2] / "docs" / "examples").iterdir()
+    for file in (Path(__file__).parents[4] / "docs" / "examples").iterdir()
     if file.suffix in {".yaml", ".yml", ".json"}
 )
 AROUND: dict[str, Callable[[str], str]] = {
@@ -46,7 +45,7 @@ AROUND: dict[str, Callable[[str], str]] = {
 def bad_texts() -> list[str]:
     """Return a document for each case in ``bad/``."""
     found = []
-    for file in sorted((HERE / "bad").glob("*.txt")):
+    for file in sorted(parts.FOLDER.glob("*.txt")):
         _, *blocks = file.read_text("utf-8").split("\n\n")
         for block in blocks:
             lines = [line for line in block.strip().splitlines() if not line.startswith("=> ")]

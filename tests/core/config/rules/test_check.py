@@ -3,31 +3,11 @@
 from __future__ import annotations
 
 import textwrap
-from pathlib import Path
 
 import pytest
 
-from experimentframework_core.errors import ConfigurationError
+from tests.core.config.bad_lines import cases, problems
 from tests.core.config.sample_plugins import load
-
-Case = tuple[str, list[str]]
-
-
-def cases(name: str) -> list[Case]:
-    """Return the texts of one file of ``bad/``, each with the problems behind its arrows."""
-    _, *blocks = (Path(__file__).parent / "bad" / f"{name}.txt").read_text("utf-8").split("\n\n")
-    return [case(block.strip().splitlines()) for block in blocks]
-
-
-def case(lines: list[str]) -> Case:
-    text = "\n".join(line for line in lines if not line.startswith("=> "))
-    return text, [line.replace("=> ", "e.yaml:", 1) for line in lines if line.startswith("=> ")]
-
-
-def problems(text: str) -> list[str]:
-    with pytest.raises(ConfigurationError) as caught:
-        load(text)
-    return str(caught.value).splitlines()
 
 
 @pytest.mark.parametrize(("line", "expected"), cases("plane"))

@@ -46,7 +46,7 @@ from tests.core.config.sample_plugins import CourierOptions, Login, find_plugin
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-example = Path(__file__).parents[3] / "docs" / "examples" / "experiments.yaml"
+example = Path(__file__).parents[4] / "docs" / "examples" / "experiments.yaml"
 REQUIRED: dict[type[msgspec.Struct], dict[str, Any]] = {
     BackplaneOptions: {"type": "courier", "options": CourierOptions(addresses="a")},
     DeadLetterOptions: {"type": "courier", "options": CourierOptions(addresses="a")},

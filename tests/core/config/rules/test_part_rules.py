@@ -2,59 +2,26 @@
 
 from __future__ import annotations
 
-import textwrap
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from experimentframework_core.config import load_text, read_configuration
+from experimentframework_core.config import read_configuration
+from tests.core.config.bad_lines import (
+    TRIAL,
+    cases,
+    in_decorators,
+    in_experiments,
+    in_governance,
+    in_hypothesis,
+    in_selection_mode,
+    in_trials,
+    problems,
+)
 from tests.core.config.sample_plugins import find_plugin
-from tests.core.config.test_check import cases, problems
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-HYPOTHESIS = {
-    "name": "better",
-    "type": "superiority",
-    "nullHypothesis": "none",
-    "alternativeHypothesis": "some",
-    "primaryEndpoint": "{name: paid, outcomeType: binary}",
-    "expectedEffectSize": "0.05",
-    "successCriteria": "{}",
-}
-TRIAL = (
-    "{serviceType: shop.Cart, selectionMode: {type: featureFlag},"
-    " control: {key: a, implementationType: A},"
-    " conditions: [{key: b, implementationType: B}]}"
-)
-
-
-def in_decorators(block: str) -> str:
-    return f"decorators:\n- {block}\n"
-
-
-def in_trials(block: str) -> str:
-    return f"trials:\n-\n{textwrap.indent(block, '  ')}\n"
-
-
-def in_selection_mode(block: str) -> str:
-    return f"trials:\n- {TRIAL.replace('{type: featureFlag}', block)}\n"
-
-
-def in_experiments(block: str) -> str:
-    return f"experiments:\n{block.replace('[T]', f'[{TRIAL}]')}\n"
-
-
-def in_hypothesis(block: str) -> str:
-    key, _, value = block.partition(":")
-    lines = [f"    {name}: {said}" for name, said in {**HYPOTHESIS, key: value.strip()}.items()]
-    return "\n".join([f"experiments:\n- name: x\n  trials: [{TRIAL}]\n  hypothesis:", *lines])
-
-
-def in_governance(block: str) -> str:
-    return f"governance:\n  {block}\n"
 
 
 @pytest.mark.parametrize(("block", "expected"), cases("decorators"))
@@ -185,26 +152,3 @@ def test_problems_of_all_sections_come_at_once() -> None:
         "dataPlane.batchSize:",
         "governance.persistence.connectionString:",
     ]
-
-
-def test_two_thousand_lines_are_checked_within_a_second() -> None:
-    """Given a configuration of 2,000 lines, When it is loaded, Then it takes less than a second."""
-    trial = (
-        "- serviceType: shop.Cart\n"
-        "  selectionMode:\n"
-        "    type: rollout\n"
-        "    options:\n"
-        "      percentage: 10\n"
-        "      includedKey: b\n"
-        "  control: {key: a, implementationType: A}\n"
-        "  conditions:\n"
-        "  - {key: b, implementationType: B}\n"
-        "  activation: {from: 2026-01-01T00:00:00Z}\n"
-    )
-    text = "trials:\n" + trial * 200
-    before = time.process_time()
-
-    configuration = load_text(text, find_plugin=find_plugin)
-
-    assert len(configuration.trials) == 200
-    assert time.process_time() - before < 1

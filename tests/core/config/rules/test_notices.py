@@ -14,7 +14,7 @@ from experimentframework_core.config import (
 )
 from experimentframework_core.plugins import find_plugin
 
-example = Path(__file__).parents[3] / "docs" / "examples" / "experiments.yaml"
+example = Path(__file__).parents[4] / "docs" / "examples" / "experiments.yaml"
 
 
 def test_each_section_that_is_only_read_has_a_notice() -> None:
