@@ -56,6 +56,7 @@ class Connection:
         self._number = number
         self._session: Session | None = None
         self._prepared: dict[int, str] = {}
+        self._before_error = b""
         self._hearing: asyncio.Task[Message] | None = None
 
     async def serve(self) -> None:
@@ -119,7 +120,8 @@ class Connection:
 
     async def _refuse(self, refused: SqlError, end: End) -> bytes:
         """Return an error; a fatal one is the last that the client hears."""
-        answer = error(refused) + self._changes() + done(end, Status.ERROR)
+        before, self._before_error = self._before_error, b""
+        answer = before + error(refused) + self._changes() + done(end, Status.ERROR)
         if refused.severity < FATAL:
             return answer
         await self._send(answer)
@@ -157,7 +159,7 @@ class Connection:
             return await self._transaction(message.payload)
         if message.kind is Kind.BATCH:
             text = batch_of(message.payload)
-            return await self._run(text, (), End.DONE) or done()
+            return await self._run(text, (), End.DONE)
         calls = [await self._call(call) for call in calls_of(message.payload)]
         return b"".join(
             answer + done(End.DONE_PROC, Status.FINAL if at == len(calls) else Status.MORE)
@@ -213,11 +215,16 @@ class Connection:
 
         async def run() -> None:
             async for outcome in interpreter.run(session, text, given):
-                outcomes.append(outcome)  # noqa: PERF401  what was done before an error is kept
+                outcomes.append(outcome)
 
         self._server.state.statements += 1
         texts = [text, *(each.value for each in given if isinstance(each.value, str))]
-        await self._with_faults("statement", texts, run)
+        try:
+            await self._with_faults("statement", texts, run)
+        except SqlError:
+            self._before_error = b"".join(result_of(each, end, Status.MORE) for each in outcomes)
+            raise
+        outcomes = outcomes or [Outcome()]
         last = len(outcomes) if end is End.DONE else 0
         return self._changes() + b"".join(
             result_of(outcome, end, Status.FINAL if at == last else Status.MORE)

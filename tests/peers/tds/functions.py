@@ -147,6 +147,7 @@ _functions: Final[dict[str, Callable[..., Stored]]] = {
     "units": lambda text: None if text is None else len(utf16(str(text))) // 2,
     "len": lambda text: None if text is None else len(str(text).rstrip(" ")),
     "datalength": lambda text: None if text is None else len(utf16(str(text))),
+    "switchoffset": lambda moment, _: moment,
     "concat": lambda *texts: "".join("" if each is None else str(each) for each in texts),
     "serverproperty": lambda _: NAME,
 }

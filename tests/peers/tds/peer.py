@@ -34,8 +34,13 @@ class TdsPeer:
         port: Where it listens, the same after every start.
     """
 
-    def __init__(self) -> None:
-        """Store what it needs; nothing runs before `start`."""
+    def __init__(self, password: str = PASSWORD) -> None:
+        """Store what it needs; nothing runs before `start`.
+
+        Args:
+            password: The one of `USER`.
+        """
+        self._password = password
         self._folder = Path(tempfile.mkdtemp(prefix="experimentframework-tds-"))
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
@@ -56,7 +61,15 @@ class TdsPeer:
     def start(self) -> None:
         """Start it, and return when it listens."""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.peers.tds", self._folder, str(self.port), USER, PASSWORD],
+            [
+                sys.executable,
+                "-m",
+                "tests.peers.tds",
+                self._folder,
+                str(self.port),
+                USER,
+                self._password,
+            ],
             cwd=_root,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -101,9 +114,10 @@ class TdsPeer:
         """What has happened so far."""
         return self._tell(Order()).state
 
-    def connection_string(self, database: str, *, password: str = PASSWORD) -> str:
+    def connection_string(self, database: str, *, password: str | None = None) -> str:
         """Return how to connect to a database, in ODBC's spelling and without a driver."""
-        veiled = "{" + password.replace("}", "}}") + "}"
+        given = self._password if password is None else password
+        veiled = "{" + given.replace("}", "}}") + "}"
         place = f"Server=127.0.0.1,{self.port};Database={database}"
         return f"{place};UID={USER};PWD={veiled};Encrypt=No"
 

@@ -29,7 +29,18 @@ CREATE TEMP VIEW [sys.columns] AS
 SELECT o.rowid AS object_id, c.name AS name, c.cid + 1 AS column_id
 FROM sqlite_master AS o, pragma_table_xinfo(o.name) AS c WHERE o.type IN ('table', 'view');
 CREATE TEMP VIEW [sys.objects] AS
-SELECT rowid AS object_id, substr(name, instr(name, '.') + 1) AS name FROM sqlite_master;
+SELECT o.rowid AS object_id, substr(o.name, instr(o.name, '.') + 1) AS name,
+    CASE o.type WHEN 'table' THEN 'U' ELSE 'V' END AS type, s.rowid AS schema_id,
+    o.rowid AS create_date
+FROM sqlite_master AS o JOIN [sys.schemas] AS s ON o.name LIKE s.name || '.%'
+WHERE o.type IN ('table', 'view');
+CREATE TEMP VIEW [INFORMATION_SCHEMA.COLUMNS] AS
+SELECT substr(o.name, 1, instr(o.name, '.') - 1) AS TABLE_SCHEMA,
+    substr(o.name, instr(o.name, '.') + 1) AS TABLE_NAME,
+    c.name AS COLUMN_NAME, lower(c.type) AS DATA_TYPE,
+    CASE c.[notnull] WHEN 1 THEN 'NO' ELSE 'YES' END AS IS_NULLABLE,
+    NULL AS CHARACTER_MAXIMUM_LENGTH
+FROM sqlite_master AS o, pragma_table_xinfo(o.name) AS c WHERE o.type IN ('table', 'view');
 """
 
 sqlite3.register_converter("BIT", lambda kept: kept == b"1")

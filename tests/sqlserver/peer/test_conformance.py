@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from experimentframework_core.testing import BackplaneConformance
+from experimentframework_core.testing import BackplaneConformance, make_record
 from experimentframework_core.units import Secret
 from experimentframework_sqlserver import SqlServerOptions, plugin
 from tests.peers.kafka_java import free_port
 
 if TYPE_CHECKING:
+    from experimentframework_core.envelope import Record
     from tests.peers.tds.peer import TdsPeer
 
 
@@ -22,6 +23,9 @@ class TestSqlServer(BackplaneConformance[SqlServerOptions]):
     def unreachable(self, options: SqlServerOptions) -> SqlServerOptions:
         nowhere = f"Server=127.0.0.1,{free_port()};UID=nobody;PWD=none;Connect Timeout=1"
         return msgspec.structs.replace(options, connection_string=Secret(nowhere))
+
+    def poison(self, options: SqlServerOptions) -> Record:
+        return msgspec.structs.replace(make_record(), correlation_id="too long" * 100)
 
 
 class TestSqlServerWithoutIdempotency(TestSqlServer):
