@@ -28,8 +28,16 @@ HANG = Fault(what="hang", matching="SELECT")
 
 @pytest.fixture
 async def pool(options: SqlServerOptions) -> AsyncIterator[Pool]:
-    """Return a pool of two connections whose statements have a second."""
-    pool = open_pool(msgspec.structs.replace(options, command_timeout_seconds=1))
+    """Return a pool of two connections."""
+    pool = open_pool(options)
+    yield pool
+    await pool.close()
+
+
+@pytest.fixture
+async def hurried(options: SqlServerOptions) -> AsyncIterator[Pool]:
+    """Return a pool of one connection; its statements, and who waits for it, have a second."""
+    pool = open_pool(msgspec.structs.replace(options, command_timeout_seconds=1, pool_size=1))
     yield pool
     await pool.close()
 
@@ -100,12 +108,12 @@ async def test_a_cut_connection_is_replaced(pool: Pool, peer: TdsPeer) -> None:
     assert found.rows == [(1,)]
 
 
-async def test_a_statement_has_its_time(pool: Pool, peer: TdsPeer) -> None:
+async def test_a_statement_has_its_time(hurried: Pool, peer: TdsPeer) -> None:
     """Given a statement that hangs, When its time is up, Then it is given up and cancelled."""
     before = peer.state
     peer.inject(HANG)
 
-    async with pool.session() as session:
+    async with hurried.session() as session:
         with pytest.raises(pyodbc.OperationalError, match="HYT00"):
             await session.run("SELECT 1")
 
@@ -170,18 +178,14 @@ async def test_a_statement_of_one_session_leaves_the_other_alone(pool: Pool, pee
     assert found.rows == [(2,)]
 
 
-async def test_nobody_waits_for_a_session_for_ever(options: SqlServerOptions) -> None:
+async def test_nobody_waits_for_a_session_for_ever(hurried: Pool) -> None:
     """Given all sessions are lent, When another is wanted, Then after its time that is told."""
-    limited = msgspec.structs.replace(options, command_timeout_seconds=1, pool_size=1)
-    pool = open_pool(limited)
-
-    async with pool.session():
+    async with hurried.session():
         with pytest.raises(TransientError, match="none of 1 connections came free within 1 s"):
-            async with pool.session():
+            async with hurried.session():
                 pass
-    async with pool.session() as session:
+    async with hurried.session() as session:
         found = await session.run("SELECT 1")
-    await pool.close()
 
     assert found.rows == [(1,)]
 
