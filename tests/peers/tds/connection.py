@@ -116,6 +116,7 @@ class Connection:
             await self._send(error(refused) + done(status=Status.ERROR))
             raise Cut from refused
         self._session = Session(database, self._number)
+        self._session.trouble = self._trouble
         return login_answer(database.name) + done()
 
     async def _refuse(self, refused: SqlError, end: End) -> bytes:
@@ -214,8 +215,7 @@ class Connection:
         outcomes: list[Outcome] = []
 
         async def run() -> None:
-            async for outcome in interpreter.run(session, text, given):
-                outcomes.append(outcome)
+            await interpreter.run(session, text, given, outcomes)
 
         self._server.state.statements += 1
         texts = [text, *(each.value for each in given if isinstance(each.value, str))]
@@ -254,6 +254,9 @@ class Connection:
         await act()
         if fault is not None and fault.after:
             await self._strike(fault)
+
+    async def _trouble(self, text: str) -> None:
+        await self._with_faults("query", (text,), _nothing)
 
     async def _strike(self, fault: Fault) -> None:
         if fault.what == "cut":

@@ -12,13 +12,13 @@ from tests.peers.tds import moments
 from tests.peers.tds import statements as sql
 from tests.peers.tds.definitions import NewSchema, definition
 from tests.peers.tds.errors import SqlError, unknown
-from tests.peers.tds.lexer import is_word
+from tests.peers.tds.lexer import is_word, written
 from tests.peers.tds.results import Outcome
 from tests.peers.tds.tokens import NAME
 from tests.peers.tds.translation import expression, query, variable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from tests.peers.tds.lexer import Item
     from tests.peers.tds.parameters import Parameter, Value
@@ -30,17 +30,16 @@ _writes: Final = ("INSERT", "UPDATE", "DELETE")
 
 
 async def run(
-    session: Session, text: str, parameters: Sequence[Parameter] = ()
-) -> AsyncIterator[Outcome]:
-    """Yield what the statements of a batch come to.
+    session: Session, text: str, parameters: Sequence[Parameter], outcomes: list[Outcome]
+) -> None:
+    """Carry out a batch; each statement with a result adds it to ``outcomes``.
 
     Raises:
-        SqlError: A statement is refused; those before it stay done, and those behind it wait.
+        SqlError: A statement is refused; those before it stay done, those behind it are not.
     """
     given = {variable(each.name): _stored(each.value) for each in parameters}
     try:
-        async for outcome in _Batch(session, given).all(sql.parse(text)):
-            yield outcome
+        await _Batch(session, given, outcomes).all(sql.parse(text))
     except SqlError as error:
         if error.dooms or session.aborts:
             await session.rollback()
@@ -50,52 +49,71 @@ async def run(
 class _Batch:
     """A batch on its way, and its variables."""
 
-    def __init__(self, session: Session, variables: dict[str, Stored]) -> None:
+    def __init__(
+        self, session: Session, variables: dict[str, Stored], outcomes: list[Outcome]
+    ) -> None:
         self._session = session
         self._variables = variables
+        self._outcomes = outcomes
         self._rows = 0
+        self._caught: SqlError | None = None
         self._over = False
 
-    async def all(self, found: Sequence[sql.Statement]) -> AsyncIterator[Outcome]:
+    async def all(self, found: Sequence[sql.Statement]) -> None:
         for statement in found:
-            if self._over:
-                return
-            if isinstance(statement, sql.Query):
-                yield await self._query(statement.items)
-            elif isinstance(statement, sql.Branch):
-                chosen = statement.then
-                if not self._value(statement.condition):
-                    chosen = statement.otherwise
-                async for outcome in self.all(chosen):
-                    yield outcome
-            elif isinstance(statement, sql.Execution) and not statement.procedure:
-                async for outcome in self.all(sql.parse(self._text(statement))):
-                    yield outcome
-            else:
-                await self._step(statement)
+            if not self._over:
+                await self._one(statement)
 
-    async def _step(self, statement: sql.Step) -> None:
-        """Carry out what has no result."""
+    async def _one(self, statement: sql.Statement) -> None:
         match statement:
+            case sql.Query(items):
+                self._outcomes.append(await self._query(items))
             case sql.Definition(items):
                 await self._define(items)
+            case sql.Branch(condition, then, otherwise):
+                await self.all(then if self._value(condition) else otherwise)
+            case sql.Attempt():
+                await self._attempt(statement)
+            case sql.Execution():
+                await self._execute(statement)
+            case sql.Transaction(verb):
+                await self._transaction(verb)
+            case sql.Pause(seconds):
+                await asyncio.sleep(seconds)
+            case _:
+                self._step(statement)
+
+    def _step(self, statement: sql.Step) -> None:
+        """Carry out what touches no table."""
+        match statement:
             case sql.Assignment(name, items):
                 self._variables[variable(name)] = self._value(items)
             case sql.Setting(words):
                 self._set(words)
-            case sql.Transaction(verb):
-                await self._transaction(verb)
             case sql.Throw(arguments):
-                number, message, state = (self._value(each) for each in arguments)
-                raise SqlError(int(number or 0), str(message), state=int(state or 0))
-            case sql.Pause(seconds):
-                await asyncio.sleep(seconds)
-            case sql.Execution():
-                await self._call(statement)
+                raise self._thrown([self._value(each) for each in arguments])
             case sql.Return():
                 self._over = True
 
+    async def _attempt(self, statement: sql.Attempt) -> None:
+        try:
+            await self.all(statement.tried)
+        except SqlError as error:
+            if error.dooms:
+                await self._session.rollback()
+            self._caught = error
+            await self.all(statement.caught)
+
+    def _thrown(self, arguments: Sequence[Stored]) -> SqlError:
+        if arguments:
+            number, message, state = arguments
+            return SqlError(int(number or 0), str(message), state=int(state or 0))
+        if self._caught is None:
+            return SqlError(10704, "To rethrow an error, THROW must be inside a CATCH block.")
+        return self._caught
+
     async def _query(self, items: Sequence[Item]) -> Outcome:
+        await self._session.trouble(written(items))
         text, variables = query(items), self._known()
         if any(is_word(item, *_writes) for item in items):
             self._rows = (await self._session.write(text, variables)).rowcount
@@ -103,7 +121,8 @@ class _Batch:
         cursor = self._session.read(text, variables)
         rows = [tuple(map(_shown, row)) for row in cursor]
         self._rows = len(rows)
-        return Outcome(len(rows), [_column_name(column[0]) for column in cursor.description], rows)
+        names = [_column_name(column[0]) for column in cursor.description]
+        return Outcome(len(rows), names, rows)
 
     async def _define(self, items: Sequence[Item]) -> None:
         made = definition(items)
@@ -130,27 +149,24 @@ class _Batch:
         else:
             await self._session.rollback()
 
-    async def _call(self, called: sql.Execution) -> None:
+    async def _execute(self, called: sql.Execution) -> None:
         given = {name[1:].lower(): self._value(items) for name, items in called.arguments}
-        for_session = given.get("lockowner") == "Session"
-        if called.procedure == "sp_getapplock":
-            if given["lockmode"] != "Exclusive":
-                raise unknown("another mode of sp_getapplock than Exclusive", str(given))
-            milliseconds = int(given.get("locktimeout") or 0)
-            seconds = None if milliseconds < 0 else milliseconds / 1000
-            name = str(given["resource"])
-            status = await self._session.lock(name, for_session=for_session, seconds=seconds)
-        elif called.procedure == "sp_releaseapplock":
-            status = await self._session.unlock(str(given["resource"]), for_session=for_session)
-        else:
-            raise unknown("the procedure", called.procedure)
+        if not called.procedure:
+            await self.all(sql.parse(str(given[""])))
+            return
+        status = await self._call(called.procedure, given)
         if called.into is not None:
             self._variables[variable(called.into)] = status
 
-    def _text(self, called: sql.Execution) -> str:
-        """Return the text that EXEC (…) executes."""
-        ((_, items),) = called.arguments
-        return str(self._value(items))
+    async def _call(self, procedure: str, given: Mapping[str, Stored]) -> int:
+        name, for_session = str(given.get("resource")), given.get("lockowner") == "Session"
+        if procedure == "sp_releaseapplock":
+            return await self._session.unlock(name, for_session=for_session)
+        if procedure != "sp_getapplock" or given.get("lockmode") != "Exclusive":
+            raise unknown("this use of the procedure", f"{procedure} {given}")
+        milliseconds = int(given.get("locktimeout") or 0)
+        seconds = None if milliseconds < 0 else milliseconds / 1000
+        return await self._session.lock(name, for_session=for_session, seconds=seconds)
 
     def _value(self, items: Sequence[Item]) -> Stored:
         return self._session.value(expression(items), self._known()) if items else None
@@ -163,6 +179,7 @@ class _Batch:
             "server_rowcount": self._rows,
             "server_spid": self._session.number,
             "server_version": NAME,
+            "server_error_number": None if self._caught is None else self._caught.number,
         }
 
 

@@ -11,7 +11,7 @@ from tests.peers.tds.sqlite_errors import sql_error
 from tests.peers.tds.store import turn_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from tests.peers.tds.store import Database
     from tests.peers.tds.types import Stored
@@ -26,6 +26,7 @@ class Session:
         changes: Tokens about transactions that the client has not been told yet.
         implicit: Whether a statement outside a transaction begins one.
         aborts: Whether an error rolls the transaction back.
+        trouble: Called with the text of each query before it is executed; may raise an error.
     """
 
     def __init__(self, database: Database, number: int) -> None:
@@ -35,6 +36,7 @@ class Session:
         self.changes = b""
         self.implicit = False
         self.aborts = False
+        self.trouble: Callable[[str], Awaitable[None]] = _nothing
         self._database = database
         self._connection, self._refused = database.connect()
         self._of_transaction = object()
@@ -120,3 +122,7 @@ class Session:
         """Give a lock back; return as sp_releaseapplock does."""
         owner = self if for_session else self._of_transaction
         return 0 if await self._database.locks.give_back(owner, name) else -999
+
+
+async def _nothing(_text: str) -> None:
+    pass

@@ -55,8 +55,15 @@ class Branch(NamedTuple):
     otherwise: Sequence[Statement]
 
 
+class Attempt(NamedTuple):
+    """BEGIN TRY and BEGIN CATCH."""
+
+    tried: Sequence[Statement]
+    caught: Sequence[Statement]
+
+
 class Throw(NamedTuple):
-    """THROW number, text, state."""
+    """THROW number, text, state; nothing throws again what was caught."""
 
     arguments: Sequence[Sequence[Item]]
 
@@ -80,7 +87,7 @@ class Return(NamedTuple):
 Step: TypeAlias = (
     Definition | Assignment | Setting | Execution | Throw | Transaction | Pause | Return
 )
-Statement: TypeAlias = Query | Branch | Step
+Statement: TypeAlias = Query | Branch | Attempt | Step
 
 _run: Final = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
 _define: Final = ("CREATE", "ALTER", "DROP")
@@ -172,9 +179,9 @@ class _Parser:
         return self._items[start : self._at]
 
     def _rest(self) -> Sequence[Item]:
-        """Return what follows a word, up to the next statement."""
+        """Return what follows a word, up to the next statement; nothing before a semicolon."""
         self._at += 1
-        if not self._skip_signs():
+        if self._at >= len(self._items) or is_sign(self._items[self._at], ";"):
             return ()
         return self._until(*_run, *_define, *_steer)
 
@@ -228,8 +235,21 @@ class _Parser:
             self._at += 2
             yield Transaction("begin")
             return
+        if self._is("TRY", ahead=1):
+            tried = self._attempted()
+            if not (self._skip_signs() and self._is("BEGIN") and self._is("CATCH", ahead=1)):
+                raise SqlError(102, "Incorrect syntax near 'TRY'.", severity=15)
+            yield Attempt(tried, self._attempted())
+            return
         self._at += 1
         yield from self.statements(until_end=True)
+
+    def _attempted(self) -> Sequence[Statement]:
+        """Return what stands between BEGIN TRY and END TRY, or BEGIN CATCH and END CATCH."""
+        self._at += 2
+        found = list(self.statements(until_end=True))
+        self._at += 1
+        return found
 
     def end_transaction(self) -> Iterator[Statement]:
         verb = self._items[self._at]

@@ -228,6 +228,10 @@ class _Writer:
         rest = "".join(f", {self.written(each)}" for each in style)
         return f"{function}({self.written(value)}, '{to.name}', {size}{rest})"
 
+    def error_number(self, _items: Sequence[Item], at: int) -> tuple[str, int]:
+        """ERROR_NUMBER ()."""
+        return "@server_error_number", at + 2
+
     def date_add(self, items: Sequence[Item], at: int) -> tuple[str, int]:
         """DATEADD (part, number, time): the part is no column."""
         part, *rest = split(_group_behind(items, at))
@@ -348,6 +352,7 @@ _rules: Final[dict[str, Callable[[_Writer, Sequence[Item], int], tuple[str, int]
     "CONVERT": _Writer.convert,
     "CROSS": _Writer.apply,
     "DATEADD": _Writer.date_add,
+    "ERROR_NUMBER": _Writer.error_number,
     "FROM": _Writer.source,
     "INSERT": _Writer.insert,
     "INTO": _Writer.source,
