@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import platform
 import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -82,8 +83,8 @@ def test_the_wheels_file_fits_the_system(
     wheel = SimpleNamespace(get_libs_dir=lambda: str(tmp_path))
     install(monkeypatch)
     monkeypatch.setitem(sys.modules, "mssql_python_odbc", wheel)
-    monkeypatch.setattr(_driver.platform, "machine", lambda: machine)
-    monkeypatch.setattr(_driver.platform, "freedesktop_os_release", release(system))
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    monkeypatch.setattr(platform, "freedesktop_os_release", release(system))
 
     found = driver_of("auto")
 

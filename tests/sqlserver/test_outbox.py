@@ -92,8 +92,8 @@ def table(name: str = "table", **said: object) -> BackplaneOptions:
 
 def plane(*tables: BackplaneOptions, **settings: Any) -> DataPlane:
     node = tables[0] if len(tables) == 1 else BackplaneOptions(type="composite", backplanes=tables)
-    settings = {"on_failure": "drop", "shutdown_timeout_ms": 100} | settings
-    return DataPlane(DataPlaneOptions(backplane=node, **settings))
+    said: dict[str, Any] = {"on_failure": "drop", "shutdown_timeout_ms": 100} | settings
+    return DataPlane(DataPlaneOptions(backplane=node, **said))
 
 
 def written(cursor: Cursor) -> list[str]:
@@ -259,7 +259,7 @@ async def test_a_plane_with_several_tables_wants_a_name() -> None:
 
 
 async def test_another_name_is_refused() -> None:
-    """Given a name that no table has, When an outbox is made, Then the error has those there are."""
+    """Given a name that no table has, When an outbox is made, Then the error has those."""
     async with plane(table("one")) as open_plane:
         with pytest.raises(ValueError, match=r"'other' is not one of type sqlServer; .* 'one'"):
             outbox(Cursor(), plane=open_plane, backplane="other")

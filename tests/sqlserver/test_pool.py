@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -14,6 +14,8 @@ from tests.sqlserver._sessions import ScriptedSession, options, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from experimentframework_sqlserver._session import Session
 
 
 class Connecting:
@@ -46,6 +48,10 @@ def connecting(monkeypatch: pytest.MonkeyPatch) -> Connecting:
     found = Connecting()
     monkeypatch.setattr(_pool, "connect", found)
     return found
+
+
+def as_scripted(session: Session) -> ScriptedSession:
+    return cast("ScriptedSession", session)
 
 
 def pool(size: int = 2, **settings: object) -> Pool:
@@ -92,7 +98,7 @@ async def test_a_slow_login_holds_up_nobody_else(connecting: Connecting) -> None
         await until(lambda: connecting.begun == 2)
 
     async with asyncio.timeout(5), shared.session() as lent:
-        assert lent is connecting.made[0]
+        assert as_scripted(lent) is connecting.made[0]
 
     hanging.cancel()
     await asyncio.wait([hanging])
@@ -146,7 +152,7 @@ async def test_a_broken_session_is_closed(connecting: Connecting) -> None:
         pass
 
     assert connecting.made[0].closed
-    assert another is connecting.made[1]
+    assert as_scripted(another) is connecting.made[1]
 
 
 async def test_a_lost_connection_takes_the_idle_ones_with_it(connecting: Connecting) -> None:

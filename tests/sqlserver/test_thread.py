@@ -18,10 +18,10 @@ def test_work_is_done_in_order_in_one_thread() -> None:
     thread = DriverThread("test")
     done: list[tuple[int, int]] = []
 
-    futures = [
-        thread.submit(lambda each=each: done.append((each, threading.get_ident())))
-        for each in range(10)
-    ]
+    def note(number: int) -> None:
+        done.append((number, threading.get_ident()))
+
+    futures = [thread.submit(note, number) for number in range(10)]
 
     for future in futures:
         future.result(5)
