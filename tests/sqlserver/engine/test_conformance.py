@@ -8,6 +8,8 @@ import msgspec
 import pytest
 
 from experimentframework_core.testing import BackplaneConformance, make_record
+from experimentframework_core.testing._cases._delivery import DeliveryCases
+from experimentframework_core.testing._cases._guarantees import GuaranteeCases
 from experimentframework_core.units import Secret
 from experimentframework_sqlserver import SqlServerOptions, plugin
 from tests.peers.kafka_java import free_port
@@ -25,10 +27,15 @@ class TestSqlServer(BackplaneConformance[SqlServerOptions]):
         return msgspec.structs.replace(options, connection_string=Secret(nowhere))
 
     def poison(self, options: SqlServerOptions) -> Record:
-        return make_record(correlation_id="too long" * 100)
+        return msgspec.structs.replace(make_record(), correlation_id="too long" * 100)
 
 
-class TestSqlServerWithoutIdempotency(TestSqlServer):
+class TestSqlServerWithoutIdempotency(
+    DeliveryCases[SqlServerOptions], GuaranteeCases[SqlServerOptions]
+):
+    plugin = plugin
+    poison = TestSqlServer.poison
+
     @pytest.fixture
     def options(self, engine: Engine, table: str) -> SqlServerOptions:
         return engine.options(
