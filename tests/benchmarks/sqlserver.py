@@ -64,7 +64,7 @@ WHERE NOT EXISTS
     SELECT 1 FROM [$(Schema)].[$(Table)] AS present
     WHERE present.EventId = given.EventId COLLATE Latin1_General_100_BIN2
 )
-"""
+""".replace("PLAIN", _PLAIN)
 )
 
 

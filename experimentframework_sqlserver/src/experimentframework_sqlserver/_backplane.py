@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from experimentframework_core.plugin import Backplane, OpenContext
     from experimentframework_sqlserver._options import SqlServerOptions
     from experimentframework_sqlserver._pool import Pool
+    from experimentframework_sqlserver._rows import Rows
 
 _BATCH_SIZE = 100
 
@@ -88,7 +89,7 @@ class SqlServerBackplane:
         if len(rows.refused) < len(batch):
             # After a failure the same records come again, and may be stored already.
             looks, self._unsure = self._always_look or self._unsure, True
-            await self._store(rows.json, maybe_stored=looks)
+            await self._store(rows, maybe_stored=looks)
             self._unsure = False
         if rows.refused:
             raise PartialBatchError(rows.refused)
@@ -99,9 +100,9 @@ class SqlServerBackplane:
         Raises:
             DeliveryError: It does not answer or refuses; the table or a right is missing.
         """
-        await self._store(rows_of(()).json, maybe_stored=True)
+        await self._store(rows_of(()), maybe_stored=True)
 
-    async def _store(self, events: str, *, maybe_stored: bool) -> None:
+    async def _store(self, rows: Rows, *, maybe_stored: bool) -> None:
         with doing(f"write to the table {self._names}"):
             async with self._pool.session() as session:
-                await self._insert.store(session, events, maybe_stored=maybe_stored)
+                await self._insert.store(session, rows, maybe_stored=maybe_stored)

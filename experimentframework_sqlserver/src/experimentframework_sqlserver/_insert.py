@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from experimentframework_sqlserver._errors import is_deadlock, is_duplicate
 from experimentframework_sqlserver._naming import names_of
 from experimentframework_sqlserver._rows import BOXED_FIELD, EXTRA_FIELD
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from experimentframework_sqlserver._options import SqlServerOptions
+    from experimentframework_sqlserver._rows import Rows
     from experimentframework_sqlserver._session import Session
 
 MOST_TRIES = 10
@@ -25,33 +28,52 @@ _PASCAL = (
     " + SUBSTRING(new.EventType, 2, 127)"
 )
 
-_INSERT = """
+_INSERT = f"""
 INSERT INTO [$(Schema)].[$(Table)]
     (EventId, Timestamp, EventType, SchemaVersion, PayloadJson, CorrelationId, MetadataJson,
      TraceParent, ExtraJson, ExperimentName, VariantKey, SubjectId, TenantId)
 SELECT
-    new.EventId, new.Timestamp, {event_type}, new.SchemaVersion,
-    COALESCE(SUBSTRING(new.BoxedJson, 2, LEN(new.BoxedJson) - 2), new.PayloadJson),
-    new.CorrelationId, new.MetadataJson, new.TraceParent, new.ExtraJson, new.ExperimentName,
+    new.EventId, new.Timestamp, {{event_type}}, new.SchemaVersion,
+    COALESCE(
+        CAST(SUBSTRING({{boxed}}, 2, LEN({{boxed}}) - 2) AS NVARCHAR(MAX)),
+        {{payload}}),
+    new.CorrelationId, {{metadata}}, new.TraceParent, {{extra}}, new.ExperimentName,
     COALESCE(new.NewVariantKey, new.VariantKey), new.SubjectId, new.TenantId
-FROM OPENJSON(CAST(? AS NVARCHAR(MAX))) WITH (
+FROM {{source}} WITH (
     EventId        VARCHAR(128)      '$.eventId',
     Timestamp      DATETIMEOFFSET(7) '$.timestamp',
     EventType      NVARCHAR(128)     '$.eventType',
     SchemaVersion  NVARCHAR(32)      '$.schemaVersion',
     PayloadJson    NVARCHAR(MAX)     '$.payload' AS JSON,
-    BoxedJson      NVARCHAR(MAX)     '$."{boxed}"' AS JSON,
+    BoxedJson      NVARCHAR(MAX)     '$."{BOXED_FIELD}"' AS JSON,
     CorrelationId  NVARCHAR(512)     '$.correlationId',
     MetadataJson   NVARCHAR(MAX)     '$.metadata' AS JSON,
     TraceParent    NVARCHAR(64)      '$.traceparent',
-    ExtraJson      NVARCHAR(MAX)     '$."{extra}"' AS JSON,
+    ExtraJson      NVARCHAR(MAX)     '$."{EXTRA_FIELD}"' AS JSON,
     ExperimentName NVARCHAR(256)     '$.payload.experimentName',
     NewVariantKey  NVARCHAR(256)     '$.payload.newVariantKey',
     VariantKey     NVARCHAR(256)     '$.payload.variantKey',
     SubjectId      NVARCHAR(512)     '$.payload.subjectId',
     TenantId       NVARCHAR(512)     '$.payload.tenantId'
 ) AS new
-"""
+"""  # noqa: S608 - the fields are constants
+_QUICK = {
+    "source": "OPENJSON(CAST(? AS NVARCHAR(MAX)))",
+    "payload": "new.PayloadJson",
+    "boxed": "new.BoxedJson",
+    "metadata": "new.MetadataJson",
+    "extra": "new.ExtraJson",
+}
+# Babelfish cuts what OPENJSON gives at 4,000 characters, and not what JSON_QUERY gives.
+_OF_ANY_LENGTH = {
+    "source": (
+        "OPENJSON(CAST(? AS NVARCHAR(MAX))) AS element CROSS APPLY OPENJSON(element.[value])"
+    ),
+    "payload": "JSON_QUERY(element.[value], '$.payload')",
+    "boxed": f"JSON_QUERY(element.[value], '$.\"{BOXED_FIELD}\"')",
+    "metadata": "JSON_QUERY(element.[value], '$.metadata')",
+    "extra": f"JSON_QUERY(element.[value], '$.\"{EXTRA_FIELD}\"')",
+}
 _UNLESS_STORED = """
 WHERE NOT EXISTS (
     SELECT 1 FROM [$(Schema)].[$(Table)] AS stored
@@ -60,13 +82,20 @@ WHERE NOT EXISTS (
 """
 
 
-class Insert:
-    """Stores arrays of events in the table.
+class Statements(NamedTuple):
+    """Two statements that take an array of events.
 
     Attributes:
         always: Stores all, and fails where one is stored already.
         unless_stored: Stores those that are not stored yet.
     """
+
+    always: str
+    unless_stored: str
+
+
+class Insert:
+    """Stores arrays of events in the table."""
 
     def __init__(self, options: SqlServerOptions) -> None:
         """Make the statements for the table of the options.
@@ -74,13 +103,21 @@ class Insert:
         Raises:
             UnavailableError: The schema's or the table's name is none.
         """
-        names = names_of(options)
-        event_type = _PASCAL if options.event_type_case == "pascal" else "new.EventType"
-        template = _INSERT.format(event_type=event_type, boxed=BOXED_FIELD, extra=EXTRA_FIELD)
-        self.always = names.within(template)
-        self.unless_stored = self.always + names.within(_UNLESS_STORED)
+        self._names = names_of(options)
+        self._event_type = _PASCAL if options.event_type_case == "pascal" else "new.EventType"
+        self._quick = self._statements(_QUICK)
+        self._of_any_length = self._statements(_OF_ANY_LENGTH)
 
-    async def store(self, session: Session, events: str, *, maybe_stored: bool) -> int:
+    def _statements(self, parts: Mapping[str, str]) -> Statements:
+        template = _INSERT.format(event_type=self._event_type, **parts)
+        always = self._names.within(template)
+        return Statements(always, always + self._names.within(_UNLESS_STORED))
+
+    def statements(self, rows: Rows) -> Statements:
+        """Return what stores these rows."""
+        return self._quick if rows.short else self._of_any_length
+
+    async def store(self, session: Session, rows: Rows, *, maybe_stored: bool) -> int:
         """Store each event once, whatever was stored before, and return how many were stored.
 
         The statement is a transaction of its own. It is executed again where it met another
@@ -88,7 +125,7 @@ class Insert:
 
         Args:
             session: Where to execute it.
-            events: An array of events, as `rows_of` makes it.
+            rows: The events.
             maybe_stored: Whether to look from the beginning for those that are stored.
 
         Raises:
@@ -97,15 +134,16 @@ class Insert:
         """
         import pyodbc
 
-        statement = self.unless_stored if maybe_stored else self.always
+        always, unless_stored = self.statements(rows)
+        statement = unless_stored if maybe_stored else always
         tries = 0
         while True:
             tries += 1
             try:
-                return (await session.run_alone(statement, events)).rowcount
+                return (await session.run_alone(statement, rows.json)).rowcount
             except pyodbc.Error as error:
                 if tries == MOST_TRIES or not (is_duplicate(error) or is_deadlock(error)):
                     raise
                 if is_deadlock(error):
                     await asyncio.sleep(random.uniform(0, _PAUSE * tries))  # noqa: S311 - no secret
-            statement = self.unless_stored
+            statement = unless_stored

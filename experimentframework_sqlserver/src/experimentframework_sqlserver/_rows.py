@@ -44,10 +44,12 @@ class Rows(NamedTuple):
     Attributes:
         json: An array of the events, each id once, in the order of the ids: statements that lock
             rows in one order do not end in deadlocks.
+        short: Whether no event has more than 4,000 characters.
         refused: Why a record has no place in the table, by its index in the batch.
     """
 
     json: str
+    short: bool
     refused: dict[int, PermanentError]
 
 
@@ -78,8 +80,12 @@ def rows_of(batch: Sequence[Record]) -> Rows:
         else:
             elements.setdefault(record.event_id, _element(record.body))
     joined = b",".join(elements[event_id] for event_id in sorted(elements))
-    # Of whitespace, JSON may have any number.
-    return Rows(f"[{joined.decode()}]".ljust(_SHORT), refused)
+    return Rows(
+        # Of whitespace, JSON may have any number.
+        json=f"[{joined.decode()}]".ljust(_SHORT),
+        short=all(len(element) <= _SHORT for element in elements.values()),
+        refused=refused,
+    )
 
 
 def _element(body: bytes) -> bytes:
