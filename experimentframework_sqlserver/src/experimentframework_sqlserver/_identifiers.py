@@ -11,8 +11,6 @@ LONGEST_TABLE = 100
 
 def why_no_identifier(name: str, longest: int) -> str | None:
     """Return what is wrong with a name that will be quoted; None if it is good."""
-    if not name:
-        return "is empty"
     length = len(name.encode("utf-16-le")) // 2
     if length > longest:
         return f"{length} characters; expected at most {longest}"

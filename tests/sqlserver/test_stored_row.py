@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from experimentframework_core.codec import decode
-from experimentframework_sqlserver._row import Row, body_of, columns_of, row_of
+from experimentframework_sqlserver._stored_row import Row, body_of, columns_of, row_of
 
 TIME = datetime.fromisoformat("2026-03-01T12:00:00.123456+02:00")
 PAYLOAD = (
