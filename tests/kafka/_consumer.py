@@ -25,20 +25,26 @@ class Seen(NamedTuple):
 
 
 def consume(brokers: str, topic: str) -> list[Seen]:
-    """Return all that a topic has now, partition after partition, in the order of offsets."""
+    """Return all that a topic has now, partition after partition, in the order of offsets.
+
+    What the topic has given up already, because of its retention, is not waited for.
+    """
     consumer = Consumer({"bootstrap.servers": brokers, "group.id": "none", "log_level": 0})
     try:
         partitions = sorted(consumer.list_topics(topic, timeout=PATIENCE).topics[topic].partitions)
-        places = [TopicPartition(topic, each, 0) for each in partitions]
-        ends = {
-            place.partition: consumer.get_watermark_offsets(place, timeout=PATIENCE)[1]
-            for place in places
-        }
-        consumer.assign([place for place in places if ends[place.partition]])
-        found = _read(consumer, {each: end for each, end in ends.items() if end})
+        bounds = {each: _bounds(consumer, TopicPartition(topic, each)) for each in partitions}
+        full = {each: bound for each, bound in bounds.items() if bound[0] < bound[1]}
+        consumer.assign([TopicPartition(topic, each, first) for each, (first, _) in full.items()])
+        found = _read(consumer, {each: end for each, (_, end) in full.items()})
     finally:
         consumer.close()
     return sorted(found)
+
+
+def _bounds(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
+    bounds = consumer.get_watermark_offsets(place, timeout=PATIENCE)
+    assert bounds is not None
+    return bounds
 
 
 def _read(consumer: Consumer, ends: dict[int, int]) -> list[Seen]:

@@ -83,7 +83,18 @@ def test_public_names_are_pinned() -> None:
             ["KafkaOptions", "KafkaSecurity", "KafkaTopicCreation", "plugin"],
         ),
         ("experimentframework_servicebus", ["ServiceBusOptions", "plugin"]),
-        ("experimentframework_sqlserver", ["SqlServerOptions", "SqlServerRetention", "plugin"]),
+        (
+            "experimentframework_sqlserver",
+            [
+                "AsyncOutbox",
+                "Outbox",
+                "SqlServerOptions",
+                "SqlServerRetention",
+                "outbox",
+                "plugin",
+                "publish_in",
+            ],
+        ),
     ],
 )
 def test_public_names_of_plugins_are_pinned(package: str, names: list[str]) -> None:

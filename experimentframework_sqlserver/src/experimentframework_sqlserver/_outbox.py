@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
 _NO_TRANSACTION = 50001
 
-# What is SET here ends with the batch. With XACT_ABORT a duplicate would end the transaction.
+# With XACT_ABORT a duplicate would end the transaction. What is SET in a batch with parameters ends
+# with it; it is put back all the same, for errors that are to be the caller's, and for Babelfish.
 _IN_TRANSACTION = """
+DECLARE @said INT = @@OPTIONS;
 SET NOCOUNT ON;
 SET XACT_ABORT OFF;
 IF @@TRANCOUNT = 0
@@ -35,12 +37,16 @@ BEGIN TRY
     {insert};
 END TRY
 BEGIN CATCH
+    IF @said & 16384 <> 0 SET XACT_ABORT ON;
+    IF @said & 512 = 0 SET NOCOUNT OFF;
     -- A duplicate: another transaction has stored the event in the meantime.
     IF ERROR_NUMBER() NOT IN (2601, 2627)
     BEGIN;
         THROW;
     END;
 END CATCH;
+IF @said & 16384 <> 0 SET XACT_ABORT ON;
+IF @said & 512 = 0 SET NOCOUNT OFF;
 """
 
 

@@ -27,6 +27,7 @@ class Pool:
         """Store the options; nothing is opened."""
         self._options = options
         self._size = size
+        self._patience: float = options.command_timeout_seconds
         self._turn = asyncio.Semaphore(size)
         self._idle: list[Session] = []
         self._closing: list[Future[None]] = []
@@ -64,14 +65,13 @@ class Pool:
     async def _wait_for_turn(self) -> None:
         if self._closed:
             raise TransientError("cannot use the database: its connections are closed")
-        patience = self._options.command_timeout_seconds
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(self._patience):
                 await self._turn.acquire()
         except TimeoutError:
             raise TransientError(
                 f"cannot use the database: none of {self._size} connections came free within "
-                f"{patience} s; see poolSize"
+                f"{self._patience:g} s; see poolSize"
             ) from None
 
     async def _connect(self) -> Session:

@@ -218,6 +218,15 @@ class TestTrouble:
         assert ran.err.count("Left out: cannot read row 2") == 1
         assert "1 event could not be read." in ran.err
 
+    def test_nothing_to_show_is_said(self, config: Path) -> None:
+        """Given no event that is wanted, When it is asked for, Then it says so, exit 0."""
+        publish(config, exposure("u-1"))
+
+        ran = tail(config, "--type", "outcome")
+
+        assert (ran.code, ran.out) == (0, "")
+        assert ran.err == "No events.\nGo on from here with --from 1\n"
+
     def test_a_store_that_is_not_there_is_a_failure(self, config: Path, tmp_path: Path) -> None:
         """Given no store, When it is read, Then the path is named, and nothing is made."""
         ran = tail(config, "--follow")
@@ -307,6 +316,37 @@ class TestFollow:
         third = next_subject(process)
 
         assert [*first, second, third] == ["b", "c", "d", "e"]
+
+    def test_it_ends_when_nobody_reads_any_more(self, config: Path, follow: Follow) -> None:
+        """Given a run that waits, When its reader leaves, Then it ends without another event."""
+        publish(config, exposure("a"))
+        process = follow()
+        next_subject(process)
+        assert process.stdout is not None
+        assert process.stderr is not None
+
+        process.stdout.close()
+        said = process.stderr.read()
+
+        assert (process.wait(), said) == (1, "")
+
+    def test_trouble_is_told_and_it_goes_on(
+        self, config: Path, tmp_path: Path, follow: Follow
+    ) -> None:
+        """Given a store that was gone, When it is back, Then what came since is shown."""
+        publish(config, exposure("a"))
+        process = follow()
+        first = next_subject(process)
+        assert process.stderr is not None
+
+        (tmp_path / "events.db").rename(tmp_path / "away.db")
+        told = process.stderr.readline()
+        (tmp_path / "away.db").rename(tmp_path / "events.db")
+        publish(config, exposure("b"))
+        second = next_subject(process)
+
+        assert told.endswith("; trying again in 1 s\n")
+        assert [first, second] == ["a", "b"]
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_a_signal_ends_it_with_the_place(

@@ -33,6 +33,7 @@ class Reading:
         checkpoint: Behind the event that was given last; None where nothing was read, or where
             the source has no positions.
         unreadable: Events that were left out because they cannot be read.
+        has_positions: Whether it can go on where it stood; else it begins anew each time.
     """
 
     def __init__(self, source: Source, selection: Selection, tell: Callable[[str], None]) -> None:
@@ -41,21 +42,17 @@ class Reading:
         Raises:
             ReplayError: The selection's checkpoint is not one of this source's.
         """
-        self.checkpoint = selection.checkpoint
+        reader = source.read(selection)
+        self.checkpoint = position_of(reader)
         self.unreadable = 0
         self._source = source
-        self._selection = selection
+        self._selection = msgspec.structs.replace(selection, checkpoint=self.checkpoint)
         self._tell = tell
         self._told: set[str] = set()
-        self._has_positions = hasattr(source.read(selection), "checkpoint")
+        self.has_positions = hasattr(reader, "checkpoint")
         self._backoff = Backoff(
             initial=_FIRST_WAIT, maximum=_LONGEST_WAIT, multiplier=2, random=lambda: 1.0
         )
-
-    @property
-    def has_positions(self) -> bool:
-        """Whether it can go on where it stood; else it begins anew each time."""
-        return self._has_positions
 
     @property
     def is_bounded(self) -> bool:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
+import os
+import select
 import signal
+import stat
+import sys
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -24,11 +29,13 @@ class Stop:
 
     Attributes:
         signal: The signal that cancelled the body of `cancels_body`; None if none did.
+        reader_gone: Whether it was cancelled because nobody reads stdout any more.
     """
 
     def __init__(self, understood: Callable[[], None] = lambda: None) -> None:
         """Call ``understood`` at the first signal."""
         self.signal: int | None = None
+        self.reader_gone = False
         self._understood = understood
         self._body: asyncio.Task[object] | None = None
 
@@ -51,10 +58,37 @@ class Stop:
         try:
             yield
         except asyncio.CancelledError:
-            if self.signal is None or self._body is None or self._body.uncancel():
+            wanted = self.signal is not None or self.reader_gone
+            if not wanted or self._body is None or self._body.uncancel():
                 raise
         finally:
             self._body = None
+
+    @contextlib.contextmanager
+    def ends_without_reader(self) -> Iterator[None]:
+        """Cancel the body of `cancels_body` when stdout is a pipe that nobody reads any more.
+
+        Else a command that waits learns it only with the next line it writes, as behind
+        ``| head -1``.
+        """
+        descriptor = _piped_stdout()
+        if descriptor is None:
+            yield
+            return
+        # There is never anything to read at this end: what wakes us is that the other one closed.
+        self._loop.add_reader(descriptor, self._look_for_reader, descriptor)
+        try:
+            yield
+        finally:
+            self._loop.remove_reader(descriptor)
+
+    def _look_for_reader(self, descriptor: int) -> None:
+        self._loop.remove_reader(descriptor)
+        pipe = select.poll()
+        pipe.register(descriptor, 0)
+        if pipe.poll(0) and self._body is not None:
+            self.reader_gone = True
+            self._body.cancel()
 
     def _stop(self, number: signal.Signals) -> None:
         self.__exit__()
@@ -62,3 +96,12 @@ class Stop:
         if self._body is not None:
             self.signal = number
             self._body.cancel()
+
+
+def _piped_stdout() -> int | None:
+    """Return the descriptor of stdout; None if it is no pipe, or only something in memory."""
+    try:
+        descriptor = sys.stdout.fileno()
+    except io.UnsupportedOperation:
+        return None
+    return descriptor if stat.S_ISFIFO(os.fstat(descriptor).st_mode) else None

@@ -102,15 +102,24 @@ def tail(  # noqa: PLR0913 - one for each option
     )
     if last is None and not (everything or since or checkpoint):
         last = SHOWN
-    run = _Tail(_reading(source_of(config, backplane), selection), _lines(as_json=as_json))
+    source = source_of(config, backplane)
+    reading = _reading(source, selection)
+    if not reading.has_positions and (checkpoint or (follow and last is not None)):
+        message = f"{source} tells no positions: leave out --from, and give --all with --follow"
+        raise CommandError(message, exit_code=USAGE)
+    run = _Tail(reading, _lines(as_json=as_json))
     try:
-        signal = asyncio.run(run.run(last, selection.until or now, follow=follow))
+        stop = asyncio.run(run.run(last, selection.until or now, follow=follow))
     except ExperimentFrameworkError:
         run.say_place()
         raise
+    if stop.reader_gone:
+        return FAILED
+    if not (run.shown or stop.signal or last == 0):
+        say("No events.")
     run.say_place()
-    if signal is not None:
-        return BY_SIGNAL + signal
+    if stop.signal is not None:
+        return BY_SIGNAL + stop.signal
     return FAILED if run.left_out else OK
 
 
@@ -145,6 +154,7 @@ class _Tail:
     def __init__(self, reading: Reading, lines: _Lines) -> None:
         self._reading = reading
         self._lines = lines
+        self.shown = 0
         self._place: str | None = None
         self._broken = 0
 
@@ -152,17 +162,14 @@ class _Tail:
     def left_out(self) -> int:
         return self._reading.unreadable + self._broken
 
-    async def run(self, last: int | None, end: datetime, *, follow: bool) -> int | None:
-        """Show what is there and what comes; return the signal that ended it, if one did."""
-        with Stop() as stop, stop.cancels_body():
+    async def run(self, last: int | None, end: datetime, *, follow: bool) -> Stop:
+        """Show what is there and what comes; return what ended it."""
+        with Stop() as stop, stop.cancels_body(), stop.ends_without_reader():
             if self._reading.has_positions or not follow:
                 await self._show_stored(last, end)
-            elif last is not None:
-                message = "it has no positions, so --follow begins at its start; give --all"
-                raise CommandError(message, exit_code=USAGE)
             if follow:
                 await self._show(self._reading.coming(), at_once=True)
-        return stop.signal
+        return stop
 
     async def _show_stored(self, last: int | None, end: datetime) -> None:
         if last is None:
@@ -188,6 +195,7 @@ class _Tail:
     def _print(self, envelope: Envelope) -> None:
         try:
             self._lines.show(envelope)
+            self.shown += 1
         except InvalidEventError as error:
             self._broken += 1
             say(f"Left out: event {envelope.event_id}: {error}")
