@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from experimentframework_sqlserver._rows import Rows
 
 _BATCH_SIZE = 100
+_CANCEL_TIMEOUT = 1.0
+"""Seconds that the removing of old events has to end."""
 
 
 @asynccontextmanager
@@ -53,6 +55,7 @@ async def open_sql_server(
     finally:
         if removing is not None:
             removing.cancel()
+            await asyncio.wait((removing,), timeout=_CANCEL_TIMEOUT)
         await pool.close()
 
 

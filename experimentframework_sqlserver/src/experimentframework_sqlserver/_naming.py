@@ -60,6 +60,6 @@ def checked_names(schema: str, table: str) -> Names:
         ("schema", schema, LONGEST_SCHEMA),
         ("tableName", table, LONGEST_TABLE),
     ):
-        if why := why_no_identifier(name, longest):
+        if why := why_no_identifier(name, longest) if name else "is empty":
             raise UnavailableError(f"{key}: {why}")
     return Names(schema, table)

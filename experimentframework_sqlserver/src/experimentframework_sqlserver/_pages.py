@@ -16,7 +16,7 @@ from experimentframework_sqlserver._naming import names_of
 from experimentframework_sqlserver._pool import open_pool
 from experimentframework_sqlserver._progress import PATIENCE
 from experimentframework_sqlserver._query import Queries
-from experimentframework_sqlserver._row import row_of
+from experimentframework_sqlserver._stored_row import row_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from experimentframework_sqlserver._options import SqlServerOptions
     from experimentframework_sqlserver._pool import Pool
     from experimentframework_sqlserver._query import Statement
-    from experimentframework_sqlserver._row import Row
+    from experimentframework_sqlserver._stored_row import Row
 
 _MOST_ROWS = 1000
 _FIRST_ROWS = 100

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from experimentframework_sqlserver._row import columns_of
+from experimentframework_sqlserver._stored_row import columns_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

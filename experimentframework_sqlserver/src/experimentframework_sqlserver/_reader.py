@@ -13,7 +13,7 @@ from experimentframework_core.errors import InvalidEventError, ReplayError
 from experimentframework_sqlserver._checkpoint import position_of
 from experimentframework_sqlserver._pages import Page, Pages
 from experimentframework_sqlserver._progress import Progress
-from experimentframework_sqlserver._row import body_of
+from experimentframework_sqlserver._stored_row import body_of
 
 if TYPE_CHECKING:
     from experimentframework_core.plugin import Selection
