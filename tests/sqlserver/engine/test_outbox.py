@@ -15,7 +15,7 @@ from experimentframework_sqlserver import outbox, publish_in
 from experimentframework_sqlserver._connecting import target_of
 from experimentframework_sqlserver._naming import names_of
 from tests.core._planes import check_accounts
-from tests.sqlserver.engine.database import connect, execute, rows
+from tests.sqlserver.engine.database import connect, execute, on_a_server, rows
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -95,6 +95,7 @@ async def test_a_duplicate_does_not_doom_the_transaction(
     assert _counted(options) == (2, 1)
 
 
+@on_a_server
 async def test_an_event_that_another_transaction_has_just_stored_does_not_doom_it(
     options: SqlServerOptions, plane: DataPlane
 ) -> None:

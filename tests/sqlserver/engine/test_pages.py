@@ -21,7 +21,7 @@ from experimentframework_sqlserver._pool import open_pool
 from experimentframework_sqlserver._reader import SqlServerReader
 from experimentframework_sqlserver._retention import purge
 from tests.docs.pages import blocks_of, docs
-from tests.sqlserver.engine.database import connect, rows
+from tests.sqlserver.engine.database import connect, on_a_server, rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -168,6 +168,7 @@ async def _purge(options: SqlServerOptions) -> int | None:
         await pool.close()
 
 
+@on_a_server
 async def test_who_writes_needs_no_more_than_the_page_grants(
     options: SqlServerOptions, user_with: UserWith
 ) -> None:
@@ -184,6 +185,7 @@ async def test_who_writes_needs_no_more_than_the_page_grants(
         await _purge(writer)
 
 
+@on_a_server
 async def test_who_reads_needs_no_more_than_the_page_grants(
     options: SqlServerOptions, user_with: UserWith
 ) -> None:
@@ -200,6 +202,7 @@ async def test_who_reads_needs_no_more_than_the_page_grants(
         await store(reader)
 
 
+@on_a_server
 async def test_who_removes_needs_no_more_than_the_page_grants(
     options: SqlServerOptions, user_with: UserWith
 ) -> None:
@@ -214,6 +217,7 @@ async def test_who_removes_needs_no_more_than_the_page_grants(
         await store(keeper)
 
 
+@on_a_server
 async def test_the_partitions_of_the_page_can_be_made(options: SqlServerOptions) -> None:
     """Given the page's partitions, When made and moved on, Then events are stored and read there.
 
