@@ -110,8 +110,8 @@ class Connection:
             raise
         except Exception as broken:  # noqa: BLE001  whoever asked must hear of it, or would wait
             traceback.print_exc()
-            message = f"the TDS peer of these tests is broken: {broken!r}"
-            return await self._refuse(SqlError(50002, message, severity=FATAL), end)
+            what = f"the TDS peer of these tests is broken: {broken!r}"
+            return await self._refuse(SqlError(50002, what, severity=FATAL), end)
 
     async def _login(self, payload: bytes) -> bytes:
         login = parse_login(payload)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 on_a_server = pytest.mark.parametrize("engine", ["server"], indirect=True)
-"""For what the TDS peer has not: two transactions that write, changed columns, users, partitions."""
+"""For what the TDS peer has not: writers side by side, changed columns, users, partitions."""
 
 
 class Engine(NamedTuple):
