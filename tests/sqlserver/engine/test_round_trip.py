@@ -65,7 +65,7 @@ def backplane(options: SqlServerOptions, runner: asyncio.Runner) -> Iterator[Bac
 
 @pytest.mark.timeout(240)
 @settings(
-    max_examples=20,
+    max_examples=10,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # to shrink takes a server too long
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much],
