@@ -212,6 +212,8 @@ def _meaning_of_state(error: BaseException, failure: str, details: str) -> Deliv
     state = sqlstate_of(error)
     if state in CONFIGURATION_STATES:
         return UnavailableError(f"{failure}: {CONFIGURATION_STATES[state]} ({details})")
+    if "Can't open lib" in details:
+        return UnavailableError(f"{failure}: {CONFIGURATION_STATES['IM003']} ({details})")
     if "SSL Provider" in details:
         return UnavailableError(f"{failure}: {_UNTRUSTED} ({details})")
     if state in RECORD_STATES and not is_duplicate(error):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+from concurrent.futures import wait
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
@@ -74,6 +75,7 @@ class Session:
         self._masked = target.masked
         self._place = target.place
         self._patience = command_timeout + _PATIENCE
+        self._cancelling: Future[None] | None = None
         self.usable = True
         self.in_transaction = False
 
@@ -133,7 +135,7 @@ class Session:
         """Close the connection in its own thread; what is open there is rolled back."""
         self.usable = False
         self._connection._conn = None  # noqa: SLF001 - else it closes in the loop's thread
-        closing = self._thread.submit(_close, self._driver, self._cursor)
+        closing = self._thread.submit(_close, self._driver, self._cursor, self._cancelling)
         self._thread.shutdown()
         return closing
 
@@ -167,7 +169,8 @@ class Session:
         self.usable = False
         future.add_done_callback(_forget)
         canceller = DriverThread("experimentframework.sqlserver.cancel")
-        canceller.submit(self._cursor.cancel).add_done_callback(_forget)
+        self._cancelling = canceller.submit(self._cursor.cancel)
+        self._cancelling.add_done_callback(_forget)
         canceller.shutdown()
         try:
             await asyncio.wait((future,), timeout=_CANCEL_GRACE)
@@ -250,9 +253,14 @@ def _end(connection: pyodbc.Connection, end: Callable[[], None]) -> None:
     connection.autocommit = True
 
 
-def _close(connection: pyodbc.Connection, cursor: pyodbc.Cursor) -> None:
+def _close(
+    connection: pyodbc.Connection, cursor: pyodbc.Cursor, cancelling: Future[None] | None
+) -> None:
     import pyodbc
 
+    # A thread that still cancels its statement while the cursor closes ends the process.
+    if cancelling is not None:
+        wait((cancelling,))
     # The cursor first: a thread that frees it while the connection closes ends the process.
     with suppress(pyodbc.Error):
         cursor.close()

@@ -1,4 +1,8 @@
-"""An engine for the tests of SQL Server, and tables on it."""
+"""An engine for the tests of SQL Server, and tables on it.
+
+Each test runs twice: on a server where there is one, and on the TDS peer, which knows the
+statements that are needed and is no SQL Server.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.peers.docker import docker_answers
+from tests.peers.odbc import why_missing
 from tests.peers.require import require
 from tests.peers.sqlserver_choice import choose
 from tests.peers.sqlserver_docker import docker_engine
+from tests.peers.tds.peer import TdsPeer
 from tests.sqlserver.engine.database import Engine, fresh
 
 if TYPE_CHECKING:
@@ -19,12 +25,20 @@ if TYPE_CHECKING:
 
     from experimentframework_sqlserver import SqlServerOptions
 
+PASSWORD = "plain"
+
 _numbers = count(1)
 
 
-@pytest.fixture(scope="session")
-def engine() -> Iterator[Engine]:
+@pytest.fixture(scope="session", params=["server", "peer"])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """Return a database that all tests share, and nobody else."""
+    if request.param == "peer":
+        require("odbc", missing=why_missing())
+        with TdsPeer(PASSWORD) as peer:
+            peer.create("tests")
+            yield Engine(peer.connection_string("tests"))
+        return
     choice = choose(os.environ, docker_answers=lambda: docker_answers(os.environ))
     require("sqlserver", missing=choice.missing)
     if choice.kind == "given":

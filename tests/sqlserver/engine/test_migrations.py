@@ -182,6 +182,7 @@ async def test_a_foreign_table_is_left_alone(options: SqlServerOptions) -> None:
     assert {name for name, *_ in _columns(options)} == {"x"}
 
 
+@pytest.mark.parametrize("engine", ["server"], indirect=True)  # the peer alters no column
 async def test_the_dotnet_table_is_left_alone_and_its_script_upgrades_it(
     options: SqlServerOptions,
 ) -> None:
