@@ -28,8 +28,9 @@ COMMANDS = (
     "schema",
     "dead-letter",
     "doctor",
+    "sqlserver",
 )
-GROUPS = ("schema", "dead-letter")
+GROUPS = ("schema", "dead-letter", "sqlserver")
 
 Write = Callable[[object], Path]
 
