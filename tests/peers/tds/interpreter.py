@@ -13,9 +13,10 @@ from tests.peers.tds import statements as sql
 from tests.peers.tds.definitions import NewSchema, definition
 from tests.peers.tds.errors import SqlError, unknown
 from tests.peers.tds.lexer import is_word, written
+from tests.peers.tds.names import variable
 from tests.peers.tds.results import Outcome
 from tests.peers.tds.tokens import NAME
-from tests.peers.tds.translation import expression, query, variable
+from tests.peers.tds.translation import expression, query
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

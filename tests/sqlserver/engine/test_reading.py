@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from experimentframework_sqlserver import SqlServerOptions
     from experimentframework_sqlserver._session import Session
 
+one_writer_is_not_enough = pytest.mark.parametrize("engine", ["server"], indirect=True)
+"""For tests with two open transactions that write: the TDS peer has one at a time."""
+
 
 @asynccontextmanager
 async def transaction(
@@ -61,6 +64,7 @@ def ids_of(records: Sequence[Record]) -> list[str]:
     return [record.event_id for record in records]
 
 
+@one_writer_is_not_enough
 async def test_what_commits_late_is_read_late(options: SqlServerOptions) -> None:
     """Given an open transaction with lower Ids, When it commits, Then who follows gets it too."""
     late, early = make_records(2), make_records(3)
@@ -77,6 +81,7 @@ async def test_what_commits_late_is_read_late(options: SqlServerOptions) -> None
     assert then == ids_of(late)
 
 
+@one_writer_is_not_enough
 async def test_a_checkpoint_remembers_what_had_not_committed(options: SqlServerOptions) -> None:
     """Given a reading that ended beside an open transaction, When resumed, Then it is not lost."""
     late, early = make_records(2), make_records(3)
@@ -94,6 +99,7 @@ async def test_a_checkpoint_remembers_what_had_not_committed(options: SqlServerO
     assert await ids(SqlServerReader(options, Selection(checkpoint=resumed.checkpoint))) == []
 
 
+@one_writer_is_not_enough
 async def test_what_was_rolled_back_is_not_waited_for_for_ever(
     options: SqlServerOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
