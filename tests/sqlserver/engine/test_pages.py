@@ -41,6 +41,9 @@ UNSUPPORTED = (
 )
 """What Babelfish says of partitions that it cannot do."""
 
+on_a_server = pytest.mark.parametrize("engine", ["server"], indirect=True)
+"""For tests with users, partitions or statistics, of which the TDS peer has none."""
+
 PASSWORD = f"Aa1-{token_hex(16)}"
 UserWith: TypeAlias = "Callable[[str], SqlServerOptions]"
 
@@ -92,6 +95,7 @@ async def store(options: SqlServerOptions) -> None:
         await backplane.deliver(EVENTS)
 
 
+@on_a_server
 @pytest.mark.parametrize(
     ("number", "expected"),
     [
@@ -168,6 +172,7 @@ async def _purge(options: SqlServerOptions) -> int | None:
         await pool.close()
 
 
+@on_a_server
 async def test_who_writes_needs_no_more_than_the_page_grants(
     options: SqlServerOptions, user_with: UserWith
 ) -> None:
@@ -184,6 +189,7 @@ async def test_who_writes_needs_no_more_than_the_page_grants(
         await _purge(writer)
 
 
+@on_a_server
 async def test_who_reads_needs_no_more_than_the_page_grants(
     options: SqlServerOptions, user_with: UserWith
 ) -> None:
@@ -200,6 +206,7 @@ async def test_who_reads_needs_no_more_than_the_page_grants(
         await store(reader)
 
 
+@on_a_server
 async def test_who_removes_needs_no_more_than_the_page_grants(
     options: SqlServerOptions, user_with: UserWith
 ) -> None:
@@ -214,6 +221,7 @@ async def test_who_removes_needs_no_more_than_the_page_grants(
         await store(keeper)
 
 
+@on_a_server
 async def test_the_partitions_of_the_page_can_be_made(options: SqlServerOptions) -> None:
     """Given the page's partitions, When made and moved on, Then events are stored and read there.
 
