@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from tests.peers.tds.session import Session
     from tests.peers.tds.types import Stored
 
+_xact_abort: Final = 16384
+"""The bit of @@OPTIONS."""
+
 _writes: Final = ("INSERT", "UPDATE", "DELETE")
 
 
@@ -176,6 +179,7 @@ class _Batch:
         """Return the batch's own variables, and those of the server."""
         return {
             **self._variables,
+            "server_options": _xact_abort if self._session.aborts else 0,
             "server_trancount": self._session.depth,
             "server_rowcount": self._rows,
             "server_spid": self._session.number,

@@ -21,7 +21,7 @@ from experimentframework_sqlserver._pool import open_pool
 from experimentframework_sqlserver._reader import SqlServerReader
 from experimentframework_sqlserver._retention import purge
 from tests.docs.pages import blocks_of, docs
-from tests.sqlserver.engine.database import connect, rows
+from tests.sqlserver.engine.database import connect, on_a_server, rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
