@@ -138,3 +138,20 @@ def test_without_its_distribution_the_type_is_unknown(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert "no installed plugin offers the backplane type 'jsonLines'" in result.stderr
     assert "installed: azureServiceBus, inMemory, " in result.stderr
+
+
+@pytest.mark.timeout(180)
+def test_the_command_shows_its_events_past_a_damaged_line(python: Path, tmp_path: Path) -> None:
+    """Given a plugin with a reader, When tail is asked for its events, Then all good ones come."""
+    lines = tmp_path / "events.jsonl"
+    configured = configuration(tmp_path, path=str(lines))
+    run(python, "-c", program, configured, lines).check_returncode()
+    good = lines.read_bytes()
+    lines.write_bytes(good + b"{}\n" + good)
+    command = "from experimentframework_core.cli import main; main()"
+
+    shown = run(python, "-c", command, "tail", "--config", configured, "--all", "--json")
+
+    assert shown.returncode == 1
+    assert len(shown.stdout.splitlines()) == 40
+    assert "Left out: cannot read the line before byte" in shown.stderr

@@ -83,11 +83,21 @@ async def look(session: Session, names: Names) -> Found:
     Raises:
         pyodbc.Error: The server refuses, or does not answer.
     """
-    columns = (await session.run(names.within(_COLUMNS))).rows
+    columns = await columns_of_table(session, names)
     rows: list[tuple[object, ...]] = []
     if (await session.run(names.within(_HAS_HISTORY))).rows[0][0] is not None:
         rows = (await session.run(names.within(_HISTORY))).rows
-    return Found(frozenset(str(row[0]).casefold() for row in columns), tuple(map(_applied, rows)))
+    return Found(columns, tuple(map(_applied, rows)))
+
+
+async def columns_of_table(session: Session, names: Names) -> frozenset[str]:
+    """Return the table's columns, folded; none where there is no table.
+
+    Raises:
+        pyodbc.Error: The server refuses, or does not answer.
+    """
+    found = await session.run(names.within(_COLUMNS))
+    return frozenset(str(row[0]).casefold() for row in found.rows)
 
 
 def _applied(row: tuple[object, ...]) -> Applied:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from experimentframework_core.errors import TransientError, UnavailableError
 from experimentframework_sqlserver._doing import doing
 from experimentframework_sqlserver._errors import MIGRATE
-from experimentframework_sqlserver._migrating import look
+from experimentframework_sqlserver._migrating import columns_of_table
 from experimentframework_sqlserver._naming import names_of
 from experimentframework_sqlserver._pool import open_pool
 from experimentframework_sqlserver._progress import PATIENCE
@@ -98,10 +98,10 @@ class Pages:
         try:
             async with pool.session() as session:
                 with doing(f"read the table {names}"):
-                    found = await look(session, names)
-            if not found.columns:
+                    columns = await columns_of_table(session, names)
+            if not columns:
                 raise UnavailableError(f"cannot read the table {names}: it is missing; {MIGRATE}")
-            yield cls(pool, Queries(names, found.columns, selection), names)
+            yield cls(pool, Queries(names, columns, selection), names)
         finally:
             await pool.close()
 

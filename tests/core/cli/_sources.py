@@ -55,11 +55,13 @@ class FakeReader(AsyncIterator[Envelope]):
             if isinstance(held, Exception) and held in self._source.passing:
                 self._source.passing.remove(held)
                 raise held
-            self.checkpoint = str(position + 1)
+            selected = isinstance(held, Exception) or since is None or held.timestamp >= since
+            if selected or self._source.counts_all:
+                self.checkpoint = str(position + 1)
             if isinstance(held, Exception):
                 if held not in self._source.passed:
                     raise held
-            elif since is None or held.timestamp >= since:
+            elif selected:
                 yield held
 
 
@@ -69,6 +71,7 @@ class FakeSource:
     Attributes:
         held: Events, and errors: those in ``passing`` are raised once, before the position moves
             over them; those in ``passed`` are then no longer there; others are raised behind it.
+        counts_all: Whether the checkpoint moves over events that are not selected.
         asked: The selection of each reading.
         closed: How many readers were closed.
     """
@@ -80,6 +83,7 @@ class FakeSource:
         self.held = list(held)
         self.passing = list(passing)
         self.passed = list(passing)
+        self.counts_all = True
         self.asked: list[Selection] = []
         self.told: list[str] = []
         self.closed = 0

@@ -18,8 +18,19 @@ from experimentframework_core.cli import _doctor
 from tests.core.cli.command import environment_with, run, run_here
 
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"
-COMMANDS = ("demo", "validate", "plugins", "publish", "report", "schema", "dead-letter", "doctor")
-GROUPS = ("schema", "dead-letter")
+COMMANDS = (
+    "demo",
+    "validate",
+    "plugins",
+    "publish",
+    "tail",
+    "report",
+    "schema",
+    "dead-letter",
+    "doctor",
+    "sqlserver",
+)
+GROUPS = ("schema", "dead-letter", "sqlserver")
 
 Write = Callable[[object], Path]
 

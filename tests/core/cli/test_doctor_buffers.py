@@ -45,7 +45,7 @@ def test_a_new_buffer_is_well_and_empty(tmp_path: Path, root: Path) -> None:
     check = buffer_check(configure(buffer={"type": "disk", "path": str(tmp_path)}))
 
     assert (check.name, check.ok) == ("buffer faulty", True)
-    assert check.found == (f"{root}: 0 journals (0 bytes) in use, 0 journals (0 bytes) free")
+    assert check.found == f"{root}: no journals"
 
 
 def test_journals_in_use_and_left_are_told_apart(tmp_path: Path, root: Path, live: Path) -> None:
@@ -57,7 +57,7 @@ def test_journals_in_use_and_left_are_told_apart(tmp_path: Path, root: Path, liv
     assert check.ok
     assert check.found == (
         f"{root}: 1 journal (4,096 bytes) in use, 1 journal (1,234 bytes) free"
-        " (0002: 1,234 bytes); what is in them is delivered by the next process that starts"
+        " (0002: 1,234 bytes); what waits in them is delivered by the next process that starts"
     )
 
 

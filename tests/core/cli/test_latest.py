@@ -42,7 +42,7 @@ async def test_only_as_far_back_as_needed_is_read() -> None:
     found = await latest(source.reading(), 2, NOW)
 
     assert [each.event_id for each in found] == ["e-10", "e-2"]
-    assert [each.since for each in source.asked] == [ago(hours=1), ago(days=1)]
+    assert [each.since for each in source.asked] == [ago(minutes=1), ago(hours=1), ago(days=1)]
 
 
 async def test_everything_is_read_where_there_is_too_little() -> None:
@@ -53,6 +53,7 @@ async def test_everything_is_read_where_there_is_too_little() -> None:
 
     assert [each.event_id for each in found] == ["old"]
     assert [each.since for each in source.asked] == [
+        ago(minutes=1),
         ago(hours=1),
         ago(days=1),
         ago(days=30),
@@ -80,3 +81,15 @@ async def test_none_moves_to_the_end() -> None:
     assert list(found) == []
     assert reading.checkpoint == "2"
     assert len(source.asked) == 1
+
+
+async def test_none_moves_to_the_end_of_a_source_that_counts_what_it_gives() -> None:
+    """Given a checkpoint that moves with what is given, When none is wanted, Then it moves."""
+    source = FakeSource([envelope("a", ago(days=9)), envelope("b", ago(days=8))])
+    source.counts_all = False
+    reading = source.reading()
+
+    found = await latest(reading, 0, NOW)
+
+    assert list(found) == []
+    assert reading.checkpoint == "2"

@@ -218,6 +218,20 @@ class TestTrouble:
         assert ran.err.count("Left out: cannot read row 2") == 1
         assert "1 event could not be read." in ran.err
 
+    def test_what_has_no_canonical_form_is_left_out(self, config: Path, tmp_path: Path) -> None:
+        """Given a stored event that nobody may publish, When JSON is wanted, Then it is told."""
+        publish(config, exposure("u-1"), exposure("u-2"))
+        change(tmp_path, "UPDATE events SET body = replace(body, 'u-1', hex(zeroblob(200)))")
+
+        ran = tail(config, "--json")
+
+        assert ran.code == 1
+        assert [json.loads(line)["payload"]["subjectId"] for line in ran.out.splitlines()] == [
+            "u-2"
+        ]
+        assert "payload.subject_id: 400 characters; it takes 1 to 256" in ran.err
+        assert "1 event could not be read." in ran.err
+
     def test_nothing_to_show_is_said(self, config: Path) -> None:
         """Given no event that is wanted, When it is asked for, Then it says so, exit 0."""
         publish(config, exposure("u-1"))

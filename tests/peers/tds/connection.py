@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from typing import TYPE_CHECKING, Final
 
 from tests.peers.tds import interpreter
@@ -105,6 +106,12 @@ class Connection:
             return await self._heeding(self._request(message))
         except SqlError as refused:
             return await self._refuse(refused, end)
+        except (Cut, OSError, EOFError):
+            raise
+        except Exception as broken:  # noqa: BLE001  whoever asked must hear of it, or would wait
+            traceback.print_exc()
+            what = f"the TDS peer of these tests is broken: {broken!r}"
+            return await self._refuse(SqlError(50002, what, severity=FATAL), end)
 
     async def _login(self, payload: bytes) -> bytes:
         login = parse_login(payload)
@@ -207,7 +214,13 @@ class Connection:
                 raise unknown("the procedure", call.procedure)
         if call.procedure == "sp_prepare":
             return return_status(0) + returned
-        return await self._run(text, _named(given), End.DONE_IN_PROC) + return_status(0) + returned
+        session = self._signed_in()
+        options = session.options
+        try:
+            answer = await self._run(text, _named(given), End.DONE_IN_PROC)
+        finally:
+            session.options = options  # what a call sets ends with it
+        return answer + return_status(0) + returned
 
     async def _run(self, text: str, given: Sequence[Parameter], end: End) -> bytes:
         """Run a batch, with what goes wrong at statements."""

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tests.peers.tds.errors import SqlError, unknown
 from tests.peers.tds.lexer import Group, Token, is_name, is_word, split, written
-from tests.peers.tds.translation import expression, name_parts, query, quoted, table_name
+from tests.peers.tds.names import name_parts, quoted, table_name
+from tests.peers.tds.translation import expression, query
 from tests.peers.tds.types import type_of
 
 if TYPE_CHECKING:

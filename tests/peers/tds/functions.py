@@ -145,6 +145,7 @@ _functions: Final[dict[str, Callable[..., Stored]]] = {
     "dateadd": _date_add,
     "isnull": lambda value, other: other if value is None else value,
     "units": lambda text: None if text is None else len(utf16(str(text))) // 2,
+    "square": lambda number: None if number is None else float(number) ** 2,
     "len": lambda text: None if text is None else len(str(text).rstrip(" ")),
     "datalength": lambda text: None if text is None else len(utf16(str(text))),
     "switchoffset": lambda moment, _: moment,

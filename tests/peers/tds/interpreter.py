@@ -13,9 +13,10 @@ from tests.peers.tds import statements as sql
 from tests.peers.tds.definitions import NewSchema, definition
 from tests.peers.tds.errors import SqlError, unknown
 from tests.peers.tds.lexer import is_word, written
+from tests.peers.tds.names import variable
 from tests.peers.tds.results import Outcome
 from tests.peers.tds.tokens import NAME
-from tests.peers.tds.translation import expression, query, variable
+from tests.peers.tds.translation import expression, query
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from tests.peers.tds.results import Cell
     from tests.peers.tds.session import Session
     from tests.peers.tds.types import Stored
+
+_bits: Final = {"NOCOUNT": 512, "XACT_ABORT": 16384}
+"""The options that have an effect here, or are asked for, by their bit in @@OPTIONS."""
 
 _writes: Final = ("INSERT", "UPDATE", "DELETE")
 
@@ -41,7 +45,7 @@ async def run(
     try:
         await _Batch(session, given, outcomes).all(sql.parse(text))
     except SqlError as error:
-        if error.dooms or session.aborts:
+        if error.dooms or session.options & _bits["XACT_ABORT"]:
             await session.rollback()
         raise
 
@@ -136,10 +140,11 @@ class _Batch:
         match words.split():
             case ["IMPLICIT_TRANSACTIONS", value]:
                 self._session.implicit = value == "ON"
-            case ["XACT_ABORT", value]:
-                self._session.aborts = value == "ON"
+            case [option, value] if option in _bits:
+                others = self._session.options & ~_bits[option]
+                self._session.options = others | (_bits[option] if value == "ON" else 0)
             case _:
-                pass  # of no effect here: NOCOUNT, TEXTSIZE, ANSI_NULLS and their like
+                pass  # of no effect here: TEXTSIZE, ANSI_NULLS and their like
 
     async def _transaction(self, verb: str) -> None:
         if verb == "begin":
@@ -175,6 +180,7 @@ class _Batch:
         """Return the batch's own variables, and those of the server."""
         return {
             **self._variables,
+            "server_options": self._session.options,
             "server_trancount": self._session.depth,
             "server_rowcount": self._rows,
             "server_spid": self._session.number,

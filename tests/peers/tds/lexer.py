@@ -18,7 +18,7 @@ _pattern: Final = re.compile(
   | (?P<variable> @@?\w+ )
   | (?P<number> \d+(?:\.\d+)? )
   | (?P<word> [A-Za-z_\#][\w$\#]* )
-  | (?P<sign> <> | <= | >= | != | \|\| | [-+*/%=<>.,;()] )
+  | (?P<sign> <> | <= | >= | != | \|\| | [-+*/%&|=<>.,;()] )
     """,
     re.VERBOSE | re.DOTALL,
 )

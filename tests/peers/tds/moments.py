@@ -16,6 +16,7 @@ _mark: Final = "\x01"
 _iso: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,7}))? ?(Z|[-+]\d\d:\d\d)?"
 )
+_kept: Final = re.compile(_mark + r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z")
 _plain_styles: Final = (None, 120, 121)
 _iso_styles: Final = (126, 127)
 
@@ -33,13 +34,13 @@ def kept(text: str) -> str:
         raise ValueError(text)
     day, clock, fraction, offset = match.groups()
     moment = datetime.fromisoformat(f"{day}T{clock}{(offset or 'Z').replace('Z', '+00:00')}")
-    seconds = f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"
+    seconds = moment.astimezone(UTC).isoformat()[:19]
     return f"{_mark}{seconds}.{(fraction or '').ljust(7, '0')}Z"
 
 
 def is_moment(value: object) -> TypeGuard[str]:
     """Return whether that is a point in time, as it is kept."""
-    return isinstance(value, str) and value.startswith(_mark)
+    return isinstance(value, str) and _kept.fullmatch(value) is not None
 
 
 def moment_of(kept_text: str) -> datetime:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from tests.peers.tds.errors import SqlError, unknown
 from tests.peers.tds.lexer import Group, Token, is_sign, is_word, items_of, split, written
-from tests.peers.tds.translation import name_parts
+from tests.peers.tds.names import name_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from tests.peers.tds.functions import Refused, add_functions
 from tests.peers.tds.lexer import items_of
-from tests.peers.tds.translation import table_name
+from tests.peers.tds.names import table_name
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -12,14 +12,21 @@ from typing import TYPE_CHECKING, Final
 
 from tests.peers.tds.errors import unknown
 from tests.peers.tds.lexer import Group, Token, is_name, is_sign, is_word, split, written
+from tests.peers.tds.names import (
+    group_behind,
+    literal,
+    name_parts,
+    quoted,
+    table_name,
+    variable,
+)
+from tests.peers.tds.open_json import applied, columns
 from tests.peers.tds.types import type_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tests.peers.tds.lexer import Item
-
-default_schema: Final = "dbo"
 
 _gives_text: Final = ("CONCAT", "LEFT", "LOWER", "SUBSTRING", "UPPER")
 _hints: Final = frozenset(
@@ -29,45 +36,12 @@ _hints: Final = frozenset(
 
 def query(items: Sequence[Item]) -> str:
     """Return a SELECT, INSERT, UPDATE or DELETE, with or without WITH before it."""
-    return _Writer(_defined_before(items), _applied(items)).query(items)
+    return _Writer(_defined_before(items), applied(items)).query(items)
 
 
 def expression(items: Sequence[Item]) -> str:
     """Return an expression."""
     return _Writer(frozenset(), {}).written(items)
-
-
-def table_name(items: Sequence[Item], at: int) -> tuple[str, int]:
-    """Return the quoted name of the table that stands at a place, and the place behind it."""
-    parts, at = name_parts(items, at)
-    return quoted(".".join(parts if len(parts) > 1 else [default_schema, *parts])), at
-
-
-def name_parts(items: Sequence[Item], at: int) -> tuple[list[str], int]:
-    """Return the parts of a name with dots, and the place behind it."""
-    parts: list[str] = []
-    while at < len(items) and is_name(item := items[at]):
-        assert isinstance(item, Token)
-        parts.append(item.written if item.kind == "word" else item.says)
-        at += 1
-        if at >= len(items) or not is_sign(items[at], "."):
-            break
-        at += 1
-    if not parts:
-        raise unknown("a name", written(items[at - 1 :]))
-    return parts, at
-
-
-def quoted(name: str) -> str:
-    """Return a name for SQLite; never in double quotes, which it may take for a text."""
-    if "]" in name:
-        raise unknown("a name with a bracket", name)
-    return f"[{name}]"
-
-
-def literal(text: str) -> str:
-    """Return a text for SQLite."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _defined_before(items: Sequence[Item]) -> frozenset[str]:
@@ -79,43 +53,6 @@ def _defined_before(items: Sequence[Item]) -> frozenset[str]:
         for item, following in pairwise(items)
         if isinstance(item, Token) and is_name(item) and is_word(following, "AS")
     )
-
-
-def _applied(items: Sequence[Item]) -> dict[str, dict[str, str]]:
-    """Return the columns of each ``CROSS APPLY OPENJSON (…) WITH (…) AS alias``, by its alias.
-
-    SQLite has no APPLY for a query, but for ``json_each``: the columns are written out where the
-    query names them.
-    """
-    found: dict[str, dict[str, str]] = {}
-    for at, item in enumerate(items):
-        if is_word(item, "APPLY"):
-            group, alias = _group_behind(items, at + 3), items[at + 6 : at + 7]
-            if not alias or not isinstance(alias[0], Token) or not is_word(items[at + 5], "AS"):
-                raise unknown("such an APPLY", written(items[at:]))
-            columns = _columns(group, quoted(alias[0].says))
-            found[alias[0].says.upper()] = {name.upper(): each for name, each in columns.items()}
-    return found
-
-
-def _columns(group: Sequence[Item], table: str) -> dict[str, str]:
-    """Return the columns that OPENJSON makes of each row of ``json_each``, by their names."""
-    return dict(_column(each, table) for each in split(group))
-
-
-def _column(items: Sequence[Item], table: str) -> tuple[str, str]:
-    (name,), at = name_parts(items, 0)
-    to, size = type_of(items[at:])
-    rest = items[at + size :]
-    path = rest[0] if rest else None
-    given = isinstance(path, Token) and path.kind == "text"
-    place = path.says if given and isinstance(path, Token) else f"$.{name}"
-    function = "json_query" if is_word(rest[-1] if rest else None, "JSON") else "json_value"
-    value = f"{function}({table}.value, {literal(place)})"
-    if to.is_text and to.size is None:
-        return name, value
-    length = "NULL" if to.size is None else to.size
-    return name, f"converted({value}, '{to.name}', {length})"
 
 
 class _Writer:
@@ -209,14 +146,14 @@ class _Writer:
 
     def cast(self, items: Sequence[Item], at: int) -> tuple[str, int]:
         """CAST (value AS type), and TRY_CAST."""
-        group = _group_behind(items, at)
+        group = group_behind(items, at)
         places = [place for place, item in enumerate(group) if is_word(item, "AS")]
         value, kind = group[: places[-1]], group[places[-1] + 1 :]
         return self._converted(items[at], kind, value), at + 2
 
     def convert(self, items: Sequence[Item], at: int) -> tuple[str, int]:
         """CONVERT (type, value [, style]), and TRY_CONVERT."""
-        kind, value, *style = split(_group_behind(items, at))
+        kind, value, *style = split(group_behind(items, at))
         return self._converted(items[at], kind, value, *style), at + 2
 
     def _converted(
@@ -234,24 +171,24 @@ class _Writer:
 
     def date_add(self, items: Sequence[Item], at: int) -> tuple[str, int]:
         """DATEADD (part, number, time): the part is no column."""
-        part, *rest = split(_group_behind(items, at))
+        part, *rest = split(group_behind(items, at))
         arguments = ", ".join(self.written(each) for each in rest)
         return f"dateadd({literal(written(part))}, {arguments})", at + 2
 
     def open_json(self, items: Sequence[Item], at: int) -> tuple[str, int]:
         """OPENJSON (value [, path]) [WITH (column type 'path' [AS JSON], …)]."""
-        arguments = ", ".join(self.written(each) for each in split(_group_behind(items, at)))
+        arguments = ", ".join(self.written(each) for each in split(group_behind(items, at)))
         if not is_word(items[at + 2] if at + 2 < len(items) else None, "WITH"):
             return f"(SELECT key, value, type FROM json_each({arguments}))", at + 2
-        defined = _columns(_group_behind(items, at + 2), "json_each")
-        columns = ", ".join(f"{value} AS {quoted(name)}" for name, value in defined.items())
-        return f"(SELECT {columns} FROM json_each(json_rows({arguments})))", at + 4
+        defined = columns(group_behind(items, at + 2), "json_each")
+        selected = ", ".join(f"{value} AS {quoted(name)}" for name, value in defined.items())
+        return f"(SELECT {selected} FROM json_each(json_rows({arguments})))", at + 4
 
     def apply(self, items: Sequence[Item], at: int) -> tuple[str, int]:
-        """CROSS APPLY OPENJSON (value) WITH (…) AS alias: see `_applied`."""
+        """CROSS APPLY OPENJSON (value) WITH (…) AS alias: see `applied`."""
         if not is_word(items[at + 1], "APPLY"):
             return "CROSS", at + 1
-        value = self.written(_group_behind(items, at + 2))
+        value = self.written(group_behind(items, at + 2))
         alias, behind = name_parts(items, at + 7)
         return f"JOIN json_each(json_rows({value})) AS {quoted(*alias)}", behind
 
@@ -267,7 +204,7 @@ class _Writer:
         """LEFT (text, number); before JOIN it is another word."""
         if not isinstance(items[at + 1], Group):
             return "LEFT", at + 1
-        text, number = split(_group_behind(items, at))
+        text, number = split(group_behind(items, at))
         return f"substr({self.written(text)}, 1, {self.written(number)})", at + 2
 
     def nothing(self, _items: Sequence[Item], at: int) -> tuple[str, int]:
@@ -288,11 +225,6 @@ class _Writer:
         if fetch < len(items) and is_word(items[fetch], "FETCH"):
             return f"LIMIT {self._count(items[fetch + 2])} OFFSET {skipped}", fetch + 5
         return f"LIMIT -1 OFFSET {skipped}", fetch
-
-
-def variable(name: str) -> str:
-    """Return how SQLite knows ``@P1``, as ``p1``, and ``@@SPID``, as ``server_spid``."""
-    return f"server_{name[2:].lower()}" if name.startswith("@@") else name[1:].lower()
 
 
 def _alias(items: Sequence[Item], at: int) -> tuple[str, int]:
@@ -317,13 +249,6 @@ def _behind_hints(items: Sequence[Item], at: int) -> int:
     return at + 2 if _hinted(items, at) else at
 
 
-def _group_behind(items: Sequence[Item], at: int) -> Sequence[Item]:
-    group = items[at + 1] if at + 1 < len(items) else None
-    if not isinstance(group, Group):
-        raise unknown("this without parentheses", written(items[at:]))
-    return group.items
-
-
 def _joins_texts(items: Sequence[Item], at: int) -> bool:
     """Return whether a ``+`` stands beside a text, or beside a function that gives one."""
     before, behind = items[:at], items[at + 1 :]
@@ -334,6 +259,10 @@ def _joins_texts(items: Sequence[Item], at: int) -> bool:
         is_word(each, *_gives_text) or (isinstance(each, Token) and each.kind == "text")
         for each in beside
     )
+
+
+def _count_big(_writer: _Writer, _items: Sequence[Item], at: int) -> tuple[str, int]:
+    return "count", at + 1
 
 
 def _same(token: Token) -> str:
@@ -350,6 +279,7 @@ _rules: Final[dict[str, Callable[[_Writer, Sequence[Item], int], tuple[str, int]
     "CLUSTERED": _Writer.nothing,
     "COLLATE": _Writer.collate,
     "CONVERT": _Writer.convert,
+    "COUNT_BIG": _count_big,
     "CROSS": _Writer.apply,
     "DATEADD": _Writer.date_add,
     "ERROR_NUMBER": _Writer.error_number,

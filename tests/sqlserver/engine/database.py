@@ -8,6 +8,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, NamedTuple
 
 import pyodbc
+import pytest
 
 from experimentframework_core.units import Secret
 from experimentframework_sqlserver import SqlServerOptions
@@ -16,6 +17,9 @@ from experimentframework_sqlserver._naming import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+on_a_server = pytest.mark.parametrize("engine", ["server"], indirect=True)
+"""For what the TDS peer has not: writers side by side, changed columns, users, partitions."""
 
 
 class Engine(NamedTuple):

@@ -15,7 +15,7 @@ from experimentframework_sqlserver._migrations import migrations
 from experimentframework_sqlserver._naming import names_of
 from experimentframework_sqlserver._pool import open_pool
 from experimentframework_sqlserver._script import script, upgrade_script
-from tests.sqlserver.engine.database import connect, execute, rows
+from tests.sqlserver.engine.database import connect, execute, on_a_server, rows
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -182,7 +182,7 @@ async def test_a_foreign_table_is_left_alone(options: SqlServerOptions) -> None:
     assert {name for name, *_ in _columns(options)} == {"x"}
 
 
-@pytest.mark.parametrize("engine", ["server"], indirect=True)  # the peer alters no column
+@on_a_server
 async def test_the_dotnet_table_is_left_alone_and_its_script_upgrades_it(
     options: SqlServerOptions,
 ) -> None:

@@ -16,7 +16,7 @@ from experimentframework_sqlserver._insert import Insert
 from experimentframework_sqlserver._pool import open_pool
 from experimentframework_sqlserver._reader import SqlServerReader
 from experimentframework_sqlserver._rows import rows_of
-from tests.sqlserver.engine.database import execute
+from tests.sqlserver.engine.database import execute, on_a_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -61,6 +61,7 @@ def ids_of(records: Sequence[Record]) -> list[str]:
     return [record.event_id for record in records]
 
 
+@on_a_server
 async def test_what_commits_late_is_read_late(options: SqlServerOptions) -> None:
     """Given an open transaction with lower Ids, When it commits, Then who follows gets it too."""
     late, early = make_records(2), make_records(3)
@@ -77,6 +78,7 @@ async def test_what_commits_late_is_read_late(options: SqlServerOptions) -> None
     assert then == ids_of(late)
 
 
+@on_a_server
 async def test_a_checkpoint_remembers_what_had_not_committed(options: SqlServerOptions) -> None:
     """Given a reading that ended beside an open transaction, When resumed, Then it is not lost."""
     late, early = make_records(2), make_records(3)
@@ -94,6 +96,7 @@ async def test_a_checkpoint_remembers_what_had_not_committed(options: SqlServerO
     assert await ids(SqlServerReader(options, Selection(checkpoint=resumed.checkpoint))) == []
 
 
+@on_a_server
 async def test_what_was_rolled_back_is_not_waited_for_for_ever(
     options: SqlServerOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -104,10 +105,15 @@ def _fields(payload: object) -> dict[str, Any]:
     if isinstance(payload, msgspec.Struct):
         return {
             field.encode_name: msgspec.to_builtins(value)
-            for field in msgspec.structs.fields(payload)
+            for field in _known_fields(type(payload))
             if (value := getattr(payload, field.name)) != field.default and value is not False
         }
     return dict(payload) if isinstance(payload, dict) else {"payload": payload}
+
+
+@cache
+def _known_fields(payload: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    return msgspec.structs.fields(payload)
 
 
 def _text(value: object) -> str:

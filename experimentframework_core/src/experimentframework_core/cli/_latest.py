@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from experimentframework_core.cli._reading import Reading
     from experimentframework_core.envelope import Envelope
 
-_SPANS = (timedelta(hours=1), timedelta(days=1), timedelta(days=30))
+_SPANS = (timedelta(minutes=1), timedelta(hours=1), timedelta(days=1), timedelta(days=30))
 """How far back is looked, one after another, before everything is read."""
 
 
@@ -51,7 +51,7 @@ class Latest:
 async def latest(reading: Reading, most: int, end: datetime) -> Latest:
     """Return the latest events of a reading, which then stands behind all that are stored.
 
-    Sources find a time sooner than they read what was before it: so the last hour is read first,
+    Sources find a time sooner than they read what was before it: so the last minute is read first,
     and more only if that has too few.
 
     Args:
@@ -65,6 +65,7 @@ async def latest(reading: Reading, most: int, end: datetime) -> Latest:
         async with aclosing(reading.stored(since)) as envelopes:
             async for envelope in envelopes:
                 kept.add(envelope)
-        if kept.is_full:
+        # Some sources stand behind what they gave, not behind all they looked at.
+        if kept.is_full and (reading.checkpoint is not None or not reading.has_positions):
             break
     return kept

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 import sys
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Protocol
 
@@ -32,13 +32,16 @@ from experimentframework_core.errors import ExperimentFrameworkError, InvalidEve
 from experimentframework_core.plugin import Selection
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable
+    from collections.abc import AsyncGenerator, Iterable, Iterator
 
     from experimentframework_core.cli._sources import Source
     from experimentframework_core.envelope import Envelope
 
 SHOWN = 10
 """Events that are shown if nothing else is said."""
+
+PATIENCE = 3.0
+"""Seconds without an event after which a person is told that it still reads."""
 
 
 def tail(  # noqa: PLR0913 - one for each option
@@ -166,10 +169,24 @@ class _Tail:
         """Show what is there and what comes; return what ended it."""
         with Stop() as stop, stop.cancels_body(), stop.ends_without_reader():
             if self._reading.has_positions or not follow:
-                await self._show_stored(last, end)
+                with self._patience():
+                    await self._show_stored(last, end)
             if follow:
                 await self._show(self._reading.coming(), at_once=True)
         return stop
+
+    @contextmanager
+    def _patience(self) -> Iterator[None]:
+        """Say to who sits at a terminal that it goes on, where nothing is shown for long."""
+        timer = asyncio.get_running_loop().call_later(PATIENCE, self._say_nothing_yet)
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _say_nothing_yet(self) -> None:
+        if not self.shown and sys.stderr.isatty():
+            say("Nothing yet; still reading.")
 
     async def _show_stored(self, last: int | None, end: datetime) -> None:
         if last is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from experimentframework_core.codec import decode
 from experimentframework_core.envelope import Envelope
-from experimentframework_core.errors import ReplayError
+from experimentframework_core.errors import InvalidEventError, ReplayError
 
 if TYPE_CHECKING:
     from experimentframework_core.plugin import Selection
@@ -41,7 +41,7 @@ class JsonLinesReader(AsyncIterator[Envelope]):
             lines = await asyncio.to_thread(self._lines, position)
             for line in lines:
                 position += len(line)
-                envelope = decode(line)
+                envelope = self._decoded(line, position)
                 if _selected(envelope, self._selection):
                     self.checkpoint = str(position)
                     yield envelope
@@ -49,6 +49,15 @@ class JsonLinesReader(AsyncIterator[Envelope]):
                 return
             if not lines:
                 await asyncio.sleep(_poll_interval)
+
+    def _decoded(self, line: bytes, end: int) -> Envelope:
+        try:
+            return decode(line)
+        except InvalidEventError as error:
+            self.checkpoint = str(end)
+            raise ReplayError(
+                f"cannot read the line before byte {end:,} of {self._path}: {error}"
+            ) from error
 
     def _lines(self, position: int) -> list[bytes]:
         """Return the next whole lines; a line that is being written has no end yet."""
