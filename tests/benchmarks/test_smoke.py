@@ -22,8 +22,9 @@ _rows = {
     "disk": ("events/s with 1,000 on disk", "p50 of a call, accepted"),
     "sqlite": ("from publish to the disk, 2,000", "average over 50,000"),
     "kafka": (
-        "CPU per event, none, 1 partitions, 5,000 keys",
-        "loop lag p99, zstd, 6 partitions, 5,000 keys",
+        "CPU per event, none, 1 partition, 5,000 keys",
+        "events/s, none, 6 partitions, no key twice",
+        "loop lag p99, zstd, 6 partitions, 5,000 keys, + 5 ms",
     ),
     "tail": ("p50 of a call", "loop lag p99"),
     "config": ("start of validate", "YAML, a configuration of 2,000 lines"),

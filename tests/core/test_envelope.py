@@ -67,6 +67,17 @@ def test_nanoseconds_are_exact(microseconds: int) -> None:
     assert record.timestamp_ns == microseconds * 1000
 
 
+@settings(deadline=None)
+@given(envelopes)
+def test_id_and_milliseconds_come_together(envelope: Envelope) -> None:
+    """Given any envelope, when asked for both at once, then they are the same."""
+    record = encode_record(envelope)
+
+    together = record.id_and_milliseconds()
+
+    assert together == (record.event_id.encode(), record.timestamp_ns // 1_000_000)
+
+
 @pytest.mark.parametrize(
     ("timestamp", "nanoseconds"),
     [
@@ -78,11 +89,12 @@ def test_nanoseconds_are_exact(microseconds: int) -> None:
     ],
 )
 def test_whole_seconds_and_edges_are_exact(timestamp: datetime, nanoseconds: int) -> None:
-    """Given a time with or without a fraction, when asked in nanoseconds, then it is exact."""
+    """Given a time with or without a fraction, when asked in any unit, then it is exact."""
     record = record_at(timestamp)
 
     assert record.timestamp == timestamp
     assert record.timestamp_ns == nanoseconds
+    assert record.id_and_milliseconds() == (b"id-1", nanoseconds // 1_000_000)
 
 
 def test_a_record_is_frozen_and_not_tracked_by_the_garbage_collector() -> None:

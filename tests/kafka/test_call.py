@@ -3,38 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from aiokafka.structs import TopicPartition
 
 from experimentframework_core.errors import TransientError
 from experimentframework_core.testing import make_records
-from experimentframework_kafka import KafkaOptions
 from experimentframework_kafka._call import Call, Earlier, Sent
-from experimentframework_kafka._message import writer_of_messages
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from experimentframework_core.envelope import Record
 
 FIRST, SECOND = TopicPartition("events", 0), TopicPartition("events", 1)
-_message_of = writer_of_messages(KafkaOptions(brokers="one"))
-
-
-def _call(batch: Sequence[Record]) -> Call:
-    return Call(batch, [_message_of(record) for record in batch])
 
 
 async def test_what_is_on_the_way_is_taken_over_by_the_next_call() -> None:
     """Given a batch is on its way, When its records come again, Then they are not sent again."""
     records = make_records(4)
     future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-    before = _call(records)
-    before.work_of(FIRST).add(3)
+    before = Call(records)
+    before.work_of(FIRST).add([3])
     before.on_the_way[FIRST] = Sent([1, 2], future)
 
-    call = _call(records[1:])
+    call = Call(records[1:])
     taken = call.resume(before.left_on_the_way(), set())
 
     assert taken == {0, 1}
@@ -44,7 +31,7 @@ async def test_what_is_on_the_way_is_taken_over_by_the_next_call() -> None:
 async def test_a_batch_of_which_nothing_comes_again_is_still_waited_for() -> None:
     """Given a batch is on its way, When other records come, Then it keeps its partition busy."""
     future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-    call = _call(make_records(2))
+    call = Call(make_records(2))
 
     taken = call.resume({FIRST: Earlier(["gone"], future)}, set())
 
@@ -55,7 +42,7 @@ async def test_a_batch_of_which_nothing_comes_again_is_still_waited_for() -> Non
 def test_what_is_acknowledged_is_not_sent_again() -> None:
     """Given an event is acknowledged, When its record comes again, Then it is so already."""
     records = make_records(3)
-    call = _call(records)
+    call = Call(records)
 
     taken = call.resume({}, {records[1].event_id, "another"})
 
@@ -65,9 +52,9 @@ def test_what_is_acknowledged_is_not_sent_again() -> None:
 
 def test_a_failed_batch_takes_all_that_follows_with_it() -> None:
     """Given more records of a partition, When a batch fails, Then they fail, others do not."""
-    call = _call(make_records(5))
+    call = Call(make_records(5))
     for index, partition in enumerate([FIRST, SECOND, FIRST, FIRST, SECOND]):
-        call.work_of(partition).add(index)
+        call.work_of(partition).add([index])
     failure = TransientError("not now")
 
     call.fail_partition(FIRST, call.work[FIRST].take(1), failure)
@@ -78,7 +65,7 @@ def test_a_failed_batch_takes_all_that_follows_with_it() -> None:
 
 def test_the_rest_fails_when_nothing_can_be_sent() -> None:
     """Given one is acknowledged and one failed, When the rest fails, Then those two stay."""
-    call = _call(make_records(4))
+    call = Call(make_records(4))
     early, late = TransientError("early"), TransientError("late")
     call.acknowledged.add(0)
     call.failures[1] = early

@@ -12,12 +12,12 @@ from experimentframework_kafka._placing import Placing
 
 def test_a_key_goes_where_the_default_partitioner_puts_it() -> None:
     """Given many keys, When they are placed twice, Then each is where other clients put it."""
-    placing, keys = Placing(), [f"subject-{number}".encode() for number in range(500)]
+    placing, keys = Placing(), [f"subject-{number}" for number in range(500)]
 
-    first = [placing.of_key(key, 7) for key in keys]
-    again = [placing.of_key(key, 7) for key in keys]
+    first = placing.of_keys(keys, 7)
+    again = placing.of_keys(keys, 7)
 
-    expected = [DefaultPartitioner()(key, list(range(7)), []) for key in keys]
+    expected = [DefaultPartitioner()(key.encode(), list(range(7)), []) for key in keys]
     assert first == again == expected
 
 
@@ -26,9 +26,19 @@ def test_the_hashes_that_are_remembered_are_bounded() -> None:
     placing = Placing()
 
     for number in range(_placing.MOST_KEYS + 10):
-        placing.of_key(str(number).encode(), 3)
+        placing.of_keys([str(number)], 3)
 
     assert len(placing._hashes) == 10
+
+
+def test_a_known_key_is_placed_beside_more_new_ones_than_are_remembered() -> None:
+    """Given a known key, When it comes with too many new ones, Then it is where it was."""
+    placing = Placing()
+    before = placing.of_keys(["known"], 7)
+
+    after = placing.of_keys([*map(str, range(_placing.MOST_KEYS)), "known"], 7)
+
+    assert after[-1:] == before
 
 
 def test_turns_go_round() -> None:

@@ -7,8 +7,7 @@ from experimentframework_kafka._work import Work
 
 def _of(number: int) -> Work:
     work = Work()
-    for index in range(number):
-        work.add(index)
+    work.add(range(number))
     return work
 
 
@@ -42,12 +41,12 @@ def test_a_refused_batch_comes_again_as_two_halves() -> None:
 
 
 def test_what_is_added_later_comes_last() -> None:
-    """Given a portion, When a record is added, Then it follows the others."""
+    """Given a portion, When records are added, Then they follow the others."""
     work = _of(2)
 
-    work.add(9)
+    work.add([9, 8])
 
-    assert work.take_all() == [0, 1, 9]
+    assert work.take_all() == [0, 1, 9, 8]
 
 
 def test_all_that_is_left_can_be_taken() -> None:

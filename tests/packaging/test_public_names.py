@@ -121,7 +121,7 @@ def test_public_names_are_pinned() -> None:
     ],
 )
 def test_public_names_of_other_modules_are_pinned(package: str, names: list[str]) -> None:
-    """Given a plugin's package or a module for plugins, When its `__all__` is read, Then it is this list."""
+    """Given a module that others import, When its `__all__` is read, Then it is this list."""
     module = importlib.import_module(package)
 
     assert module.__all__ == names

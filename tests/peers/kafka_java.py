@@ -250,6 +250,7 @@ class JavaBroker:
     def _format(self, *arguments: str) -> None:
         self._write_settings()
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        cluster = cluster.replace("-", "_")  # The first would be taken for an option.
         command = self._java(
             "kafka.tools.StorageTool",
             "format",

@@ -25,7 +25,7 @@ def test_each_migration_is_one_transaction(idempotent: bool) -> None:  # noqa: F
     """Given a script, When it is split as sqlcmd does, Then each step is one whole transaction."""
     _, settings, *steps = batches(script(NAMES, idempotent=idempotent))
 
-    assert settings == "SET XACT_ABORT ON;"
+    assert settings.endswith("SET XACT_ABORT ON;")
     assert len(steps) == 1 + NEWEST
     for step in steps:
         assert step.count("BEGIN TRANSACTION;") == step.count("COMMIT TRANSACTION;") == 1

@@ -17,15 +17,16 @@ from experimentframework_kafka._call import Call
 from experimentframework_kafka._client import batch_bytes, request_bytes
 from experimentframework_kafka._creation import create_missing
 from experimentframework_kafka._limits import Limits
-from experimentframework_kafka._message import key_of, writer_of_messages
+from experimentframework_kafka._memory import keep_memory_of_requests
+from experimentframework_kafka._message import key_of, keys_of, writer_of_messages
 from experimentframework_kafka._metadata import Topics, check_topics
 from experimentframework_kafka._placing import Placing
 from experimentframework_kafka._producer import discard, start_producer, stop, why_unreachable
 from experimentframework_kafka._pump import Pump
-from experimentframework_kafka._topics import all_topics, topic_of
+from experimentframework_kafka._topics import all_topics, by_topic
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from aiokafka import AIOKafkaProducer
     from aiokafka.structs import TopicPartition
@@ -80,6 +81,7 @@ class KafkaBackplane:
         self._placing = Placing()
         self._topics = Topics()
         self._batch_bytes = batch_bytes(options)
+        keep_memory_of_requests(self._batch_bytes)
         self._limits = Limits(request_bytes(options))
         self._producer: AIOKafkaProducer | None = None
         self._on_the_way: dict[TopicPartition, Earlier] = {}
@@ -142,10 +144,10 @@ class KafkaBackplane:
         if not batch:
             return
         deadline = asyncio.get_running_loop().time() + self._patience
-        call = Call(batch, [self._message_of(record) for record in batch])
+        call = Call(batch)
         done_before = call.resume(self._on_the_way, self._confirmed)
         try:
-            await self._send(call, batch, done_before, deadline)
+            await self._send(call, done_before, deadline)
         except asyncio.CancelledError:
             # The same records come again: what the brokers have is not to be sent twice.
             self._confirmed = call.acknowledged_ids()
@@ -156,14 +158,12 @@ class KafkaBackplane:
         if call.failures:
             _raise(call.failures, len(batch))
 
-    async def _send(
-        self, call: Call, batch: Sequence[Record], done_before: set[int], deadline: float
-    ) -> None:
+    async def _send(self, call: Call, done: set[int], deadline: float) -> None:
         """Send with one producer after another, until nothing is left or time is up."""
         try:
             if self._producer is None:
                 await self.start()
-            await self._place(call, batch, done_before)
+            await self._place(call, [each for each in range(len(call.batch)) if each not in done])
             while await self._pump(call, deadline):
                 await self._renew(call)
         except TransientError as error:
@@ -175,6 +175,7 @@ class KafkaBackplane:
         pump = Pump(
             call,
             producer,
+            message_of=self._message_of,
             options=self._options,
             limits=self._limits,
             batch_bytes=self._batch_bytes,
@@ -184,37 +185,36 @@ class KafkaBackplane:
             raise TransientError("not acknowledged in time; the brokers may have it or not")
         return pump.poisoned
 
-    async def _place(self, call: Call, batch: Sequence[Record], done_before: set[int]) -> None:
-        """Find the partition of each record, topic by topic."""
-        topics: dict[str, list[int]] = {}
-        for index, record in enumerate(batch):
-            if index not in done_before:
-                topics.setdefault(topic_of(record.event_type, self._options), []).append(index)
-        for topic, indexes in topics.items():
+    async def _place(self, call: Call, indexes: Sequence[int]) -> None:
+        """Find the partition of each of these records, topic by topic."""
+        for topic, its in by_topic(call.batch, indexes, self._options).items():
             number = await self._number_of_partitions(topic)
             if isinstance(number, TransientError):
-                call.failures |= dict.fromkeys(indexes, number)
+                call.failures |= dict.fromkeys(its, number)
             else:
-                self._place_in(topic, number, call, indexes)
+                self._place_in(topic, number, call, its)
 
     def _place_in(self, topic: str, number: int, call: Call, indexes: Sequence[int]) -> None:
         from aiokafka.structs import TopicPartition
 
-        add: dict[int, Callable[[int], None]] = {}
+        placed: dict[int, list[int]] = {}
         for index, partition in zip(
             indexes, self._chosen(topic, number, call, indexes), strict=True
         ):
-            if partition not in add:
-                add[partition] = call.work_of(TopicPartition(topic, partition)).add
-            add[partition](index)
+            placed.setdefault(partition, []).append(index)
+        for partition, its in placed.items():
+            call.work_of(TopicPartition(topic, partition)).add(its)
 
-    def _chosen(self, topic: str, number: int, call: Call, indexes: Sequence[int]) -> Iterator[int]:
-        """Yield the partition of each record: that of its key, or the one whose turn it is."""
+    def _chosen(self, topic: str, number: int, call: Call, indexes: Sequence[int]) -> list[int]:
+        """Return the partition of each record: that of its key, or the one whose turn it is."""
         if self._options.partition_by == "roundRobin":
             cluster = self._connected().client.cluster
             available = sorted(cluster.available_partitions_for_topic(topic) or range(number))
-            return (self._placing.next_of(topic, available) for _ in indexes)
-        return (self._placing.of_key(call.messages[index][0], number) for index in indexes)
+            return [self._placing.next_of(topic, available) for _ in indexes]
+        if number == 1:
+            return [0] * len(indexes)
+        keys = keys_of((call.batch[index] for index in indexes), self._options)
+        return self._placing.of_keys(keys, number)
 
     async def _number_of_partitions(self, topic: str) -> int | TransientError:
         try:

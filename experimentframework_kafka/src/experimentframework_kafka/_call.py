@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from aiokafka.structs import TopicPartition
 
     from experimentframework_core.envelope import Record
-    from experimentframework_kafka._message import Message
 
 Failure = TransientError | PermanentError
 
@@ -42,21 +41,20 @@ class Call:
     """The records of one call, by their indexes. Pure: nothing is sent here.
 
     Attributes:
-        messages: What to send.
+        batch: What to send.
         work: What is still to be sent, by partition.
         on_the_way: What is sent and not settled.
         acknowledged: What the brokers have.
         failures: Why records failed.
     """
 
-    def __init__(self, batch: Sequence[Record], messages: Sequence[Message]) -> None:
+    def __init__(self, batch: Sequence[Record]) -> None:
         """Begin with nothing placed."""
-        self.messages = messages
+        self.batch = batch
         self.work: dict[TopicPartition, Work] = {}
         self.on_the_way: dict[TopicPartition, Sent] = {}
         self.acknowledged: set[int] = set()
         self.failures: dict[int, Failure] = {}
-        self._batch = batch
 
     def resume(self, earlier: Mapping[TopicPartition, Earlier], confirmed: set[str]) -> set[int]:
         """Take over what an earlier call has sent; return the records that are not to be sent.
@@ -66,7 +64,7 @@ class Call:
         """
         if not earlier and not confirmed:
             return set()
-        index_of = {record.event_id: index for index, record in enumerate(self._batch)}
+        index_of = {record.event_id: index for index, record in enumerate(self.batch)}
         for partition, (event_ids, future) in earlier.items():
             indexes = [index_of[each] for each in event_ids if each in index_of]
             self.on_the_way[partition] = Sent(indexes, future)
@@ -90,17 +88,17 @@ class Call:
 
     def fail_rest(self, failure: Failure) -> None:
         """Fail everything that is neither acknowledged nor failed."""
-        for index in range(len(self._batch)):
+        for index in range(len(self.batch)):
             if index not in self.acknowledged:
                 self.failures.setdefault(index, failure)
 
     def acknowledged_ids(self) -> set[str]:
         """Return the ids of the events that the brokers have."""
-        return {self._batch[index].event_id for index in self.acknowledged}
+        return {self.batch[index].event_id for index in self.acknowledged}
 
     def left_on_the_way(self) -> dict[TopicPartition, Earlier]:
         """Return what is sent and not settled, for a later call."""
         return {
-            partition: Earlier([self._batch[each].event_id for each in sent.indexes], sent.future)
+            partition: Earlier([self.batch[each].event_id for each in sent.indexes], sent.future)
             for partition, sent in self.on_the_way.items()
         }

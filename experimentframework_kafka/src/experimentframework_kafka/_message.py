@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from experimentframework_core.envelope import Record
     from experimentframework_kafka._options import KafkaOptions
@@ -30,24 +30,30 @@ def key_of(record: Record, options: KafkaOptions) -> str:
     return _owner_of[options.partition_by](record) or record.event_id
 
 
+def keys_of(records: Iterable[Record], options: KafkaOptions) -> list[str]:
+    """Return the message key of each record."""
+    owner_of = _owner_of[options.partition_by]
+    return [owner_of(record) or record.event_id for record in records]
+
+
 def writer_of_messages(options: KafkaOptions) -> Callable[[Record], Message]:
     """Return a function that makes messages; what events of one type share is made once."""
     shared: dict[tuple[str, str], tuple[Header, Header]] = {}
     owner_of = _owner_of[options.partition_by]
 
     def message_of(record: Record) -> Message:
-        event_id = record.event_id
+        event_id, milliseconds = record.id_and_milliseconds()
         kind = record.event_type, record.schema_version
         common = shared.get(kind)
         if common is None:
             common = shared[kind] = _common(*kind, options)
-        headers = [("event-id", event_id.encode()), common[0], common[1]]
+        headers = [("event-id", event_id), common[0], common[1]]
         if record.correlation_id is not None:
             headers.append(("correlation-id", record.correlation_id.encode()))
         if record.traceparent is not None:
             headers.append(("traceparent", record.traceparent.encode()))
-        key = (owner_of(record) or event_id).encode()
-        return key, record.body, record.timestamp_ns // 1_000_000, headers
+        owner = owner_of(record)
+        return owner.encode() if owner else event_id, record.body, milliseconds, headers
 
     return message_of
 

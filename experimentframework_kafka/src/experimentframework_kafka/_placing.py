@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from experimentframework_kafka._murmur2 import positive
+from experimentframework_kafka._murmur2 import positive_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,17 +17,18 @@ class Placing:
 
     def __init__(self) -> None:
         """Begin with no hash known and the first partition of each topic."""
-        self._hashes: dict[bytes, int] = {}
+        self._hashes: dict[str, int] = {}
         self._turns: dict[str, int] = {}
 
-    def of_key(self, key: bytes, partitions: int) -> int:
-        """Return the partition of a key, of topics with so many partitions."""
-        hashed = self._hashes.get(key)
-        if hashed is None:
-            if len(self._hashes) >= MOST_KEYS:
-                self._hashes.clear()
-            hashed = self._hashes[key] = positive(key)
-        return hashed % partitions
+    def of_keys(self, keys: Sequence[str], partitions: int) -> list[int]:
+        """Return the partition of each key, of a topic with so many partitions."""
+        hashes = self._hashes
+        if new := {key for key in keys if key not in hashes}:
+            if len(hashes) + len(new) > MOST_KEYS:
+                hashes.clear()
+                new = set(keys)
+            hashes |= positive_hashes(new)
+        return [hashes[key] % partitions for key in keys]
 
     def next_of(self, topic: str, available: Sequence[int]) -> int:
         """Return the partition of a topic whose turn it is among those that are available."""

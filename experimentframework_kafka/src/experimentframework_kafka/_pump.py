@@ -11,12 +11,16 @@ from experimentframework_kafka._errors import delivery_error, ends_a_producer, r
 from experimentframework_kafka._limits import CODECS, wire_size
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aiokafka import AIOKafkaProducer
     from aiokafka.producer.message_accumulator import BatchBuilder
     from aiokafka.structs import TopicPartition
 
+    from experimentframework_core.envelope import Record
     from experimentframework_kafka._call import Call, Failure
     from experimentframework_kafka._limits import Limits
+    from experimentframework_kafka._message import Message
     from experimentframework_kafka._options import KafkaOptions
 
 LOOK_AGAIN = 1.0
@@ -36,6 +40,7 @@ class Pump:
         call: Call,
         producer: AIOKafkaProducer,
         *,
+        message_of: Callable[[Record], Message],
         options: KafkaOptions,
         limits: Limits,
         batch_bytes: int,
@@ -44,6 +49,7 @@ class Pump:
         self.poisoned = False
         self._call = call
         self._producer = producer
+        self._message_of = message_of
         self._idempotent = options.enable_idempotence
         self._codec = CODECS[options.compression_type]
         self._limits = limits
@@ -109,9 +115,9 @@ class Pump:
         from aiokafka.producer.message_accumulator import BatchBuilder
 
         builder = BatchBuilder(min(self._batch_bytes, limit), self._codec)
-        append, messages = builder.append, self._call.messages
+        append, message_of, batch = builder.append, self._message_of, self._call.batch
         for index in self._call.work[partition].portion:
-            key, value, timestamp, headers = messages[index]
+            key, value, timestamp, headers = message_of(batch[index])
             if append(timestamp=timestamp, key=key, value=value, headers=headers) is None:
                 break
         builder.close()
@@ -121,7 +127,7 @@ class Pump:
         """Take out the next record if it does not fit even compressed: no broker shall see it."""
         work = self._call.work[partition]
         limit = await self._limits.ask(partition.topic, self._producer)
-        size = wire_size(self._call.messages[work.portion[0]], self._codec)
+        size = wire_size(self._message_of(self._call.batch[work.portion[0]]), self._codec)
         if size <= limit:
             return False
         (index,) = work.take(1)
@@ -135,7 +141,8 @@ class Pump:
         error = sent.future.exception()
         if error is None:
             self._call.acknowledged.update(sent.indexes)
-            self._ready.append(partition)
+            if self._call.work[partition].portion:
+                self._ready.append(partition)
             return
         self.poisoned = self.poisoned or self._idempotent or ends_a_producer(error)
         if not refuses_a_record(error):

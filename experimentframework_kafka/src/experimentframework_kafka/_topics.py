@@ -9,6 +9,9 @@ from experimentframework_core.destinations import usual_destination
 from experimentframework_core.events import event_types
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from experimentframework_core.envelope import Record
     from experimentframework_kafka._options import KafkaOptions
 
 _LONGEST = 249
@@ -20,6 +23,18 @@ def topic_of(event_type: str, options: KafkaOptions) -> str:
     if options.topic is not None:
         return options.topic
     return options.topics.get(event_type) or usual_destination(event_type)
+
+
+def by_topic(
+    batch: Sequence[Record], indexes: Sequence[int], options: KafkaOptions
+) -> Mapping[str, Sequence[int]]:
+    """Return the indexes of records of a batch, in order, by the topics of the records."""
+    if options.topic is not None:
+        return {options.topic: indexes}
+    found: dict[str, list[int]] = {}
+    for index in indexes:
+        found.setdefault(topic_of(batch[index].event_type, options), []).append(index)
+    return found
 
 
 def all_topics(options: KafkaOptions) -> set[str]:

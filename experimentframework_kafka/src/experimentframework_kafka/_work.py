@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 
 class Work:
@@ -20,11 +20,11 @@ class Work:
         """Begin with nothing to send."""
         self._portions: deque[list[int]] = deque()
 
-    def add(self, index: int) -> None:
-        """Append a record to the last portion."""
+    def add(self, indexes: Iterable[int]) -> None:
+        """Append records to the last portion."""
         if not self._portions:
             self._portions.append([])
-        self._portions[-1].append(index)
+        self._portions[-1].extend(indexes)
 
     @property
     def portion(self) -> Sequence[int]:

@@ -92,8 +92,8 @@ class Queries:
         """Ask for the rows that are in gaps now, likewise."""
         numbered = (
             f"SELECT TOP (CAST(? AS INT)) made.Id, made.CreatedAt FROM {_TABLE} AS made"
-            " JOIN OPENJSON(?) WITH (First BIGINT '$.first', Last BIGINT '$.last') AS gap"
-            " ON made.Id BETWEEN gap.First AND gap.Last ORDER BY made.Id"
+            " JOIN OPENJSON(?) WITH (Low BIGINT '$.first', High BIGINT '$.last') AS gap"
+            " ON made.Id BETWEEN gap.Low AND gap.High ORDER BY made.Id"
         )
         wanted = [{"first": gap.first, "last": gap.last} for gap in gaps]
         return self._with_events(numbered, rows, msgspec.json.encode(wanted).decode())

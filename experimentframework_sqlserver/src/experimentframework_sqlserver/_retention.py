@@ -17,7 +17,7 @@ from experimentframework_sqlserver._naming import names_of
 from experimentframework_sqlserver._options import SqlServerRetention
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from experimentframework_sqlserver._options import SqlServerOptions
     from experimentframework_sqlserver._pool import Pool
@@ -114,16 +114,20 @@ async def keep_removing(
             removed = await purge(
                 pool, options, before, slice_size=slice_size_of(options), sleep=sleep
             )
-            logger.debug(
-                "experimentframework.old_events_removed backplane=%r removed=%r", backplane, removed
-            )
-        except DeliveryError as error:
-            logger.warning(
-                "experimentframework.retention_failed backplane=%r error=%r", backplane, str(error)
-            )
-        except Exception:
-            logger.exception("experimentframework.retention_failed backplane=%r", backplane)
+        except Exception as error:  # noqa: BLE001 - a task of its own never dies silently
+            said = str(error) if isinstance(error, DeliveryError) else repr(error)
+            keys = {"backplane": backplane, "error": said}
+            _log(logging.WARNING, "experimentframework.retention_failed", keys)
+        else:
+            done = {"backplane": backplane, "removed": removed}
+            _log(logging.DEBUG, "experimentframework.old_events_removed", done)
         await sleep(retention.interval_minutes * 60)
+
+
+def _log(level: int, event: str, keys: Mapping[str, object]) -> None:
+    if logger.isEnabledFor(level):
+        said = " ".join(f"{key}={value!r}" for key, value in keys.items())
+        logger.log(level, "%s %s", event, said, extra={"structured": keys})
 
 
 async def _remove_slice(

@@ -66,7 +66,7 @@ def script(
     if not 0 <= start <= end <= newest:
         message = f"there is no way from version {start} to {end}; the versions are 0 to {newest}"
         raise ValueError(message)
-    parts = [_HEAD.format(version=product_version()), "SET XACT_ABORT ON;"]
+    parts = [_HEAD.format(version=product_version()), _SETTINGS]
     if start == 0:
         parts += [_transaction(names, _executed(batches_of(text_of(HISTORY), names)))]
     parts += [_step(names, each, idempotent=idempotent) for each in steps[start:end]]
@@ -83,10 +83,11 @@ def upgrade_script(names: Names) -> str:
     step = _transaction(names, (checked, *_executed((*batches, *views)), _noted(names, first)))
     fill = names.within(text_of(FILL_DOTNET).strip())
     head = _UPGRADE_HEAD.format(version=product_version())
-    parts = [head, "SET XACT_ABORT ON;", history, step, fill]
+    parts = [head, _SETTINGS, history, step, fill]
     return "\nGO\n\n".join(parts) + "\nGO\n"
 
 
+_SETTINGS = "SET ANSI_NULLS ON;\nSET QUOTED_IDENTIFIER ON;\nSET XACT_ABORT ON;"
 _HEAD = """\
 -- Written by experimentframework-sqlserver {version}. Run it with sqlcmd -b, or in a query window.
 -- The user needs the right to create tables and views, and to alter the schema."""

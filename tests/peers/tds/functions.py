@@ -51,7 +51,21 @@ def add_functions(connection: sqlite3.Connection) -> Refused:
     refused = Refused()
     for name, function in _functions.items():
         connection.create_function(name, -1, refused.kept(function))
+    connection.create_aggregate("COUNT_BIG", -1, _Count)
     return refused
+
+
+class _Count:
+    """COUNT_BIG(*), or of what is not NULL."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def step(self, *arguments: Stored) -> None:
+        self._count += None not in arguments
+
+    def finalize(self) -> int:
+        return self._count
 
 
 def _converted(value: Stored, name: str, size: int | None, style: int | None = None) -> Stored:

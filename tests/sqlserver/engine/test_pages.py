@@ -92,6 +92,7 @@ async def store(options: SqlServerOptions) -> None:
         await backplane.deliver(EVENTS)
 
 
+@on_a_server
 @pytest.mark.parametrize(
     ("number", "expected"),
     [

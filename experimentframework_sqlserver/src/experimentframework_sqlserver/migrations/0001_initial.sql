@@ -4,7 +4,7 @@ CREATE TABLE [$(Schema)].[$(Table)]
 (
     Id             BIGINT IDENTITY(1, 1) NOT NULL CONSTRAINT [PK_$(Table)] PRIMARY KEY CLUSTERED,
     EventId        VARCHAR(128) COLLATE Latin1_General_100_BIN2 NOT NULL,
-    Timestamp      DATETIMEOFFSET(7) NOT NULL,
+    [Timestamp]    DATETIMEOFFSET(7) NOT NULL,
     EventType      NVARCHAR(128) COLLATE Latin1_General_100_BIN2 NOT NULL,
     SchemaVersion  NVARCHAR(32) COLLATE Latin1_General_100_BIN2 NOT NULL,
     PayloadJson    NVARCHAR(MAX) NOT NULL,
