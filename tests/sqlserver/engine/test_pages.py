@@ -41,7 +41,6 @@ UNSUPPORTED = (
 )
 """What Babelfish says of partitions that it cannot do."""
 
-on_a_server = pytest.mark.parametrize("engine", ["server"], indirect=True)
 """For tests with users, partitions or statistics, of which the TDS peer has none."""
 
 PASSWORD = f"Aa1-{token_hex(16)}"
