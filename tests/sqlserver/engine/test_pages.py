@@ -41,8 +41,6 @@ UNSUPPORTED = (
 )
 """What Babelfish says of partitions that it cannot do."""
 
-"""For tests with users, partitions or statistics, of which the TDS peer has none."""
-
 PASSWORD = f"Aa1-{token_hex(16)}"
 UserWith: TypeAlias = "Callable[[str], SqlServerOptions]"
 
