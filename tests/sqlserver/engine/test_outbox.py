@@ -13,6 +13,7 @@ import pytest
 
 from experimentframework_core import BackplaneOptions, DataPlane, DataPlaneOptions
 from experimentframework_core.plugin import OpenContext
+from experimentframework_core.status import Receipt
 from experimentframework_core.testing import make_envelope, make_exposure
 from experimentframework_sqlserver import outbox, plugin, publish_in
 from experimentframework_sqlserver._connecting import target_of
@@ -134,6 +135,7 @@ async def test_a_duplicate_that_commits_meanwhile_is_no_error(
         publish_in(ours, after, plane=plane)
         ours.commit()
 
+    assert isinstance(receipt, Receipt)
     assert receipt.event_id == same.event_id
     assert ids(options) == [same.event_id, after.event_id]
 
