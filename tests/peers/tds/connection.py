@@ -215,11 +215,11 @@ class Connection:
         if call.procedure == "sp_prepare":
             return return_status(0) + returned
         session = self._signed_in()
-        aborts = session.aborts
+        options = session.options
         try:
             answer = await self._run(text, _named(given), End.DONE_IN_PROC)
         finally:
-            session.aborts = aborts  # what a call sets ends with it
+            session.options = options  # what a call sets ends with it
         return answer + return_status(0) + returned
 
     async def _run(self, text: str, given: Sequence[Parameter], end: End) -> bytes:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from tests.peers.tds.session import Session
     from tests.peers.tds.types import Stored
 
-_xact_abort: Final = 16384
-"""The bit of @@OPTIONS."""
+_bits: Final = {"NOCOUNT": 512, "XACT_ABORT": 16384}
+"""The options that have an effect here, or are asked for, by their bit in @@OPTIONS."""
 
 _writes: Final = ("INSERT", "UPDATE", "DELETE")
 
@@ -45,7 +45,7 @@ async def run(
     try:
         await _Batch(session, given, outcomes).all(sql.parse(text))
     except SqlError as error:
-        if error.dooms or session.aborts:
+        if error.dooms or session.options & _bits["XACT_ABORT"]:
             await session.rollback()
         raise
 
@@ -140,10 +140,11 @@ class _Batch:
         match words.split():
             case ["IMPLICIT_TRANSACTIONS", value]:
                 self._session.implicit = value == "ON"
-            case ["XACT_ABORT", value]:
-                self._session.aborts = value == "ON"
+            case [option, value] if option in _bits:
+                others = self._session.options & ~_bits[option]
+                self._session.options = others | (_bits[option] if value == "ON" else 0)
             case _:
-                pass  # of no effect here: NOCOUNT, TEXTSIZE, ANSI_NULLS and their like
+                pass  # of no effect here: TEXTSIZE, ANSI_NULLS and their like
 
     async def _transaction(self, verb: str) -> None:
         if verb == "begin":
@@ -179,7 +180,7 @@ class _Batch:
         """Return the batch's own variables, and those of the server."""
         return {
             **self._variables,
-            "server_options": _xact_abort if self._session.aborts else 0,
+            "server_options": self._session.options,
             "server_trancount": self._session.depth,
             "server_rowcount": self._rows,
             "server_spid": self._session.number,

@@ -25,7 +25,7 @@ class Session:
         depth: How many transactions have begun and not ended, one inside the other.
         changes: Tokens about transactions that the client has not been told yet.
         implicit: Whether a statement outside a transaction begins one.
-        aborts: Whether an error rolls the transaction back.
+        options: The bits of @@OPTIONS that are on.
         trouble: Called with the text of each query before it is executed; may raise an error.
     """
 
@@ -35,7 +35,7 @@ class Session:
         self.depth = 0
         self.changes = b""
         self.implicit = False
-        self.aborts = False
+        self.options = 0
         self.trouble: Callable[[str], Awaitable[None]] = _nothing
         self._database = database
         self._connection, self._refused = database.connect()

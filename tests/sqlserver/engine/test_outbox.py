@@ -7,10 +7,12 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import aioodbc
+import msgspec
+import pyodbc
 import pytest
 
 from experimentframework_core import BackplaneOptions, DataPlane, DataPlaneOptions
-from experimentframework_core.testing import make_envelope, make_outcome
+from experimentframework_core.testing import make_envelope, make_exposure, make_outcome
 from experimentframework_sqlserver import outbox, publish_in
 from experimentframework_sqlserver._connecting import target_of
 from experimentframework_sqlserver._naming import names_of
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
     from experimentframework_sqlserver import SqlServerOptions
 
+IDS = "SELECT EventId FROM [$(Schema)].[$(Table)] ORDER BY Id"
+OPEN = "SELECT @@TRANCOUNT, @@OPTIONS & 16384, @@OPTIONS & 512"
+XACT_ABORT, NOCOUNT = 16384, 512
 ORDERS = "CREATE TABLE [$(Schema)].[$(Table)Orders] (Id INT NOT NULL)"
 ORDER = "INSERT INTO [$(Schema)].[$(Table)Orders] (Id) VALUES (1)"
 
@@ -37,6 +42,10 @@ async def plane(options: SqlServerOptions) -> AsyncIterator[DataPlane]:
         execute(options, "DELETE FROM [$(Schema)].[$(Table)]")
         yield plane
         check_accounts(plane)
+
+
+def ids(options: SqlServerOptions) -> list[object]:
+    return [event_id for (event_id,) in rows(options, IDS)]
 
 
 def _order(options: SqlServerOptions) -> str:
@@ -149,3 +158,66 @@ async def test_without_a_transaction_it_is_refused(
         publish_in(connection, make_outcome(), plane=plane)
 
     assert _counted(options) == (0, 0)
+
+
+@pytest.mark.parametrize("settings", [0, XACT_ABORT, NOCOUNT, XACT_ABORT | NOCOUNT])
+async def test_the_sessions_settings_are_as_they_were(
+    options: SqlServerOptions, plane: DataPlane, settings: int
+) -> None:
+    """Given the session's settings, When an event is written, Then they are as they were."""
+    with closing(connect(options, autocommit=False)) as connection:
+        cursor = connection.cursor()
+        cursor.execute(f"SET XACT_ABORT {'ON' if settings & XACT_ABORT else 'OFF'}")
+        cursor.execute(f"SET NOCOUNT {'ON' if settings & NOCOUNT else 'OFF'}")
+
+        publish_in(cursor, make_exposure(), plane=plane)
+
+        found = tuple(cursor.execute(OPEN).fetchone() or ())
+        connection.rollback()
+
+    assert found == (1, settings & XACT_ABORT, settings & NOCOUNT)
+
+
+async def test_a_transaction_begun_by_hand_counts(
+    options: SqlServerOptions, plane: DataPlane
+) -> None:
+    """Given BEGIN TRANSACTION in autocommit, When it commits, Then the event is there."""
+    envelope = make_envelope()
+
+    with closing(connect(options, autocommit=True)) as connection:
+        connection.execute("BEGIN TRANSACTION").close()
+        publish_in(connection, envelope, plane=plane)
+        connection.execute("COMMIT TRANSACTION").close()
+
+    assert ids(options) == [envelope.event_id]
+
+
+async def test_what_is_published_and_written_is_there_once(
+    options: SqlServerOptions, plane: DataPlane
+) -> None:
+    """Given an envelope, When it is published and written too, Then its row is there once."""
+    envelope = make_envelope()
+    await plane.publish(envelope, ack="delivered")
+
+    with closing(connect(options, autocommit=False)) as connection:
+        publish_in(connection, envelope, plane=plane)
+        connection.commit()
+
+    assert ids(options) == [envelope.event_id]
+
+
+async def test_a_missing_table_is_the_drivers_error_with_a_note(
+    options: SqlServerOptions,
+) -> None:
+    """Given a plane whose table is missing, When written to, Then a note says what to do."""
+    missing = msgspec.structs.replace(options, auto_migrate=False)
+    node = BackplaneOptions(type="sqlServer", options=missing)
+
+    async with DataPlane(DataPlaneOptions(backplane=node, on_failure="drop")) as plane:
+        with (
+            closing(connect(options, autocommit=False)) as connection,
+            pytest.raises(pyodbc.Error) as told,
+        ):
+            publish_in(connection, make_exposure(), plane=plane)
+
+    assert "experimentframework sqlserver migrate" in told.value.__notes__[0]
