@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import random
+from typing import TYPE_CHECKING
 
+from experimentframework_sqlserver import _progress
 from experimentframework_sqlserver._checkpoint import Gap, Position
 from experimentframework_sqlserver._progress import PATIENCE, Progress
+
+if TYPE_CHECKING:
+    import pytest
 
 NOW = 1_000_000.0
 
@@ -49,6 +54,17 @@ def test_patience_ends() -> None:
     progress.forget(NOW)
 
     assert progress.missing == [new]
+
+
+def test_gaps_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given more gaps than are remembered, When it goes on, Then the oldest are forgotten."""
+    monkeypatch.setattr(_progress, "MOST_GAPS", 2)
+    gaps = tuple(Gap(number, number, NOW) for number in (2, 4, 6))
+    progress = Progress(Position(9, gaps))
+
+    progress.forget(NOW)
+
+    assert progress.position.missing == gaps[1:]
 
 
 def test_what_is_settled_leaves_no_gaps() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from experimentframework_core.errors import DeliveryError, TransientError
 from experimentframework_sqlserver._connecting import target_of
-from experimentframework_sqlserver._session import connect
+from experimentframework_sqlserver._login import connect
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 PATIENCE = 600.0
 """Seconds for which a missing row is looked for: the longest transaction that is reckoned with."""
 
+MOST_GAPS = 10_000
+"""Gaps that are remembered; beyond them, the oldest are forgotten before their time."""
+
 
 class Progress:
     """Where a reading stands, and which rows it still waits for."""
@@ -60,4 +63,5 @@ class Progress:
 
     def forget(self, now: float) -> None:
         """Wait no longer for what is missing for too long."""
-        self._missing = [gap for gap in self._missing if now - gap.since < PATIENCE]
+        kept = [gap for gap in self._missing if now - gap.since < PATIENCE]
+        self._missing = kept[-MOST_GAPS:]

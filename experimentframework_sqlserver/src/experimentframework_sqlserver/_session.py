@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import struct
+import ctypes
+import os
+import weakref
 from concurrent.futures import wait
 from contextlib import suppress
-from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
 
 from experimentframework_core.errors import TransientError
-from experimentframework_sqlserver._errors import delivery_error, loses_connection
-from experimentframework_sqlserver._thread import DriverThread
+from experimentframework_sqlserver._errors import loses_connection
+from experimentframework_sqlserver._thread import DriverThread, forget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,12 +29,8 @@ P = ParamSpec("P")
 _CANCEL_GRACE = 0.5
 """Seconds that a cancelled statement has to end: less than a channel waits for the delivery."""
 
-_PATIENCE = 5.0
+PATIENCE = 5.0
 """Seconds beyond the command timeout, in which the driver itself gives the statement up."""
-
-
-_DATETIMEOFFSET = -155
-"""ODBC's number of the type."""
 
 
 class Result(NamedTuple):
@@ -63,21 +60,21 @@ class Session:
         self,
         thread: DriverThread,
         connection: aioodbc.Connection,
-        cursor: aioodbc.Cursor,
         target: Target,
         command_timeout: float,
     ) -> None:
         """Use ``connection``, which is used by nobody else."""
         self._thread = thread
         self._connection = connection
-        self._driver = connection._conn  # noqa: SLF001 - to commit and close without its executor
-        self._cursor = cursor._impl  # noqa: SLF001 - one turn in the thread for a whole statement
+        self._driver = connection._conn  # noqa: SLF001 - a statement is one turn in the thread
+        self._cursor = self._driver.cursor()
         self._masked = target.masked
         self._place = target.place
-        self._patience = command_timeout + _PATIENCE
+        self._patience = command_timeout + PATIENCE
         self._cancelling: Future[None] | None = None
         self.usable = True
         self.in_transaction = False
+        _open.add(self)
 
     async def run(self, statement: str, *parameters: object) -> Result:
         """Execute a statement, or several, in a transaction that `commit` or `rollback` ends.
@@ -131,6 +128,16 @@ class Session:
             await self._call(_end, self._driver, self._driver.rollback)
             self.in_transaction = False
 
+    def leave_to_parent(self) -> None:
+        """In a forked child: never touch the connection, which is the parent's.
+
+        Freed here, it would be closed there, so it is kept alive for ever.
+        """
+        self.usable = False
+        self._connection._conn = None  # noqa: SLF001 - else it closes when it is collected
+        for each in (self._driver, self._cursor):
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(each))
+
     def drop(self) -> Future[None]:
         """Close the connection in its own thread; what is open there is rolled back."""
         self.usable = False
@@ -167,10 +174,10 @@ class Session:
     async def _give_up(self, future: asyncio.Future[T]) -> None:
         """Cancel the statement from another thread, and wait a moment for ours to come back."""
         self.usable = False
-        future.add_done_callback(_forget)
+        future.add_done_callback(forget)
         canceller = DriverThread("experimentframework.sqlserver.cancel")
         self._cancelling = canceller.submit(self._cursor.cancel)
-        self._cancelling.add_done_callback(_forget)
+        self._cancelling.add_done_callback(forget)
         canceller.shutdown()
         try:
             await asyncio.wait((future,), timeout=_CANCEL_GRACE)
@@ -179,54 +186,17 @@ class Session:
             future.cancel()
 
 
-async def connect(target: Target, command_timeout: int) -> Session:
-    """Return a session of a new connection.
+_open: weakref.WeakSet[Session] = weakref.WeakSet()
 
-    Raises:
-        TransientError: The server does not answer.
-        UnavailableError: It refuses us, or the driver cannot be loaded.
-    """
-    import aioodbc
-    import pyodbc
 
-    thread = DriverThread("experimentframework.sqlserver")
+def _leave_all_to_parent() -> None:
+    for session in list(_open):
+        session.leave_to_parent()
+    _open.clear()
 
-    async def prepare(connection: pyodbc.Connection) -> None:
-        connection.timeout = command_timeout
-        connection.add_output_converter(_DATETIMEOFFSET, _time)
 
-    async def open_both() -> tuple[aioodbc.Connection, aioodbc.Cursor]:
-        connection = await aioodbc.connect(
-            dsn=target.text.reveal(),
-            timeout=target.login_timeout,
-            executor=thread,
-            autocommit=True,
-            after_created=prepare,
-        )
-        return connection, await connection.cursor()
-
-    # A login cannot be cancelled: its thread comes back to nobody, and what it opened is closed.
-    opening = asyncio.ensure_future(open_both())
-    try:
-        await asyncio.wait((opening,), timeout=target.login_timeout + _PATIENCE)
-    finally:
-        if not opening.done() or opening.cancelled() or opening.exception() is not None:
-            opening.cancel()
-            opening.add_done_callback(_forget)
-            thread.shutdown()
-    if not opening.done():
-        raise TransientError(
-            f"cannot connect to {target.place}: the ODBC driver did not come back within "
-            f"{target.login_timeout + _PATIENCE:g} s"
-        )
-    try:
-        connection, cursor = opening.result()
-    except pyodbc.Error as error:
-        error.args = tuple(
-            target.masked(part) if isinstance(part, str) else part for part in error.args
-        )
-        raise delivery_error(error, f"connect to {target.place}") from error
-    return Session(thread, connection, cursor, target, command_timeout)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_all_to_parent)
 
 
 def _execute(cursor: pyodbc.Cursor, statement: str, parameters: tuple[object, ...]) -> Result:
@@ -266,18 +236,3 @@ def _close(
         cursor.close()
     with suppress(pyodbc.Error):
         connection.close()
-
-
-def _time(value: bytes) -> datetime:
-    """Return a DATETIMEOFFSET, which pyodbc does not read itself."""
-    year, month, day, hour, minute, second, nanoseconds, hours, minutes = struct.unpack(
-        "<6hI2h", value
-    )
-    offset = timezone(timedelta(hours=hours, minutes=minutes))
-    return datetime(year, month, day, hour, minute, second, nanoseconds // 1000, offset)
-
-
-def _forget(future: Future[Any] | asyncio.Future[Any]) -> None:
-    """Take an exception that nobody waits for, so that asyncio does not report it."""
-    if not future.cancelled():
-        future.exception()

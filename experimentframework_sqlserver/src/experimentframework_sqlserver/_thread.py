@@ -6,9 +6,10 @@ from concurrent.futures import Executor, Future
 from functools import partial
 from queue import SimpleQueue
 from threading import Thread
-from typing import TYPE_CHECKING, ParamSpec, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
 T = TypeVar("T")
@@ -50,3 +51,9 @@ def _work(queue: SimpleQueue[_Work[object]]) -> None:
                 future.set_exception(error)
         # Until the next item comes, nothing that was done is to be kept alive from here.
         del item, future, function
+
+
+def forget(future: Future[Any] | asyncio.Future[Any]) -> None:
+    """Take an exception that nobody waits for, so that asyncio does not report it."""
+    if not future.cancelled():
+        future.exception()

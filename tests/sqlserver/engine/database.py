@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import closing, contextmanager
 from secrets import token_hex
 from typing import TYPE_CHECKING, NamedTuple
@@ -76,7 +77,19 @@ def fresh(given: str) -> Iterator[Engine]:
         else:
             yield Engine(_in_database(given, name))
             connection.execute("USE master")
-            connection.execute(f"DROP DATABASE [{name}]")
+            _drop(connection, name)
+
+
+def _drop(connection: pyodbc.Connection, database: str) -> None:
+    """Drop a database; a connection to it may still be closing."""
+    for _ in range(50):
+        try:
+            connection.execute(f"DROP DATABASE [{database}]")
+        except pyodbc.Error:
+            time.sleep(0.2)
+        else:
+            return
+    connection.execute(f"DROP DATABASE [{database}]")
 
 
 def _in_database(given: str, name: str) -> str:

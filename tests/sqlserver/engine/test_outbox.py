@@ -1,4 +1,4 @@
-"""Events in the application's own transaction: there with its rows, or not at all."""
+"""Events inside the caller's own transaction, on an engine."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ import pyodbc
 import pytest
 
 from experimentframework_core import BackplaneOptions, DataPlane, DataPlaneOptions
-from experimentframework_core.plugin import OpenContext
-from experimentframework_core.status import Receipt
-from experimentframework_core.testing import make_envelope, make_exposure
-from experimentframework_sqlserver import outbox, plugin, publish_in
+from experimentframework_core.testing import make_envelope, make_exposure, make_outcome
+from experimentframework_sqlserver import outbox, publish_in
 from experimentframework_sqlserver._connecting import target_of
 from experimentframework_sqlserver._naming import names_of
+from tests.core._planes import check_accounts
 from tests.sqlserver.engine.database import connect, execute, on_a_server, rows
 
 if TYPE_CHECKING:
@@ -28,70 +27,137 @@ if TYPE_CHECKING:
 IDS = "SELECT EventId FROM [$(Schema)].[$(Table)] ORDER BY Id"
 OPEN = "SELECT @@TRANCOUNT, @@OPTIONS & 16384, @@OPTIONS & 512"
 XACT_ABORT, NOCOUNT = 16384, 512
+ORDERS = "CREATE TABLE [$(Schema)].[$(Table)Orders] (Id INT NOT NULL)"
+ORDER = "INSERT INTO [$(Schema)].[$(Table)Orders] (Id) VALUES (1)"
 
 
 @pytest.fixture
 async def plane(options: SqlServerOptions) -> AsyncIterator[DataPlane]:
-    """Yield an open plane whose table is there."""
-    async with plugin.open(options, OpenContext(name="table")):
-        pass
+    """Return an open plane whose table is there, beside one of orders."""
     node = BackplaneOptions(type="sqlServer", options=options)
-    async with DataPlane(DataPlaneOptions(backplane=node, on_failure="drop")) as opened:
-        yield opened
+    execute(options, ORDERS)
+    plane = DataPlane(DataPlaneOptions(backplane=node, on_failure="drop"))
+    async with plane:
+        await plane.publish(make_outcome(), ack="delivered")
+        execute(options, "DELETE FROM [$(Schema)].[$(Table)]")
+        yield plane
+        check_accounts(plane)
 
 
 def ids(options: SqlServerOptions) -> list[object]:
     return [event_id for (event_id,) in rows(options, IDS)]
 
 
-async def test_it_is_there_after_the_commit_and_not_before_a_rollback(
-    options: SqlServerOptions, plane: DataPlane
-) -> None:
-    """Given two transactions, When one commits and one does not, Then the one's event is there."""
-    kept, lost = make_envelope(), make_envelope()
+def _order(options: SqlServerOptions) -> str:
+    return names_of(options).within(ORDER)
 
+
+def _counted(options: SqlServerOptions) -> tuple[object, ...]:
+    """Return how many events and how many orders there are."""
+    (found,) = rows(
+        options,
+        "SELECT (SELECT COUNT(*) FROM [$(Schema)].[$(Table)]),"
+        " (SELECT COUNT(*) FROM [$(Schema)].[$(Table)Orders])",
+    )
+    return found
+
+
+async def test_both_are_there_after_the_commit(options: SqlServerOptions, plane: DataPlane) -> None:
+    """Given an order and its outcome in a transaction, When committed, Then both are there."""
     with closing(connect(options, autocommit=False)) as connection:
-        publish_in(connection, lost, plane=plane)
-        connection.rollback()
-        publish_in(connection, kept, plane=plane)
+        connection.execute(_order(options))
+        receipt = publish_in(connection, make_outcome(), plane=plane)
         connection.commit()
 
-    assert ids(options) == [kept.event_id]
+    assert _counted(options) == (1, 1)
+    assert receipt.status == "written"
+    assert plane.statistics().written_in_transaction == 1
 
 
-async def test_it_goes_with_the_applications_own_row(
+async def test_neither_is_there_after_a_rollback(
     options: SqlServerOptions, plane: DataPlane
 ) -> None:
-    """Given a row and an event, When the transaction rolls back, Then neither is there."""
-    execute(options, "CREATE TABLE [$(Schema)].[$(Table)Orders] (Id INT PRIMARY KEY)")
-    own = names_of(options).within("INSERT INTO [$(Schema)].[$(Table)Orders] (Id) VALUES (?)")
-
+    """Given an order and its outcome in a transaction, When it is undone, Then neither is there."""
     with closing(connect(options, autocommit=False)) as connection:
-        cursor = connection.cursor()
-        cursor.execute(own, 1)
-        outbox(cursor, plane=plane).publish(make_exposure())
+        connection.execute(_order(options))
+        publish_in(connection, make_outcome(), plane=plane)
         connection.rollback()
 
-    assert ids(options) == []
-    assert rows(options, "SELECT Id FROM [$(Schema)].[$(Table)Orders]") == []
+    assert _counted(options) == (0, 0)
 
 
-async def test_a_duplicate_is_no_error_and_the_transaction_goes_on(
+async def test_a_duplicate_does_not_doom_the_transaction(
     options: SqlServerOptions, plane: DataPlane
 ) -> None:
-    """Given XACT_ABORT, When an id comes twice, Then it is there once, and so is what follows."""
-    twice, after = make_envelope(), make_envelope()
+    """Given an event that is stored, When it is published again in one, Then the order is kept."""
+    event = make_envelope(make_outcome())
+    await plane.publish(event, ack="delivered")
 
     with closing(connect(options, autocommit=False)) as connection:
-        cursor = connection.cursor()
-        cursor.execute("SET XACT_ABORT ON")
-        for envelope in (twice, twice, after):
-            publish_in(cursor, envelope, plane=plane)
-        state = tuple(cursor.execute(OPEN).fetchone() or ())
+        box = outbox(connection.cursor(), plane=plane)
+        box.publish(event)
+        connection.execute(_order(options))
+        box.publish(event)
+        box.publish(make_outcome())
         connection.commit()
 
-    assert ids(options) == [twice.event_id, after.event_id]
-    assert state == (1, XACT_ABORT, 0)
+    assert _counted(options) == (2, 1)
+
+
+@on_a_server
+async def test_an_event_that_another_transaction_has_just_stored_does_not_doom_it(
+    options: SqlServerOptions, plane: DataPlane
+) -> None:
+    """Given two transactions with one event, When both commit, Then it is there once."""
+    event = make_envelope(make_outcome())
+    with (
+        closing(connect(options, autocommit=False)) as first,
+        closing(connect(options, autocommit=False)) as second,
+    ):
+        publish_in(first, event, plane=plane)
+        second.execute(_order(options))
+        waiting = asyncio.ensure_future(asyncio.to_thread(publish_in, second, event, plane=plane))
+        done, _ = await asyncio.wait({waiting}, timeout=0.5)
+        assert not done, "the second did not wait for the first"
+        first.commit()
+        await waiting
+        second.commit()
+
+    assert _counted(options) == (1, 1)
+
+
+async def test_aioodbc_is_awaited(options: SqlServerOptions, plane: DataPlane) -> None:
+    """Given a cursor of aioodbc, When an event is published in it, Then it is one transaction."""
+    dsn = target_of(options).text.reveal()
+    async with (
+        aioodbc.connect(dsn=dsn, autocommit=False) as connection,
+        connection.cursor() as cursor,
+    ):
+        await cursor.execute(_order(options))
+        await outbox(cursor, plane=plane).publish(make_outcome())
+        before = await asyncio.to_thread(_uncommitted, options)
+        await connection.commit()
+
+    assert before == []
+    assert _counted(options) == (1, 1)
+
+
+def _uncommitted(options: SqlServerOptions) -> list[tuple[object, ...]]:
+    """Return the orders that another connection sees and does not wait for."""
+    return rows(options, "SELECT Id FROM [$(Schema)].[$(Table)Orders] WITH (READPAST)")
+
+
+async def test_without_a_transaction_it_is_refused(
+    options: SqlServerOptions, plane: DataPlane
+) -> None:
+    """Given a connection that commits by itself, When an event is published, Then it says so."""
+    with (
+        closing(connect(options)) as connection,
+        pytest.raises(RuntimeError, match="no transaction is open"),
+    ):
+        publish_in(connection, make_outcome(), plane=plane)
+
+    assert _counted(options) == (0, 0)
 
 
 @pytest.mark.parametrize("settings", [0, XACT_ABORT, NOCOUNT, XACT_ABORT | NOCOUNT])
@@ -112,47 +178,6 @@ async def test_the_sessions_settings_are_as_they_were(
     assert found == (1, settings & XACT_ABORT, settings & NOCOUNT)
 
 
-@on_a_server
-async def test_a_duplicate_that_commits_meanwhile_is_no_error(
-    options: SqlServerOptions, plane: DataPlane
-) -> None:
-    """Given another's open transaction with the same id, When it commits, Then ours goes on."""
-    same = make_envelope()
-    after = make_envelope()
-
-    with (
-        closing(connect(options, autocommit=False)) as other,
-        closing(connect(options, autocommit=False)) as ours,
-    ):
-        ours.execute("SET XACT_ABORT ON").close()
-        publish_in(other, same, plane=plane)
-        waiting = asyncio.create_task(
-            asyncio.to_thread(publish_in, ours, same, plane=plane), name="waiting"
-        )
-        await asyncio.sleep(0.3)
-        other.commit()
-        receipt = await waiting
-        publish_in(ours, after, plane=plane)
-        ours.commit()
-
-    assert isinstance(receipt, Receipt)
-    assert receipt.event_id == same.event_id
-    assert ids(options) == [same.event_id, after.event_id]
-
-
-async def test_without_a_transaction_nothing_is_written(
-    options: SqlServerOptions, plane: DataPlane
-) -> None:
-    """Given a connection in autocommit, When an event is published in it, Then it is refused."""
-    with (
-        closing(connect(options, autocommit=True)) as connection,
-        pytest.raises(RuntimeError, match="autocommit=False"),
-    ):
-        publish_in(connection, make_exposure(), plane=plane)
-
-    assert ids(options) == []
-
-
 async def test_a_transaction_begun_by_hand_counts(
     options: SqlServerOptions, plane: DataPlane
 ) -> None:
@@ -165,26 +190,6 @@ async def test_a_transaction_begun_by_hand_counts(
         connection.execute("COMMIT TRANSACTION").close()
 
     assert ids(options) == [envelope.event_id]
-
-
-async def test_aioodbc_writes_in_its_transaction(
-    options: SqlServerOptions, plane: DataPlane
-) -> None:
-    """Given a connection and a cursor of aioodbc, When it commits, Then both events are there."""
-    first, second = make_envelope(), make_envelope()
-    connection = await aioodbc.connect(dsn=target_of(options).text.reveal(), autocommit=False)
-    cursor = await connection.cursor()
-
-    await publish_in(connection, first, plane=plane)
-    await publish_in(cursor, second, plane=plane)
-    await connection.commit()
-    await publish_in(cursor, make_envelope(), plane=plane)
-    await connection.rollback()
-
-    await cursor.close()
-    await connection.close()
-    assert ids(options) == [first.event_id, second.event_id]
-    assert plane.statistics().written_in_transaction == 3
 
 
 async def test_what_is_published_and_written_is_there_once(
