@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.sqlserver.engine.database import Engine
 
 PROGRAM = """
-import asyncio, gc, os, sys
+import asyncio, ctypes, gc, os, sys
 from experimentframework_core.units import Secret
 from experimentframework_sqlserver import SqlServerOptions
 from experimentframework_sqlserver._pool import open_pool
@@ -29,13 +29,21 @@ async def main():
         del session
         pool._idle.clear()
         gc.collect()
-        sys.exit(0) if sys.argv[1] == "exit" else os._exit(0)
+        if sys.argv[1] == "exit":
+            return None
+        os._exit(0)
     os.waitpid(child, 0)
     async with pool.session() as session:
         print((await session.run_alone("SELECT 2")).rows)
     await pool.close()
+    return child
 
-asyncio.run(main())
+loop = asyncio.new_event_loop()
+if loop.run_until_complete(main()) is None:
+    # Closed here, the loop would take its parent's file descriptors out of the epoll they share.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(loop))
+    sys.exit(0)
+loop.close()
 """
 
 
