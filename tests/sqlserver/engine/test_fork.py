@@ -7,13 +7,15 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.packaging.layout import root
 
 if TYPE_CHECKING:
     from tests.sqlserver.engine.database import Engine
 
 PROGRAM = """
-import asyncio, gc, os
+import asyncio, ctypes, gc, os, sys
 from experimentframework_core.units import Secret
 from experimentframework_sqlserver import SqlServerOptions
 from experimentframework_sqlserver._pool import open_pool
@@ -27,22 +29,31 @@ async def main():
         del session
         pool._idle.clear()
         gc.collect()
+        if sys.argv[1] == "exit":
+            return None
         os._exit(0)
     os.waitpid(child, 0)
     async with pool.session() as session:
         print((await session.run_alone("SELECT 2")).rows)
     await pool.close()
+    return child
 
-asyncio.run(main())
+loop = asyncio.new_event_loop()
+if loop.run_until_complete(main()) is None:
+    # Closed here, the loop would take its parent's file descriptors out of the epoll they share.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(loop))
+    sys.exit(0)
+loop.close()
 """
 
 
-def test_a_child_leaves_the_connection_to_its_parent(engine: Engine) -> None:
-    """Given an open connection, When a forked child frees its copy, Then the parent's lives."""
+@pytest.mark.parametrize("end", ["exit", "_exit"])
+def test_a_childs_end_leaves_the_connection_to_its_parent(engine: Engine, end: str) -> None:
+    """Given an open connection, When a forked child ends, Then the parent goes on using it."""
     environment = os.environ | {"DATABASE": engine.connection_string, "PYTHONPATH": str(root)}
 
     done = subprocess.run(
-        [sys.executable, "-W", "error::ResourceWarning", "-c", PROGRAM],
+        [sys.executable, "-W", "error::ResourceWarning", "-c", PROGRAM, end],
         env=environment,
         capture_output=True,
         text=True,

@@ -156,9 +156,9 @@ async def test_deadlocks_without_end_are_given_back(
 async def test_a_connection_is_cut(
     backplane: Backplane, peer: TdsPeer, database: str, *, after: bool
 ) -> None:
-    """Given a cut before or after the commit, When it comes again, Then it is there once."""
+    """Given a cut before or after the commit, When it comes again, Then one statement looks."""
     records = make_records(20)
-    before = peer.state.logins
+    before = peer.state
     peer.inject(Fault(what="cut", matching=INSERT, after=after))
 
     with pytest.raises(TransientError) as raised:
@@ -169,7 +169,8 @@ async def test_a_connection_is_cut(
     assert type(raised.value) is TransientError
     assert unconfirmed == (once(records) if after else {})
     assert stored(peer, database) == once(records)
-    assert peer.state.logins == before + 1
+    assert peer.state.statements == before.statements + 2
+    assert peer.state.logins == before.logins + 1
 
 
 async def test_a_server_that_answers_late_has_not_failed(

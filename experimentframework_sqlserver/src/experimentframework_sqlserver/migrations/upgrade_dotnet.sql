@@ -5,14 +5,18 @@ DROP INDEX IF EXISTS [IX_$(Table)_EventType] ON [$(Schema)].[$(Table)];
 DROP INDEX IF EXISTS [IX_$(Table)_CreatedAt] ON [$(Schema)].[$(Table)];
 DROP INDEX IF EXISTS [IX_$(Table)_CorrelationId] ON [$(Schema)].[$(Table)];
 GO
-ALTER TABLE [$(Schema)].[$(Table)]
-    ALTER COLUMN EventId VARCHAR(128) COLLATE Latin1_General_100_BIN2 NOT NULL;
-ALTER TABLE [$(Schema)].[$(Table)]
-    ALTER COLUMN EventType NVARCHAR(128) COLLATE Latin1_General_100_BIN2 NOT NULL;
-ALTER TABLE [$(Schema)].[$(Table)]
-    ALTER COLUMN SchemaVersion NVARCHAR(32) COLLATE Latin1_General_100_BIN2 NOT NULL;
-ALTER TABLE [$(Schema)].[$(Table)]
-    ALTER COLUMN CorrelationId NVARCHAR(512) COLLATE Latin1_General_100_BIN2 NULL;
+-- Texts are compared by code point from here on. Babelfish cannot alter that, and leaves them.
+IF SERVERPROPERTY(N'Babelfish') IS NULL
+    EXEC (N'
+        ALTER TABLE [$(Schema)].[$(Table)]
+            ALTER COLUMN EventId VARCHAR(128) COLLATE Latin1_General_100_BIN2 NOT NULL;
+        ALTER TABLE [$(Schema)].[$(Table)]
+            ALTER COLUMN EventType NVARCHAR(128) COLLATE Latin1_General_100_BIN2 NOT NULL;
+        ALTER TABLE [$(Schema)].[$(Table)]
+            ALTER COLUMN SchemaVersion NVARCHAR(32) COLLATE Latin1_General_100_BIN2 NOT NULL;
+        ALTER TABLE [$(Schema)].[$(Table)]
+            ALTER COLUMN CorrelationId NVARCHAR(512) COLLATE Latin1_General_100_BIN2 NULL;
+    ');
 GO
 ALTER TABLE [$(Schema)].[$(Table)] ADD
     TraceParent NVARCHAR(64) COLLATE Latin1_General_100_BIN2 NULL;
