@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from msgspec.structs import fields
 
 from experimentframework_core.cli.commands import (
     FAILED,
@@ -25,36 +23,28 @@ from experimentframework_core.cli.commands import (
     say,
     say_out,
     show_table,
-    source_of,
     table,
     time_of,
 )
 from experimentframework_core.errors import UnavailableError
+from experimentframework_sqlserver._cli_options import BackplaneOption, options_of
+from experimentframework_sqlserver._cli_script import script
 from experimentframework_sqlserver._doing import doing
 from experimentframework_sqlserver._history import Found, pending
 from experimentframework_sqlserver._migrating import look
 from experimentframework_sqlserver._migrating import migrate as migrate_table
-from experimentframework_sqlserver._naming import Names, checked_names, names_of
-from experimentframework_sqlserver._options import SqlServerOptions
+from experimentframework_sqlserver._naming import Names, names_of
 from experimentframework_sqlserver._pool import open_pool
 from experimentframework_sqlserver._retention import count_older, slice_size_of
 from experimentframework_sqlserver._retention import purge as purge_table
-from experimentframework_sqlserver._script import script as script_of
 from experimentframework_sqlserver._script import upgrade_script
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from experimentframework_core.cli.commands import Source
     from experimentframework_sqlserver._migrating import Migrated
+    from experimentframework_sqlserver._options import SqlServerOptions
     from experimentframework_sqlserver._pool import Pool
-
-BackplaneOption = Annotated[
-    str | None,
-    typer.Option(
-        "--backplane", "-b", metavar="NAME", help="Which sqlServer backplane, of several."
-    ),
-]
 
 
 def migrate(
@@ -64,7 +54,7 @@ def migrate(
 
     A table of the .NET ExperimentFramework is left alone: the script that upgrades it is printed.
     """
-    options = _options(config, backplane, "migrate")
+    options = options_of(config, backplane, "migrate")
     names = names_of(options)
     found = asyncio.run(_look(options))
     if found.kind == "dotnet":
@@ -83,7 +73,7 @@ def status(
     config: ConfigOption, *, backplane: BackplaneOption = None, as_json: JsonOption = False
 ) -> int:
     """Show which migrations the table has, and which are missing; exits with 1 if any is."""
-    options = _options(config, backplane, "look at")
+    options = options_of(config, backplane, "look at")
     names = names_of(options)
     found = asyncio.run(_look(options))
     missing, problem = _pending(found, names)
@@ -111,58 +101,6 @@ def status(
     return FAILED if missing or problem else OK
 
 
-def script(  # noqa: PLR0913 - one for each option
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", "-c", metavar="FILE", help="A configuration: its names."),
-    ] = None,
-    *,
-    backplane: BackplaneOption = None,
-    schema: Annotated[
-        str | None, typer.Option(help="The schema, without a configuration. dbo.")
-    ] = None,
-    table_name: Annotated[
-        str | None,
-        typer.Option("--table", help="The table, without a configuration. ExperimentEvents."),
-    ] = None,
-    idempotent: Annotated[
-        bool, typer.Option("--idempotent", help="Leave out, when it runs, what is there already.")
-    ] = False,
-    start: Annotated[
-        int, typer.Option("--from", min=0, metavar="VERSION", help="The version that there is. 0.")
-    ] = 0,
-    end: Annotated[
-        int | None, typer.Option("--to", min=0, metavar="VERSION", help="The version to reach.")
-    ] = None,
-    upgrade_dotnet: Annotated[
-        bool,
-        typer.Option(
-            "--upgrade-dotnet", help="Instead: upgrade a table of the .NET ExperimentFramework."
-        ),
-    ] = False,
-    as_json: JsonOption = False,
-) -> int:
-    """Print the migrations as a script to read and to run elsewhere; connects to nothing."""
-    if config is not None and (schema or table_name):
-        raise CommandError("Give either --config, or --schema and --table.", exit_code=USAGE)
-    if config is not None:
-        names = names_of(_options(config, backplane, "write a script for"))
-    else:
-        names = _names(schema, table_name)
-    if upgrade_dotnet:
-        text = upgrade_script(names)
-    else:
-        try:
-            text = script_of(names, idempotent=idempotent, start=start, end=end)
-        except ValueError as error:
-            raise CommandError(f"--from {start}: {error}", exit_code=USAGE) from error
-    if as_json:
-        print_json({"table": str(names), "script": text})
-    else:
-        typer.echo(text, nl=False)
-    return OK
-
-
 def purge(
     config: ConfigOption,
     *,
@@ -176,7 +114,7 @@ def purge(
     as_json: JsonOption = False,
 ) -> int:
     """Remove old events for ever, a slice at a time; asks before, unless --yes."""
-    options = _options(config, backplane, "remove events from")
+    options = options_of(config, backplane, "remove events from")
     before = _before(options, older_than)
     number = asyncio.run(_count(options, before))
     question = f"Remove {count(number, 'event')} from {names_of(options)} for ever?"
@@ -189,24 +127,6 @@ def purge(
     else:
         say_out(f"{count(number, 'event')} before {before.isoformat()}, {removed or 0:,} removed")
     return OK if dry_run or (removed or 0) >= number else FAILED
-
-
-def _options(config: Path, backplane: str | None, verb: str) -> SqlServerOptions:
-    options = source_of(config, backplane, why_not=_why_not, verb=verb).options
-    assert isinstance(options, SqlServerOptions)  # noqa: S101 - else it would not be the source
-    return options
-
-
-def _why_not(source: Source) -> str | None:
-    return None if isinstance(source.options, SqlServerOptions) else "is no sqlServer"
-
-
-def _names(schema: str | None, table_name: str | None) -> Names:
-    defaults = {each.name: each.default for each in fields(SqlServerOptions)}
-    try:
-        return checked_names(schema or defaults["schema"], table_name or defaults["table_name"])
-    except UnavailableError as error:
-        raise CommandError(str(error), exit_code=USAGE) from error
 
 
 def _refuse(found: Found, names: Names, *, as_json: bool) -> int:

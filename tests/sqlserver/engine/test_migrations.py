@@ -7,9 +7,13 @@ import re
 from contextlib import asynccontextmanager, closing
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from experimentframework_core.errors import UnavailableError
+from experimentframework_core.plugin import OpenContext, Selection
+from experimentframework_core.testing import make_record
+from experimentframework_sqlserver import plugin
 from experimentframework_sqlserver._migrating import Migrated, migrate
 from experimentframework_sqlserver._migrations import migrations
 from experimentframework_sqlserver._naming import names_of
@@ -206,18 +210,17 @@ async def test_the_dotnet_table_is_left_alone_and_its_script_upgrades_it(
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["x; DROP TABLE victims --", "x') OR 1=1 --".replace("'", "`"), "Größe 1", "😀 $(Table)"],
+    "name", ["x; DROP TABLE victims --", "`x`) OR 1=1 --", "Größe 1", "😀 $(Table)", "x}{?"]
 )
 async def test_a_name_is_only_ever_a_name(name: str, options: SqlServerOptions) -> None:
-    """Given a name that looks like statements, When migrated, Then it is a table of that name."""
-    odd = type(options)(
-        connection_string=options.connection_string,
-        schema=options.schema,
-        table_name=f"{options.table_name} {name}",
-    )
+    """Given a name that looks like statements, When used, Then it is a table of that name."""
+    odd = msgspec.structs.replace(options, table_name=f"{options.table_name} {name}")
+    record = make_record()
 
-    done = await _migrate(odd)
+    async with plugin.open(odd, OpenContext(name="events")) as backplane:
+        await backplane.deliver([record, record])
 
-    assert done.version == NEWEST
-    assert rows(odd, "SELECT Id FROM [$(Schema)].[$(Table)]") == []
+    found = rows(odd, "SELECT EventId FROM [$(Schema)].[$(Table)]")
+    assert found == [(record.event_id,)]
+    assert plugin.read is not None
+    assert [each.event_id async for each in plugin.read(odd, Selection())] == [record.event_id]
