@@ -9,7 +9,7 @@ import sys
 import msgspec
 
 from tests.benchmarks import _report
-from tests.benchmarks._run import SideFailedError
+from tests.benchmarks._run import NothingToMeasureError, SideFailedError
 
 _names = (
     "publish",
@@ -19,6 +19,7 @@ _names = (
     "disk",
     "sqlite",
     "kafka",
+    "sqlserver",
     "tail",
     "config",
     "peers",
@@ -44,7 +45,7 @@ def main() -> int:
         module = importlib.import_module(f"tests.benchmarks.{name}")
         try:
             report = module.run(quick=arguments.quick)
-        except SideFailedError as error:
+        except (NothingToMeasureError, SideFailedError) as error:
             failed = True
             sys.stderr.write(f"{name}: {error}\n")
             continue

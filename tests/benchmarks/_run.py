@@ -58,6 +58,10 @@ class SideFailedError(Exception):
         super().__init__(f"{side} failed:\n{output}")
 
 
+class NothingToMeasureError(Exception):
+    """What a benchmark measures is not there; the message says what to do."""
+
+
 class Rounds(msgspec.Struct, frozen=True):
     """The figures of all sides, a dict for each round."""
 

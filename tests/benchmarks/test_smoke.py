@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks._report import Bar, Report, as_text
+from tests.peers import sqlserver_choice
 from tests.peers.require import require
 
 _root = Path(__file__).parents[2]
@@ -26,6 +28,7 @@ _rows = {
         "events/s, none, 6 partitions, no key twice",
         "loop lag p99, zstd, 6 partitions, 5,000 keys, + 5 ms",
     ),
+    "sqlserver": ("events/s of 100, ours", "loop lag, the worst meanwhile"),
     "tail": ("p50 of a call", "loop lag p99"),
     "config": (
         "start of validate",
@@ -44,6 +47,10 @@ def test_a_benchmark_runs_and_prints_its_rows(benchmark: str) -> None:
         require(
             "kafka", missing=None if shutil.which("java") else "no java in PATH to run a broker"
         )
+    if benchmark == "sqlserver":
+        named = os.environ.get(sqlserver_choice.variable)
+        missing = None if named else f"{sqlserver_choice.variable} names no engine to measure on"
+        require("sqlserver", missing=missing)
     command = [sys.executable, "-m", "tests.benchmarks", benchmark, "--quick", "--json"]
 
     done = subprocess.run(command, cwd=_root, capture_output=True, text=True, check=False)

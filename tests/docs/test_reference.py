@@ -13,7 +13,7 @@ from experimentframework_core import config, errors
 from tests.docs.option_tables import sections_of
 from tests.docs.pages import blocks_of, docs, pages
 from tests.docs.write_reference import COMMAND, PAGES, page_of, plugins, renewed
-from tests.packaging.layout import core
+from tests.packaging.layout import core, plugin_names, root
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,15 +21,18 @@ if TYPE_CHECKING:
 reference = docs / "reference"
 no_log_lines = {
     "experimentframework.backplanes",
+    "experimentframework.commands",
     "experimentframework.decorators",
     "experimentframework.events",
     "experimentframework.selection_modes",
+    "experimentframework.sqlserver",
 }
 
 
 def test_every_log_line_is_explained() -> None:
     """Given the sources, When their log lines are looked up, Then the page has exactly these."""
-    sources = "".join(path.read_text() for path in core.rglob("*.py"))
+    folders = (core, *(root / name / "src" for name in plugin_names))
+    sources = "".join(path.read_text() for folder in folders for path in folder.rglob("*.py"))
     written = set(re.findall(r'"(experimentframework\.[a-z_]+)"', sources)) - no_log_lines
 
     explained = set(re.findall(r"`(experimentframework\.[a-z_]+)`", page("logs"))) - no_log_lines

@@ -11,8 +11,9 @@ import pytest
 
 from tests.kafka.topics import create_topic
 from tests.peers import kafka_java
+from tests.peers.docker import docker_answers
 from tests.peers.kafka_choice import choose
-from tests.peers.kafka_docker import docker_answers, docker_broker
+from tests.peers.kafka_docker import docker_broker
 from tests.peers.require import require
 
 if TYPE_CHECKING:

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from tests.peers.kafka_java import free_port, version, wait_until_it_answers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 image: Final = f"apache/kafka:{version}"
 PORT: Final = 9092
-
-
-def docker_answers(environment: Mapping[str, str]) -> bool:
-    """Return whether a Docker engine listens where ``DOCKER_HOST`` says, or at the usual place."""
-    host = urlsplit(environment.get("DOCKER_HOST") or "unix:///var/run/docker.sock")
-    unix = host.scheme == "unix"
-    address = host.path if unix else (host.hostname, host.port)
-    with socket.socket(socket.AF_UNIX if unix else socket.AF_INET) as trial:
-        trial.settimeout(2.0)
-        return trial.connect_ex(address) == 0
 
 
 def environment(port: int) -> dict[str, str]:

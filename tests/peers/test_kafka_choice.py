@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import socket
-from typing import TYPE_CHECKING
-
 import pytest
 
 from tests.peers.kafka_choice import Choice, choose, variable
-from tests.peers.kafka_docker import docker_answers, environment
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.peers.kafka_docker import environment
 
 
 def _choice(
@@ -64,19 +58,6 @@ def test_what_is_missing_is_told(programs: tuple[str, ...], lacking: str) -> Non
     assert found.kind == "none"
     assert found.missing is not None
     assert f"there is {lacking} in PATH" in found.missing
-
-
-def test_docker_is_asked_at_the_place_that_is_set(tmp_path: Path) -> None:
-    """Given an engine at a socket of its own, When it is asked for, Then it is found there."""
-    place = tmp_path / "docker.sock"
-    with socket.socket(socket.AF_UNIX) as engine:
-        engine.bind(str(place))
-        engine.listen()
-
-        found = docker_answers({"DOCKER_HOST": f"unix://{place}"})
-
-    assert found
-    assert not docker_answers({"DOCKER_HOST": f"unix://{place}-other"})
 
 
 def test_the_container_tells_clients_the_port_of_this_machine() -> None:

@@ -10,8 +10,7 @@ from experimentframework_core.config import (
     effective,
     load_text,
 )
-from experimentframework_core.errors import ConfigurationError, UnavailableError
-from experimentframework_core.plugin import OpenContext
+from experimentframework_core.errors import ConfigurationError
 from experimentframework_core.plugins import find_plugin
 from experimentframework_core.units import Secret
 from experimentframework_sqlserver import SqlServerOptions, plugin
@@ -130,19 +129,6 @@ dataPlane:
             " 1 to 4,000"
         ),
     ]
-
-
-async def test_opening_says_that_nothing_is_delivered_yet() -> None:
-    """Given good options, When the backplane is opened, Then it says that it cannot deliver."""
-    opening = plugin.open(options(), OpenContext(name="events"))
-
-    with pytest.raises(UnavailableError) as caught:
-        await opening.__aenter__()
-
-    assert str(caught.value) == (
-        "cannot open backplane 'events': this version of experimentframework-sqlserver checks the"
-        " configuration and does not deliver yet; name another type until it does"
-    )
 
 
 def test_a_batch_has_a_hundred_events_unless_said() -> None:

@@ -23,12 +23,12 @@ _known: ContextVar[dict[str, Claims] | None] = ContextVar("_known", default=None
 
 
 class Group(msgspec.Struct, Generic[PluginT], frozen=True, kw_only=True):
-    """An entry point group, whose names are types and whose objects describe them.
+    """An entry point group, whose names are types or commands and whose objects describe them.
 
     Attributes:
         name: The group's name.
         what: What its types are called in errors.
-        plugin: The class of its objects; they have a ``type``.
+        plugin: The class of its objects. Where they have a ``type``, it is the entry point's name.
     """
 
     name: str
@@ -106,7 +106,7 @@ def _load(group: Group[PluginT], entry_point: EntryPoint) -> PluginT:
             f"'{entry_point.value}' is a {type(plugin).__name__}, not a {group.plugin.__name__}",
             plugin=entry_point.name,
         )
-    type_name: str = getattr(plugin, "type", "")
+    type_name: str = getattr(plugin, "type", entry_point.name)
     if type_name != entry_point.name:
         raise PluginError(
             f"the {group.what} '{entry_point.name}' of {source} is not usable: the plugin at "

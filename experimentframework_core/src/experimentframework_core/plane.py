@@ -358,6 +358,41 @@ class DataPlane:
             event, ack or self._default_ack, correlation_id, metadata, timeout
         )
 
+    def seal(
+        self,
+        event: msgspec.Struct,
+        *,
+        correlation_id: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> Record | Receipt:
+        """Take an event through all that `publish` does, but queue nothing; from any thread.
+
+        It is for what writes an event by another way, as into the application's own transaction:
+        the same toggles, sampling, redaction, limits and encoding. Nothing is counted;
+        `count_written` is for when it has been written.
+
+        Args:
+            event: As in `publish`.
+            correlation_id: As in `publish`.
+            metadata: As in `publish`.
+
+        Returns:
+            The encoded event; or the receipt that says why it is filtered.
+
+        Raises:
+            InvalidEventError: The event has no wire form, or is larger than ``maxEventBytes``.
+            DataPlaneClosedError: The plane is not open in this process.
+        """
+        if self._loop is None:
+            raise DataPlaneClosedError(self._unusable)
+        admitted = self._admit(event, correlation_id, metadata, "accepted")
+        return admitted if isinstance(admitted, Receipt) else admitted[1]
+
+    def count_written(self) -> None:
+        """Count an event of `seal` as ``written_in_transaction``; from any thread."""
+        if self._doorway is not None:
+            self._doorway.count_written()
+
     def _refuse(self) -> NoReturn:
         if self._loop is None:
             raise DataPlaneClosedError(self._unusable)

@@ -106,6 +106,18 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint: str | None = None
     follow: bool = False
 
+    def selects(self, record: Record) -> bool:
+        """Return whether an event meets every criterion that is given."""
+        at = None if self.since is None and self.until is None else record.timestamp
+        return (
+            (not self.types or record.event_type in self.types)
+            and (not self.experiments or record.experiment in self.experiments)
+            and (not self.subjects or record.subject in self.subjects)
+            and self.correlation_id in (None, record.correlation_id)
+            and (at is None or self.since is None or self.since <= at)
+            and (at is None or self.until is None or at < self.until)
+        )
+
 
 class ChannelSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Settings of the channel that every options class accepts: derive options from it.

@@ -16,13 +16,14 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         event_id: The event's id; None when it was filtered before it got one.
-        status: The level that was reached, or ``dropped`` (no room, by policy) or ``filtered``
-            (a toggle, sampling, or no backplane takes the type).
+        status: The level that was reached, or ``dropped`` (no room, by policy), ``filtered``
+            (a toggle, sampling, or no backplane takes the type) or ``written`` (into a transaction
+            of the caller's own, which is the caller's to commit).
         reason: Why it was dropped or filtered; None otherwise.
     """
 
     event_id: str | None
-    status: Literal["accepted", "durable", "delivered", "dropped", "filtered"]
+    status: Literal["accepted", "durable", "delivered", "dropped", "filtered", "written"]
     reason: str | None = None
 
 
@@ -89,6 +90,8 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
         rejected: Raised at the caller.
         accepted: Offered to the channels; what became of them is in ``backplanes``.
         accepted_by_type: ``accepted`` by event type.
+        written_in_transaction: Written into a transaction of the caller's own, as by SQL Server's
+            ``publish_in``; whether it was committed is not known here. Not in ``published``.
         backplanes: Each channel's own count, by the backplane's name.
     """
 
@@ -97,6 +100,7 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     rejected: int = 0
     accepted: int = 0
     accepted_by_type: dict[str, int] = msgspec.field(default_factory=dict)
+    written_in_transaction: int = 0
     backplanes: dict[str, ChannelStatistics] = msgspec.field(default_factory=dict)
 
 

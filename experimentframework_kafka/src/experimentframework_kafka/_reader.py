@@ -11,7 +11,6 @@ from experimentframework_core.envelope import Envelope
 from experimentframework_core.errors import InvalidEventError, ReplayError, TransientError
 from experimentframework_kafka._checkpoint import Place, positions_of, written
 from experimentframework_kafka._log import open_log
-from experimentframework_kafka._selecting import selects
 from experimentframework_kafka._topics import all_topics, topic_of
 
 if TYPE_CHECKING:
@@ -160,7 +159,7 @@ class KafkaReader(AsyncIterator[Envelope]):
         if message.value is None:
             return None
         try:
-            if not selects(self._selection, decode_record(message.value)):
+            if not self._selection.selects(decode_record(message.value)):
                 return None
             return decode(message.value)
         except InvalidEventError as error:

@@ -1,18 +1,30 @@
-"""The SQL Server backplane. This version checks its configuration and does not deliver yet."""
+"""The SQL Server backplane: events as rows of a table, each event id once."""
 
 from __future__ import annotations
 
-from experimentframework_core.plugin import BackplanePlugin
+from experimentframework_core.plugin import BackplanePlugin, Features
 from experimentframework_sqlserver._backplane import channel_defaults, open_sql_server
 from experimentframework_sqlserver._check import check_sql_server
 from experimentframework_sqlserver._options import SqlServerOptions, SqlServerRetention
+from experimentframework_sqlserver._outbox import AsyncOutbox, Outbox, outbox, publish_in
+from experimentframework_sqlserver._reader import read_sql_server
 
-__all__ = ["SqlServerOptions", "SqlServerRetention", "plugin"]
+__all__ = [
+    "AsyncOutbox",
+    "Outbox",
+    "SqlServerOptions",
+    "SqlServerRetention",
+    "outbox",
+    "plugin",
+    "publish_in",
+]
 
 plugin = BackplanePlugin(
     type="sqlServer",
     options=SqlServerOptions,
     open=open_sql_server,
+    features=Features(deduplicates=True, durable=True, readable=True, partial_failures=True),
+    read=read_sql_server,
     check=check_sql_server,
     channel_defaults=channel_defaults,
 )

@@ -37,8 +37,8 @@ class SqlServerOptions(ChannelSettings, frozen=True, kw_only=True, rename="camel
     Attributes:
         connection_string: Where the database is and how to sign in, as ODBC or as ADO.NET spells
             it.
-        driver: The ODBC driver: its name, or the path of its file. ``auto``: the installed
-            Microsoft driver.
+        driver: The ODBC driver: its name, or the path of its file. ``auto``: the newest
+            of Microsoft's that is installed, else the one in the wheel of the extra ``driver``.
         schema: The schema of the table.
         table_name: The table.
         enable_idempotency: Look in every statement for the events that are stored already. Off,

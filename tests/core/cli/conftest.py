@@ -62,7 +62,7 @@ def store_of(tmp_path: Path) -> StoreOf:
     async def make(payloads: Iterable[msgspec.Struct]) -> Path:
         path = tmp_path / "events.db"
         records = [
-            codec.encode_record(_envelope(number, payload))
+            codec.encode_record(envelope(number, payload))
             for number, payload in enumerate(payloads)
         ]
         async with plugin.open(SqliteOptions(path=str(path)), OpenContext(name="s")) as store:
@@ -72,7 +72,8 @@ def store_of(tmp_path: Path) -> StoreOf:
     return make
 
 
-def _envelope(number: int, payload: msgspec.Struct) -> Envelope:
+def envelope(number: int, payload: msgspec.Struct) -> Envelope:
+    """Return a payload in its envelope, at its own time."""
     registered = event_type_of(type(payload))
     assert registered is not None
     return Envelope(

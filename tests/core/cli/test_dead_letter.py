@@ -13,7 +13,7 @@ import typer
 import typer.main
 from typer.core import TyperGroup
 
-from experimentframework_core.cli import _dead_letter
+from experimentframework_core.cli import _output
 from experimentframework_core.cli._app import app_with
 from experimentframework_core.deadletter import DeadLetter, open_letters
 from tests.core.cli.command import run, run_here
@@ -177,7 +177,7 @@ class TestPurge:
             questions.append(text)
             return answer
 
-        monkeypatch.setattr(_dead_letter, "is_terminal", lambda: True)
+        monkeypatch.setattr(_output, "is_terminal", lambda: True)
         monkeypatch.setattr(typer, "confirm", confirm)
 
         ran = run_here("dead-letter", "purge", "--store", path)

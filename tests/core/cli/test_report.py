@@ -181,7 +181,7 @@ def test_a_configuration_without_a_store_exits_with_2(tmp_path: Path) -> None:
     ran = run("report", "--config", config)
 
     assert ran.code == 2
-    assert "no sqlite backplane" in ran.err
+    assert "has no backplane to read; inMemory keeps events only in the process" in ran.err
 
 
 def test_a_file_that_is_no_database_exits_with_1(tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ def statistics_of(
         rejected=here.rejected + there.rejected,
         accepted=by_type.total(),
         accepted_by_type={name: count for name, count in by_type.items() if count},
+        written_in_transaction=there.written,
         backplanes={channel.name: channel.statistics() for channel in channels},
     )
 

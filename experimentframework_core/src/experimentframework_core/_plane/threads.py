@@ -32,6 +32,7 @@ class Tally:
         self.rejected = 0
         self.filtered: Counter[str] = Counter()
         self.accepted: Counter[str] = Counter()
+        self.written = 0
 
 
 class Doorway:
@@ -154,6 +155,11 @@ class Doorway:
         with self._lock:
             self.tally.published += 1
         return await self._enqueue(route, record, ack)
+
+    def count_written(self) -> None:
+        """Count an event that was written into a transaction of the caller's own."""
+        with self._lock:
+            self.tally.written += 1
 
     def drain(self) -> None:
         """On the loop: queue what other threads have handed over."""

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from experimentframework_core.cli._offered import is_offered, offered_group, offered_groups
 from experimentframework_core.cli._output import FAILED, USAGE, expected_errors, print_json, say
 from experimentframework_core.cli._streams import OutputError, make_safe
+from experimentframework_core.errors import PluginError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import ModuleType
 
 _COMMANDS = {
@@ -39,7 +42,11 @@ def _show_version(asked: bool) -> None:  # noqa: FBT001 - a callback of an optio
 
 
 def app_with(*names: str) -> typer.Typer:
-    """Return the application with the named commands, and no other imported; none: with all."""
+    """Return the application with the named commands, and no other imported; none: with all.
+
+    Raises:
+        PluginError: A named one is another distribution's, which is missing or cannot be loaded.
+    """
     app = typer.Typer(
         name="experimentframework",
         help="Get experiment events out of an app, and count them again.",
@@ -54,7 +61,15 @@ def app_with(*names: str) -> typer.Typer:
     for name, module in _GROUPS.items():
         if not names or name in names:
             app.add_typer(_module(module).group)
+    for name, group in _others(names).items():
+        app.add_typer(group, name=name)
     return app
+
+
+def _others(names: Sequence[str]) -> dict[str, typer.Typer]:
+    if not names:
+        return offered_groups()
+    return {name: offered_group(name) for name in names if name not in (*_COMMANDS, *_GROUPS)}
 
 
 def _module(name: str) -> ModuleType:
@@ -97,7 +112,12 @@ def _run() -> int:
 
 def _code_of(arguments: list[str]) -> int:
     first = arguments[0] if arguments else ""
-    app = app_with(first) if first in (*_COMMANDS, *_GROUPS) else app_with()
+    try:
+        known = first in (*_COMMANDS, *_GROUPS) or (first.isalnum() and is_offered(first))
+        app = app_with(first) if known else app_with()
+    except PluginError as error:
+        say(str(error))
+        return USAGE
     if "--json" not in arguments:
         try:
             app(arguments)

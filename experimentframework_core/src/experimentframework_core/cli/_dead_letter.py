@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -34,10 +33,10 @@ from experimentframework_core.cli._dead_letter_text import (
 from experimentframework_core.cli._output import (
     FAILED,
     OK,
-    USAGE,
     CommandError,
     ConfigOption,
     JsonOption,
+    confirmed,
     console,
     count,
     expected_errors,
@@ -148,7 +147,7 @@ def purge(  # noqa: PLR0913 - one for each option
         chosen = msgspec.structs.replace(chosen, until=now)
     paths = paths_of(config, store)
     number = asyncio.run(_count(paths, chosen))
-    agreed = not dry_run and number > 0 and (yes or _asked(number, paths))
+    agreed = not dry_run and number > 0 and (yes or confirmed(_question(number, paths)))
     removed = asyncio.run(_purge(paths, chosen)) if agreed else 0
     if as_json:
         print_json({"chosen": number, "removed": removed, "dryRun": dry_run})
@@ -238,17 +237,9 @@ async def _purge(paths: Sequence[Path], chosen: LetterFilter) -> int:
         return sum([await store.purge(chosen) for store in stores])
 
 
-def is_terminal() -> bool:
-    """Return whether somebody can answer on stdin."""
-    return sys.stdin is not None and sys.stdin.isatty()
-
-
-def _asked(number: int, paths: Sequence[Path]) -> bool:
-    if not is_terminal():
-        message = "there is no terminal to ask on; say --yes to remove them, --dry-run to count"
-        raise CommandError(message, exit_code=USAGE)
+def _question(number: int, paths: Sequence[Path]) -> str:
     places = ", ".join(str(path) for path in paths)
-    return typer.confirm(f"Remove {count(number, 'dead letter')} in {places} for ever?", err=True)
+    return f"Remove {count(number, 'dead letter')} in {places} for ever?"
 
 
 group = typer.Typer(

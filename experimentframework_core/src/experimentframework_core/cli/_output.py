@@ -97,6 +97,23 @@ def say_out(text: str) -> None:
     sys.stdout.flush()
 
 
+def is_terminal() -> bool:
+    """Return whether somebody can answer on stdin."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def confirmed(question: str) -> bool:
+    """Ask on stderr, and return whether the answer is yes.
+
+    Raises:
+        CommandError: There is no terminal to ask on.
+    """
+    if not is_terminal():
+        message = "there is no terminal to ask on; say --yes to remove them, --dry-run to count"
+        raise CommandError(message, exit_code=USAGE)
+    return typer.confirm(question, err=True)
+
+
 def console() -> Console:
     """Return a console on stdout that prints text as it is, and wraps nothing in a pipe."""
     from rich.console import Console

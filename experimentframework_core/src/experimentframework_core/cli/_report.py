@@ -1,16 +1,16 @@
-"""`report`: exposures and outcomes of an embedded store, by experiment and variant."""
+"""`report`: exposures and outcomes of a store, by experiment and variant."""
 
 from __future__ import annotations
 
 import sqlite3
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.util import find_spec
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from experimentframework_core.cli._configuration import destinations, load
 from experimentframework_core.cli._output import (
     FAILED,
     OK,
@@ -23,9 +23,11 @@ from experimentframework_core.cli._output import (
     show_table,
 )
 from experimentframework_core.cli._report_query import Found, Window, query
+from experimentframework_core.cli._report_source import counted_in
+from experimentframework_core.cli._sources import source_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from experimentframework_core.cli._report_figures import ExperimentReport
 
@@ -38,7 +40,12 @@ def report(
     ] = None,
     *,
     config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="A configuration with a sqlite backplane.")
+        Path | None,
+        typer.Option("--config", "-c", help="A configuration with a backplane that can be read."),
+    ] = None,
+    backplane: Annotated[
+        str | None,
+        typer.Option("--backplane", "-b", metavar="NAME", help="Which one to read, of several."),
     ] = None,
     experiment: Annotated[
         list[str] | None, typer.Option("--experiment", "-e", help="Only this one; repeatable.")
@@ -68,7 +75,8 @@ def report(
         since=_time("--since", since),
         until=_time("--until", until),
     )
-    reports = reports_of(_store_path(store, config), window, expect or [])
+    with _store(store, config, backplane, window) as path:
+        reports = reports_of(path, window, expect or [])
     if as_json:
         print_json({"since": window.since, "until": window.until, "experiments": reports})
     else:
@@ -121,23 +129,19 @@ def print_reports(reports: list[ExperimentReport]) -> None:
                 show_table(part)
 
 
-def _store_path(store: Path | None, config: Path | None) -> Path:
+@contextmanager
+def _store(
+    store: Path | None, config: Path | None, backplane: str | None, window: Window
+) -> Iterator[Path]:
     if store is not None and config is None:
-        return store
-    if config is not None and store is None:
-        return _configured_path(config)
-    raise CommandError("Give either a store or --config FILE.", exit_code=USAGE)
-
-
-def _configured_path(config: Path) -> Path:
-    stores = [node for node in destinations(load(config).backplane) if node.type == "sqlite"]
-    if len(stores) != 1:
-        raise CommandError(
-            f"{config}: has {len(stores) or 'no'} sqlite backplane"
-            f"{'s; name the file of one of them' if stores else ', and only that can be counted'}",
-            exit_code=USAGE,
-        )
-    return Path(getattr(stores[0].options, "path", "")).expanduser()
+        if backplane is not None:
+            raise CommandError("--backplane names one of --config FILE.", exit_code=USAGE)
+        yield store
+    elif config is not None and store is None:
+        with counted_in(source_of(config, backplane), window) as path:
+            yield path
+    else:
+        raise CommandError("Give either a store or --config FILE.", exit_code=USAGE)
 
 
 def _time(option: str, text: str | None) -> datetime | None:

@@ -1,0 +1,43 @@
+"""The conformance kit, on an engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from experimentframework_core.testing import BackplaneConformance, make_record
+from experimentframework_core.testing._cases._delivery import DeliveryCases
+from experimentframework_core.testing._cases._guarantees import GuaranteeCases
+from experimentframework_core.units import Secret
+from experimentframework_sqlserver import SqlServerOptions, plugin
+from tests.peers.kafka_java import free_port
+
+if TYPE_CHECKING:
+    from experimentframework_core.envelope import Record
+    from tests.sqlserver.engine.database import Engine
+
+
+class TestSqlServer(BackplaneConformance[SqlServerOptions]):
+    plugin = plugin
+
+    def unreachable(self, options: SqlServerOptions) -> SqlServerOptions:
+        nowhere = f"Server=127.0.0.1,{free_port()};UID=nobody;PWD=none;Connect Timeout=1"
+        return msgspec.structs.replace(options, connection_string=Secret(nowhere))
+
+    def poison(self, options: SqlServerOptions) -> Record:
+        return msgspec.structs.replace(make_record(), correlation_id="too long" * 100)
+
+
+class TestSqlServerWithoutIdempotency(
+    DeliveryCases[SqlServerOptions], GuaranteeCases[SqlServerOptions]
+):
+    plugin = plugin
+    poison = TestSqlServer.poison
+
+    @pytest.fixture
+    def options(self, engine: Engine, table: str) -> SqlServerOptions:
+        return engine.options(
+            table, auto_migrate=True, enable_idempotency=False, event_type_case="pascal"
+        )
