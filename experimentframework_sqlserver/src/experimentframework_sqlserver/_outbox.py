@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, cast, overload
 
 from experimentframework_core.status import Receipt
 from experimentframework_sqlserver._errors import delivery_error, numbers_of
@@ -14,12 +14,13 @@ from experimentframework_sqlserver._options import SqlServerOptions
 from experimentframework_sqlserver._rows import rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Coroutine, Iterator
+    from collections.abc import Awaitable, Iterator
 
     import msgspec
 
     from experimentframework_core.config import BackplaneOptions
     from experimentframework_core.plane import DataPlane
+    from experimentframework_sqlserver._databases import AsyncDatabase, Database
 
 _NO_TRANSACTION = 50001
 
@@ -48,38 +49,6 @@ END CATCH;
 IF @said & 16384 <> 0 SET XACT_ABORT ON;
 IF @said & 512 = 0 SET NOCOUNT OFF;
 """
-
-
-class Executed(Protocol):
-    """What the execution of a statement gives: a cursor."""
-
-    @property
-    def rowcount(self) -> int:
-        """How many rows it changed."""
-
-    def close(self) -> None:
-        """Close it."""
-
-
-class Database(Protocol):
-    """A connection or a cursor of pyodbc."""
-
-    def execute(self, sql: str, /, *parameters: object) -> Executed:
-        """Execute a statement."""
-
-
-class AsyncExecuted(Protocol):
-    """What the execution of a statement gives: a cursor."""
-
-    async def close(self) -> None:
-        """Close it."""
-
-
-class AsyncDatabase(Protocol):
-    """A connection or a cursor of aioodbc."""
-
-    def execute(self, sql: str, /, *parameters: object) -> Coroutine[Any, Any, AsyncExecuted]:
-        """Execute a statement."""
 
 
 class _Message(NamedTuple):
