@@ -15,14 +15,13 @@ from experimentframework_core import (
     OutcomeType,
     Payload,
     Receipt,
+    Record,
     Statistics,
     event,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from experimentframework_core import Record
 
 
 @event("purchase", version="1.0.0")
@@ -56,6 +55,7 @@ async def publish() -> None:
         assert_type(await plane.publish(outcome, ack="delivered", correlation_id="c"), Receipt)
         assert_type(plane.publish_nowait(Purchase(subject_id="u", amount=1.5)), Receipt)
         assert_type(plane.publish_threadsafe(exposure, ack="accepted", timeout=1.5), Receipt)
+        assert_type(plane.seal(exposure, metadata={"a": 1}), Record | Receipt)
         assert_type(await plane.flush(timeout=1), FlushResult)
         assert_type(await plane.health(), Health)
         assert_type(plane.statistics(), Statistics)
