@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 
 from experimentframework_core.errors import UnavailableError
 from experimentframework_sqlserver._driver import AUTO, driver_of
+
+
+def why_no_manager() -> str | None:
+    """Return why pyodbc cannot be loaded, and what to do; None if it can."""
+    try:
+        importlib.import_module("pyodbc")
+    except ImportError as error:
+        return f"pyodbc cannot be loaded: {error}; install unixODBC"
+    return None
 
 
 def why_missing() -> str | None:

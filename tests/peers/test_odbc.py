@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from experimentframework_core.errors import UnavailableError
@@ -11,6 +12,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
+
+
+def test_no_driver_manager_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given pyodbc cannot be loaded, When it is asked for, Then what to install is said."""
+    monkeypatch.setitem(sys.modules, "pyodbc", None)
+
+    why = odbc.why_no_manager()
+
+    assert why is not None
+    assert why.endswith("install unixODBC")
 
 
 def test_no_driver_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,6 @@ from contextlib import closing, contextmanager
 from secrets import token_hex
 from typing import TYPE_CHECKING, NamedTuple
 
-import pyodbc
 import pytest
 
 from experimentframework_core.units import Secret
@@ -18,6 +17,8 @@ from experimentframework_sqlserver._naming import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import pyodbc
 
 on_a_server = pytest.mark.parametrize("engine", ["server"], indirect=True)
 """For what the TDS peer has not: writers side by side, changed columns, users, partitions."""
@@ -46,6 +47,8 @@ class Engine(NamedTuple):
 
 def connect(options: SqlServerOptions, *, autocommit: bool = True) -> pyodbc.Connection:
     """Return a connection that the backplane has no part in."""
+    import pyodbc
+
     return pyodbc.connect(target_of(options).text.reveal(), timeout=15, autocommit=autocommit)
 
 
@@ -65,6 +68,8 @@ def execute(options: SqlServerOptions, statement: str, *values: object) -> None:
 @contextmanager
 def fresh(given: str) -> Iterator[Engine]:
     """Yield a database that is gone afterwards; or a schema, where none may be made."""
+    import pyodbc
+
     name = f"ef_test_{os.getpid()}_{token_hex(4)}"
     with closing(connect(Engine(given).options("none"))) as connection:
         try:
@@ -82,6 +87,8 @@ def fresh(given: str) -> Iterator[Engine]:
 
 def _drop(connection: pyodbc.Connection, database: str) -> None:
     """Drop a database; a connection to it may still be closing."""
+    import pyodbc
+
     for _ in range(50):
         try:
             connection.execute(f"DROP DATABASE [{database}]")
