@@ -299,7 +299,7 @@ def run(*, quick: bool) -> Report:
 
 
 def _compare(to: dict[str, object], batch: int, *, quick: bool) -> tuple[Rounds, dict[str, Side]]:
-    many, few, rounds = (1_000, 500, 1) if quick else (10_000, 1_000, 4)
+    many, few, rounds = (1_000, 500, 1) if quick else (10_000, 1_000, 3)
     at = {**to, "batch": batch, "events": many}
     sides = {
         "ours": Side("sqlserver", "ours", at),
