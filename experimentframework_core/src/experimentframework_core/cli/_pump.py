@@ -44,7 +44,13 @@ async def publish_lines(options: DataPlaneOptions, descriptor: int, progress: Re
         # The line in hand when the signal came may have been taken or not: the plane knows.
         filtered = sum(statistics.filtered.values())
         counts.lines = counts.blank + counts.broken + filtered + statistics.accepted
-    return Summary(counts, statistics)
+    health = await plane.health()
+    reasons = {
+        name: each.description
+        for name, each in health.diagnostics.items()
+        if each.diagnostics["last_error"] is not None
+    }
+    return Summary(counts, statistics, reasons)
 
 
 class _Pump:
