@@ -81,6 +81,7 @@ class Lane:
         self._held: Held[Backplane] | None = None
         self._backplane: Backplane | None = None
         self._stopping = False
+        self._failed_in_part = False
         self._rest = Sleep()
         self._fences: list[tuple[int, asyncio.Future[None]]] = []
         queue.on_due = self.wake
@@ -159,10 +160,13 @@ class Lane:
 
     @property
     def _is_in_vain(self) -> bool:
-        """Whether the destination is known to be down, or to refuse us."""
-        if isinstance(self.error, UnavailableError) or self._schedule.destination_down:
+        """Whether the destination is down, refuses us, or what is left is tried again too late."""
+        if self._schedule.destination_down:
             return True
-        return self.error is not None and not self.is_open
+        if isinstance(self.error, UnavailableError) and not self._failed_in_part:
+            return True
+        postponed = self._schedule.postponed_until
+        return postponed is not None and self.close_by is not None and postponed > self.close_by
 
     @property
     def _all_settled(self) -> bool:
@@ -220,7 +224,7 @@ class Lane:
             logger.debug("experimentframework.backplane_opened", backplane=self._context.name)
 
     def _unreachable(self, error: TransientError, now: float, event: str) -> None:
-        self.error = error
+        self.error, self._failed_in_part = error, False
         self._schedule.unreachable(error, now)
         self._warnings.warning(event, backplane=self._context.name, error=brief(error))
 
@@ -244,8 +248,10 @@ class Lane:
         except Exception as error:  # noqa: BLE001 - the schedule decides what it means
             self._settle(self._failed(error, loop.time()))
         else:
-            self.error = None
-            self._settle(self._schedule.succeeded())
+            settlement = self._schedule.succeeded()
+            if not (self._failed_in_part and self._schedule.has_postponed):
+                self.error = None
+            self._settle(settlement)
 
     def _failed(self, error: Exception, now: float) -> Settlement:
         telling = _telling(error)
@@ -256,6 +262,7 @@ class Lane:
         )
         settlement = self._schedule.failed(error, now)
         self.error = telling if settlement.retried else None
+        self._failed_in_part = isinstance(error, PartialBatchError)
         return settlement
 
     def _settle(self, settlement: Settlement) -> None:

@@ -115,6 +115,17 @@ class Schedule:
         return self._queue.empty and not (self._work or self._parking)
 
     @property
+    def has_postponed(self) -> bool:
+        """Whether records wait for another attempt after a delivery that failed in part."""
+        return bool(self._parking)
+
+    @property
+    def postponed_until(self) -> float | None:
+        """When those are tried again; None where others can be delivered before."""
+        full = len(self._parking) >= self._most_parked
+        return self._parking.until if not self._work and (full or self._queue.empty) else None
+
+    @property
     def destination_down(self) -> bool:
         """Whether the breaker keeps deliveries back."""
         return self._breaker.state is not BreakerState.CLOSED
