@@ -253,6 +253,14 @@ def test_a_topic_of_an_unknown_type_gets_a_suggestion() -> None:
     assert message.endswith("; did you mean 'exposure'?")
 
 
+def test_a_topic_of_a_type_that_is_not_registered_here_is_a_warning() -> None:
+    """Given a type that only the application knows, When checked, Then that is all that is said."""
+    ((path, message, severity, _),) = check_kafka(options(topics={"subscriptionRenewed": "new"}))
+
+    assert (path, severity) == ("topics.subscriptionRenewed", "warning")
+    assert message.endswith("; the application must register it")
+
+
 def test_a_type_of_the_application_may_have_a_topic() -> None:
     """Given a registered type of one's own, When it has a topic, Then nothing is said."""
     with own_registry():

@@ -23,7 +23,7 @@ from experimentframework_core.testing import FaultyBackplane, Sink, fail, make_e
 from tests.core._channels import ids, is_balanced
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from experimentframework_core._channel.channel import Channel

@@ -62,6 +62,22 @@ def run_without(module: str, *arguments: str) -> subprocess.CompletedProcess[str
     )
 
 
+@pytest.mark.parametrize("command", ["validate", "doctor", "tail"])
+def test_an_event_type_of_the_application_stops_no_command(
+    write: Write, tmp_path: Path, command: str
+) -> None:
+    """Given a type that only the application registers, When a command runs, Then it is told."""
+    store = {"type": "sqlite", "options": {"path": str(tmp_path / "events.db")}}
+    config = write({"backplane": {**store, "events": ["subscriptionRenewed"]}})
+    run_here("doctor", "--config", config)
+    warning = "no event type 'subscriptionRenewed' is registered here"
+
+    ran = run_here(command, *(() if command == "validate" else ("--config",)), config)
+
+    assert ran.code == 0
+    assert warning in (ran.out if command == "validate" else ran.err)
+
+
 def test_the_demo_shows_configuration_and_report() -> None:
     ran = run("demo")
 
