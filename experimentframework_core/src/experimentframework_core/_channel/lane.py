@@ -81,7 +81,6 @@ class Lane:
         self._held: Held[Backplane] | None = None
         self._backplane: Backplane | None = None
         self._stopping = False
-        self._failed_in_part = False
         self._rest = Sleep()
         self._fences: list[tuple[int, asyncio.Future[None]]] = []
         queue.on_due = self.wake
@@ -163,7 +162,8 @@ class Lane:
         """Whether the destination is down, refuses us, or what is left is tried again too late."""
         if self._schedule.destination_down:
             return True
-        if isinstance(self.error, UnavailableError) and not self._failed_in_part:
+        now = asyncio.get_running_loop().time()
+        if isinstance(self.error, UnavailableError) and self._schedule.held_back(now):
             return True
         postponed = self._schedule.postponed_until
         return postponed is not None and self.close_by is not None and postponed > self.close_by
@@ -224,7 +224,7 @@ class Lane:
             logger.debug("experimentframework.backplane_opened", backplane=self._context.name)
 
     def _unreachable(self, error: TransientError, now: float, event: str) -> None:
-        self.error, self._failed_in_part = error, False
+        self.error = error
         self._schedule.unreachable(error, now)
         self._warnings.warning(event, backplane=self._context.name, error=brief(error))
 
@@ -248,10 +248,9 @@ class Lane:
         except Exception as error:  # noqa: BLE001 - the schedule decides what it means
             self._settle(self._failed(error, loop.time()))
         else:
-            settlement = self._schedule.succeeded()
-            if not (self._failed_in_part and self._schedule.has_postponed):
+            if not self._schedule.postpones:
                 self.error = None
-            self._settle(settlement)
+            self._settle(self._schedule.succeeded())
 
     def _failed(self, error: Exception, now: float) -> Settlement:
         telling = _telling(error)
@@ -261,8 +260,10 @@ class Lane:
             error=brief(error),
         )
         settlement = self._schedule.failed(error, now)
-        self.error = telling if settlement.retried else None
-        self._failed_in_part = isinstance(error, PartialBatchError)
+        if settlement.retried:
+            self.error = telling
+        elif not self._schedule.postpones:
+            self.error = None
         return settlement
 
     def _settle(self, settlement: Settlement) -> None:

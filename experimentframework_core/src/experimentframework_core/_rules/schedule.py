@@ -115,8 +115,8 @@ class Schedule:
         return self._queue.empty and not (self._work or self._parking)
 
     @property
-    def has_postponed(self) -> bool:
-        """Whether records wait for another attempt after a delivery that failed in part."""
+    def postpones(self) -> bool:
+        """Whether records wait for another attempt while others are delivered."""
         return bool(self._parking)
 
     @property
@@ -178,6 +178,10 @@ class Schedule:
 
     def _ready(self, now: float) -> bool:
         return self._breaker.state is BreakerState.CLOSED or now >= self._breaker.retry_at
+
+    def held_back(self, now: float) -> bool:
+        """Return whether nothing is delivered for a while: all of the last portion failed."""
+        return now < self._not_before
 
     def may_open(self, now: float) -> bool:
         """Return whether the backplane may be opened now; if so call `opened` or `unreachable`."""
