@@ -48,6 +48,8 @@ class Call:
         failures: Why records failed.
     """
 
+        confirmed: The ids of events that are not in the call, and that the brokers have.
+        given_up: Whether it ended with something unsent.
     def __init__(self, batch: Sequence[Record]) -> None:
         """Begin with nothing placed."""
         self.batch = batch
@@ -57,6 +59,8 @@ class Call:
         self.failures: dict[int, Failure] = {}
 
     def resume(self, earlier: Mapping[TopicPartition, Earlier], confirmed: set[str]) -> set[int]:
+        self.confirmed: set[str] = set()
+        self.given_up = False
         """Take over what an earlier call has sent; return the records that are not to be sent.
 
         The same records come again after a call that did not end: to send them again would be to
@@ -97,6 +101,7 @@ class Call:
         return {self.batch[index].event_id for index in self.acknowledged}
 
     def left_on_the_way(self) -> dict[TopicPartition, Earlier]:
+        self.given_up = True
         """Return what is sent and not settled, for a later call."""
         return {
             partition: Earlier([self.batch[each].event_id for each in sent.indexes], sent.future)

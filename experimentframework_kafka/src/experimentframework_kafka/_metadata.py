@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from aiokafka.client import AIOKafkaClient
     from aiokafka.cluster import ClusterMetadata
 
-PATIENCE = 5.0
-"""Seconds that brokers have to make a topic which they make by themselves."""
+PATIENCE = 1.5
+"""Seconds that brokers have to make a topic which they make by themselves, while others wait."""
 
 MOMENT = 1.0
 """Seconds after which a topic is there that brokers make by themselves, usually."""
