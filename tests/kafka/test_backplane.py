@@ -90,7 +90,8 @@ def test_the_addresses_of_brokers() -> None:
 
 
 @given(
-    st.from_regex(r"[a-z0-9]([a-z0-9._-]{0,20}[a-z0-9])?", fullmatch=True), st.integers(1, 65535)
+    st.from_regex(r"[a-z0-9]([a-z0-9_-]{0,9}[a-z0-9])?(\.[a-z0-9]{1,9}){0,2}", fullmatch=True),
+    st.integers(1, 65535),
 )
 def test_an_address_is_read_as_it_was(host: str, port: int) -> None:
     """Given any host and port, When they are written and read, Then they are the same."""
