@@ -164,11 +164,11 @@ class KafkaBackplane:
             await self._send(call, done_before, deadline)
         except asyncio.CancelledError:
             # The same records come again: what the brokers have is not to be sent twice.
-            self._confirmed = call.acknowledged_ids()
+            self._confirmed = call.acknowledged_ids() | call.confirmed
             raise
         finally:
             self._on_the_way = {} if self._producer is None else call.left_on_the_way()
-        self._confirmed = set()
+        self._confirmed = call.confirmed
         if call.failures:
             _raise(call, one_topic=self._options.topic is not None)
 
@@ -195,6 +195,9 @@ class KafkaBackplane:
             batch_bytes=self._batch_bytes,
         )
         if not await pump.run(deadline):
+            if pump.unanswered is not None:
+                # It stays: with idempotence it writes nothing twice when brokers are back.
+                raise pump.unanswered
             topics = {each.topic for each in call.on_the_way}
             new, error = await successor(producer, topics, self._options, self._start_timeout)
             if new is not None:

@@ -65,6 +65,17 @@ async def why_unreachable(options: KafkaOptions, client: AIOKafkaClient | None) 
     return TransientError(f"the cluster did not answer; {broker} answers now")
 
 
+async def why_none_answers(options: KafkaOptions, client: AIOKafkaClient) -> TransientError | None:
+    """Return an error if no broker answers, of the options or of those that they have named."""
+    named = (Address(each.host, each.port) for each in client.cluster.brokers())
+    known = dict.fromkeys((*addresses(options.brokers), *named))
+    try:
+        found = await _first(known, options, PATIENCE)
+    except TransientError as error:
+        return error
+    return None if isinstance(found, Address) else _together(found)
+
+
 async def why_lost(
     broker: Address, options: KafkaOptions, client: AIOKafkaClient
 ) -> TransientError | None:
