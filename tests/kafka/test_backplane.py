@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from experimentframework_core.config import BackplaneOptions, DataPlaneOptions, effective
 from experimentframework_core.testing import make_exposure, make_outcome, make_record
 from experimentframework_kafka import KafkaOptions, plugin
-from experimentframework_kafka._addresses import Address, address_of, addresses
+from experimentframework_kafka._addresses import Address, AddressError, address_of, addresses
 from experimentframework_kafka._backplane import ordering_key
 from experimentframework_kafka._topics import topic_of
 
@@ -87,6 +87,18 @@ def test_the_addresses_of_brokers() -> None:
 
     assert listed == text == (Address("one", 9092), Address("::1", 9093))
     assert [str(each) for each in listed] == ["one:9092", "[::1]:9093"]
+
+
+def test_an_address_that_nobody_has_checked_is_told_with_its_option() -> None:
+    """Given options from Python, When one of the brokers is no address, Then it is named."""
+    options = KafkaOptions(brokers=("one", ""))
+
+    with pytest.raises(AddressError) as raised:
+        addresses(options.brokers)
+
+    assert str(raised.value) == (
+        "the option brokers[1] does not fit: it is empty; expected host:port"
+    )
 
 
 @given(
