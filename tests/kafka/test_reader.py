@@ -12,7 +12,7 @@ from experimentframework_core.codec import encode
 from experimentframework_core.errors import ReplayError, TransientError, UnavailableError
 from experimentframework_core.plugin import OpenContext, Selection
 from experimentframework_core.testing import make_outcome, make_record, make_records
-from experimentframework_kafka import KafkaOptions, plugin
+from experimentframework_kafka import KafkaOptions, KafkaTopicCreation, plugin
 from experimentframework_kafka._reader import KafkaReader, read_kafka
 from tests.peers.kafka_java import free_port
 
@@ -164,3 +164,17 @@ async def test_a_cluster_that_does_not_answer_is_told() -> None:
 
     with pytest.raises(TransientError, match=f"no broker answers: 127.0.0.1:{port}: Connection"):
         await _bodies(KafkaOptions(brokers=f"127.0.0.1:{port}"), Selection())
+async def test_a_missing_topic_that_is_made_at_the_next_opening_is_told(brokers: str) -> None:
+    """Given createTopics is on already, When a missing topic is read, Then nobody says: say so."""
+    creation = KafkaTopicCreation(enabled=True)
+    options = KafkaOptions(brokers=brokers, topic="not-there", create_topics=creation)
+
+    with pytest.raises(UnavailableError) as raised:
+        await _bodies(options, Selection())
+
+    assert str(raised.value) == (
+        "topic 'not-there' does not exist; createTopics makes it when the backplane opens, as the "
+        "next start of the application does, or doctor"
+    )
+
+

@@ -83,7 +83,7 @@ class KafkaBackplane:
         self._start_timeout = delivery_timeout * _SHARE_OF_STARTING
         self._message_of = writer_of_messages(options)
         self._placing = Placing()
-        self._topics = Topics()
+        self._topics = Topics(created=options.create_topics.enabled)
         self._batch_bytes = batch_bytes(options)
         keep_memory_of_requests(self._batch_bytes)
         self._limits = Limits(request_bytes(options))
@@ -138,7 +138,7 @@ class KafkaBackplane:
         if client is None:
             raise await why_unreachable(self._options, None)
         try:
-            await check_topics(named, client)
+            await check_topics(named, client, created=self._options.create_topics.enabled)
             why = await hindrance(named, client, self._options)
         except (KafkaError, OSError, TimeoutError) as error:
             raise await why_unreachable(self._options, client) from error
