@@ -31,10 +31,11 @@ def create_topic(
 ) -> str:
     """Make a topic, one that nobody else uses where it has no name; return its name.
 
-    ``_`` of a setting means ``.``.
+    ``_`` of a setting means ``.``. It keeps events of any time: brokers would remove those of the
+    tests that are months old, while these look at them.
     """
     name = name or f"test-{os.getpid()}-{next(_numbers)}"
-    settings = {key.replace("_", "."): value for key, value in config.items()}
+    settings = {"retention.ms": "-1"} | {key.replace("_", "."): value for key, value in config.items()}
     client = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
     topic = NewTopic(name, num_partitions=partitions, replication_factor=replicas, config=settings)
     for done in client.create_topics([topic]).values():
