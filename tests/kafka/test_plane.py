@@ -87,7 +87,9 @@ async def test_a_missing_topic_does_not_hold_up_the_same_key_in_others(
             await asyncio.sleep(0.05)
         for each in exposures:
             await plane.publish(each, ack="delivered")
+        health = (await plane.health()).diagnostics["kafka"]
 
+    assert f"topic '{topic}-missing' does not exist" in health.description
     found = [decode(seen.value).payload.variant_key for seen in consume(brokers, topic)]
     assert found == [each.variant_key for each in exposures]
 

@@ -244,7 +244,8 @@ class Lane:
         except Exception as error:  # noqa: BLE001 - the schedule decides what it means
             self._settle(self._failed(error, loop.time()))
         else:
-            self.error = None
+            if not self._schedule.postpones:
+                self.error = None
             self._settle(self._schedule.succeeded())
 
     def _failed(self, error: Exception, now: float) -> Settlement:
@@ -255,7 +256,10 @@ class Lane:
             error=brief(error),
         )
         settlement = self._schedule.failed(error, now)
-        self.error = telling if settlement.retried else None
+        if settlement.retried:
+            self.error = telling
+        elif not self._schedule.postpones:
+            self.error = None
         return settlement
 
     def _settle(self, settlement: Settlement) -> None:

@@ -115,6 +115,11 @@ class Schedule:
         return self._queue.empty and not (self._work or self._parking)
 
     @property
+    def postpones(self) -> bool:
+        """Whether records wait for another attempt while others are delivered."""
+        return bool(self._parking)
+
+    @property
     def destination_down(self) -> bool:
         """Whether the breaker keeps deliveries back."""
         return self._breaker.state is not BreakerState.CLOSED
