@@ -41,6 +41,7 @@ class Topics:
             UnavailableError: The topic does not exist, or is not ours to write to.
             TransientError: No broker answers.
         """
+        client.add_topic(topic)  # Else it is forgotten as soon as another is asked for.
         found = client.cluster.partitions_for_topic(topic) or await self._look_for(topic, client)
         self.used.add(topic)
         return len(found)
@@ -50,7 +51,6 @@ class Topics:
         # Who waited once for a topic need not do so each time.
         until = loop.time() + (0 if topic in self._missing else PATIENCE)
         while True:
-            client.add_topic(topic)
             if not await client.force_metadata_update():
                 raise TransientError(f"cannot look for topic '{topic}': no known broker answers")
             if found := client.cluster.partitions_for_topic(topic):

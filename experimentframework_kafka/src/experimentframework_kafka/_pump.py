@@ -9,6 +9,7 @@ from experimentframework_core.errors import PermanentError, UnavailableError
 from experimentframework_kafka._call import Sent
 from experimentframework_kafka._errors import delivery_error, ends_a_producer, refuses_a_record
 from experimentframework_kafka._limits import CODECS, wire_size
+from experimentframework_kafka._metadata import metadata_of
 from experimentframework_kafka._overdue import why_unanswered
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class Pump:
             if done:
                 heard = loop.time()
                 continue
-            self._give_up_lost_topics()
+            await self._give_up_lost_topics()
             if loop.time() >= heard + SILENCE:
                 self.unanswered = await self._why_unanswered(deadline)
                 if self.unanswered is not None:
@@ -122,7 +123,7 @@ class Pump:
 
         work = self._call.work[partition]
         limit = await self._limits.of_topic(partition.topic, self._producer)
-        if self._is_lost(partition):
+        if await self._is_lost(partition):
             self._call.fail_partition(partition, (), _deleted(partition))
             return
         while work.portion:
@@ -188,18 +189,30 @@ class Pump:
         if not self._idempotent:
             self._ready.append(partition)
 
-    def _give_up_lost_topics(self) -> None:
+    async def _give_up_lost_topics(self) -> None:
         """Fail what is on its way to a topic that is not there any more: it would wait long."""
         on_the_way = self._call.on_the_way
-        for partition in [each for each in on_the_way if self._is_lost(each)]:
+        for partition in [each for each in on_the_way if await self._is_lost(each)]:
             self.poisoned = True
             sent = on_the_way.pop(partition)
             self._call.fail_partition(partition, sent.indexes, _deleted(partition))
 
-    def _is_lost(self, partition: TopicPartition) -> bool:
-        """Return whether the brokers do not have it any more; aiokafka would wait for it."""
-        known = self._producer.client.cluster.partitions_for_topic(partition.topic)
-        return partition.partition not in (known or ())
+    async def _is_lost(self, partition: TopicPartition) -> bool:
+        """Return whether the brokers do not have it any more; aiokafka would wait for it.
+
+        What aiokafka knows may lack a topic that it was not asked for, so they have the last word.
+        """
+        from aiokafka.errors import KafkaError
+
+        client, (topic, number) = self._producer.client, partition
+        if number in (client.cluster.partitions_for_topic(topic) or ()):
+            return False
+        try:
+            async with asyncio.timeout(LOOK_AGAIN):
+                cluster = await metadata_of([topic], client)
+        except (KafkaError, TimeoutError):
+            return False
+        return number not in (cluster.partitions_for_topic(topic) or ())
 
 
 def _deleted(partition: TopicPartition) -> UnavailableError:
