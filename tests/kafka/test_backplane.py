@@ -77,9 +77,10 @@ def test_the_addresses_of_brokers() -> None:
     assert [str(each) for each in listed] == ["one:9092", "[::1]:9093"]
 
 
-@given(
-    st.from_regex(r"[a-z0-9]([a-z0-9._-]{0,20}[a-z0-9])?", fullmatch=True), st.integers(1, 65535)
-)
+LABEL = "[a-z0-9_]([a-z0-9_-]{0,8}[a-z0-9_])?"
+
+
+@given(st.from_regex(rf"{LABEL}(\.{LABEL}){{0,2}}", fullmatch=True), st.integers(1, 65535))
 def test_an_address_is_read_as_it_was(host: str, port: int) -> None:
     """Given any host and port, When they are written and read, Then they are the same."""
     found = address_of(str(Address(host, port)))
