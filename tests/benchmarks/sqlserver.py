@@ -57,16 +57,13 @@ SELECT COLUMNS FROM OPENJSON(CAST(? AS NVARCHAR(MAX))) WITH
     TenantId       NVARCHAR(512)     '$.payload.tenantId'
 ) AS given
 """.replace("COLUMNS", _COLUMNS)
-_GUARDED = (
-    _PLAIN
-    + """
+_GUARDED = f"""{_PLAIN}
 WHERE NOT EXISTS
 (
     SELECT 1 FROM [$(Schema)].[$(Table)] AS present
     WHERE present.EventId = given.EventId COLLATE Latin1_General_100_BIN2
 )
-""".replace("PLAIN", _PLAIN)
-)
+"""  # noqa: S608 - the parts are constants
 
 
 async def ours(

@@ -123,7 +123,12 @@ def test_good_options_have_no_problem(good: KafkaOptions) -> None:
         (
             ("on e:9092",),
             "brokers[0]",
-            f"'on e:9092' is not a broker: {NO_HOST}; expected host:port",
+            "'on e:9092' is not a broker: addresses have commas between; expected host:port",
+        ),
+        (
+            "a:1;b:2",
+            "brokers",
+            "'a:1;b:2' is not a broker: addresses have commas between; expected host:port",
         ),
         (("a..b",), "brokers[0]", f"'a..b' is not a broker: {NO_HOST}; expected host:port"),
         (
@@ -193,6 +198,10 @@ def test_a_topic_that_is_none(name: str, message: str) -> None:
                     "topic says where every type goes already; leave one of the two out",
                 )
             ],
+        ),
+        (
+            options(client_id="shop\nX: y"),
+            [("clientId", "has a character that cannot be printed; expected a line of text")],
         ),
         (
             options(acks=1),

@@ -97,12 +97,19 @@ def test_a_box_and_unknown_fields_go_together() -> None:
     assert found["correlationId"] == "c"
 
 
-@pytest.mark.parametrize(("size", "short"), [(100, True), (5000, False)])
-def test_long_events_are_told(size: int, *, short: bool) -> None:
-    """Given events, When rows are made, Then they tell whether one has over 4,000 characters."""
-    batch = [make_record(), make_record(make_exposure(attributes={"a": "b" * size}))]
-
-    assert rows_of(batch).short is short
+@pytest.mark.parametrize(
+    ("other", "usual"),
+    [
+        (make_record(make_exposure(attributes={"a": "b" * 100})), True),
+        (make_record(make_exposure(attributes={"a": "b" * 5000})), False),
+        (record(5), False),
+        (record({}, extra={"region": "eu"}), False),
+    ],
+    ids=["usual", "long", "boxed", "extra"],
+)
+def test_rows_tell_whether_all_are_usual(other: Record, *, usual: bool) -> None:
+    """Given an event beside a usual one, When rows are made, Then they tell if both are."""
+    assert rows_of([make_record(), other]).usual is usual
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,9 @@ def check_kafka(options: KafkaOptions) -> Iterator[Finding]:
     yield from _brokers(options)
     yield from _topics(options)
     yield from _delivery(options)
+    if options.client_id is not None and not options.client_id.isprintable():
+        message = "has a character that cannot be printed; expected a line of text"
+        yield "clientId", message, "error", ()
     yield from security_breaches(options.security)
     yield from _creation(options.create_topics)
     for name, message, beside in setting_breaches(options.additional_config):

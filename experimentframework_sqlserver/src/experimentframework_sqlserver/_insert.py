@@ -28,49 +28,47 @@ _PASCAL = (
     " + SUBSTRING(new.EventType, 2, 127)"
 )
 
-_INSERT = f"""
+_INSERT = """
 INSERT INTO [$(Schema)].[$(Table)]
     (EventId, Timestamp, EventType, SchemaVersion, PayloadJson, CorrelationId, MetadataJson,
      TraceParent, ExtraJson, ExperimentName, VariantKey, SubjectId, TenantId)
 SELECT
-    new.EventId, new.Timestamp, {{event_type}}, new.SchemaVersion,
-    COALESCE(
-        CAST(SUBSTRING({{boxed}}, 2, LEN({{boxed}}) - 2) AS NVARCHAR(MAX)),
-        {{payload}}),
-    new.CorrelationId, {{metadata}}, new.TraceParent, {{extra}}, new.ExperimentName,
+    new.EventId, new.Timestamp, {event_type}, new.SchemaVersion, {payload}, new.CorrelationId,
+    {metadata}, new.TraceParent, {extra}, new.ExperimentName,
     COALESCE(new.NewVariantKey, new.VariantKey), new.SubjectId, new.TenantId
-FROM {{source}} WITH (
+FROM {source} WITH (
     EventId        VARCHAR(128)      '$.eventId',
     Timestamp      DATETIMEOFFSET(7) '$.timestamp',
     EventType      NVARCHAR(128)     '$.eventType',
-    SchemaVersion  NVARCHAR(32)      '$.schemaVersion',
-    PayloadJson    NVARCHAR(MAX)     '$.payload' AS JSON,
-    BoxedJson      NVARCHAR(MAX)     '$."{BOXED_FIELD}"' AS JSON,
+    SchemaVersion  NVARCHAR(32)      '$.schemaVersion',{documents}
     CorrelationId  NVARCHAR(512)     '$.correlationId',
-    MetadataJson   NVARCHAR(MAX)     '$.metadata' AS JSON,
     TraceParent    NVARCHAR(64)      '$.traceparent',
-    ExtraJson      NVARCHAR(MAX)     '$."{EXTRA_FIELD}"' AS JSON,
     ExperimentName NVARCHAR(256)     '$.payload.experimentName',
     NewVariantKey  NVARCHAR(256)     '$.payload.newVariantKey',
     VariantKey     NVARCHAR(256)     '$.payload.variantKey',
     SubjectId      NVARCHAR(512)     '$.payload.subjectId',
     TenantId       NVARCHAR(512)     '$.payload.tenantId'
 ) AS new
-"""  # noqa: S608 - the fields are constants
-_QUICK = {
+"""
+_USUAL = {
     "source": "OPENJSON(CAST(? AS NVARCHAR(MAX)))",
+    "documents": """
+    PayloadJson    NVARCHAR(MAX)     '$.payload' AS JSON,
+    MetadataJson   NVARCHAR(MAX)     '$.metadata' AS JSON,""",
     "payload": "new.PayloadJson",
-    "boxed": "new.BoxedJson",
     "metadata": "new.MetadataJson",
-    "extra": "new.ExtraJson",
+    "extra": "NULL",
 }
+_BOXED = f"JSON_QUERY(element.[value], '$.\"{BOXED_FIELD}\"')"
 # Babelfish cuts what OPENJSON gives at 4,000 characters, and not what JSON_QUERY gives.
-_OF_ANY_LENGTH = {
+_ANY = {
     "source": (
         "OPENJSON(CAST(? AS NVARCHAR(MAX))) AS element CROSS APPLY OPENJSON(element.[value])"
     ),
-    "payload": "JSON_QUERY(element.[value], '$.payload')",
-    "boxed": f"JSON_QUERY(element.[value], '$.\"{BOXED_FIELD}\"')",
+    "documents": "",
+    "payload": f"""COALESCE(
+        CAST(SUBSTRING({_BOXED}, 2, LEN({_BOXED}) - 2) AS NVARCHAR(MAX)),
+        JSON_QUERY(element.[value], '$.payload'))""",
     "metadata": "JSON_QUERY(element.[value], '$.metadata')",
     "extra": f"JSON_QUERY(element.[value], '$.\"{EXTRA_FIELD}\"')",
 }
@@ -105,8 +103,8 @@ class Insert:
         """
         self._names = names_of(options)
         self._event_type = _PASCAL if options.event_type_case == "pascal" else "new.EventType"
-        self._quick = self._statements(_QUICK)
-        self._of_any_length = self._statements(_OF_ANY_LENGTH)
+        self._usual = self._statements(_USUAL)
+        self._any = self._statements(_ANY)
 
     def _statements(self, parts: Mapping[str, str]) -> Statements:
         template = _INSERT.format(event_type=self._event_type, **parts)
@@ -115,7 +113,7 @@ class Insert:
 
     def statements(self, rows: Rows) -> Statements:
         """Return what stores these rows."""
-        return self._quick if rows.short else self._of_any_length
+        return self._usual if rows.usual else self._any
 
     async def store(self, session: Session, rows: Rows, *, maybe_stored: bool) -> int:
         """Store each event once, whatever was stored before, and return how many were stored.

@@ -44,12 +44,12 @@ class Rows(NamedTuple):
     Attributes:
         json: An array of the events, each id once, in the order of the ids: statements that lock
             rows in one order do not end in deadlocks.
-        short: Whether no event has more than 4,000 characters.
+        usual: Whether each event is in the array as it is, and has at most 4,000 characters.
         refused: Why a record has no place in the table, by its index in the batch.
     """
 
     json: str
-    short: bool
+    usual: bool
     refused: dict[int, PermanentError]
 
 
@@ -74,16 +74,18 @@ def rows_of(batch: Sequence[Record]) -> Rows:
     """Return what to insert for a batch."""
     elements: dict[str, bytes] = {}
     refused: dict[int, PermanentError] = {}
+    usual = True
     for index, record in enumerate(batch):
         if why := _why_no_room(record):
             refused[index] = PermanentError(f"event {record.event_id} has no place in it: {why}")
         else:
-            elements.setdefault(record.event_id, _element(record.body))
+            element = elements.setdefault(record.event_id, _element(record.body))
+            usual = usual and element is record.body and len(element) <= _SHORT
     joined = b",".join(elements[event_id] for event_id in sorted(elements))
     return Rows(
         # Of whitespace, JSON may have any number.
         json=f"[{joined.decode()}]".ljust(_SHORT),
-        short=all(len(element) <= _SHORT for element in elements.values()),
+        usual=usual,
         refused=refused,
     )
 
