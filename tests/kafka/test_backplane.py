@@ -89,6 +89,18 @@ def test_the_addresses_of_brokers() -> None:
     assert [str(each) for each in listed] == ["one:9092", "[::1]:9093"]
 
 
+def test_an_address_that_nobody_has_checked_is_told_with_its_option() -> None:
+    """Given options from Python, When one of the brokers is no address, Then it is named."""
+    options = KafkaOptions(brokers=("one", ""))
+
+    with pytest.raises(AddressError) as raised:
+        addresses(options.brokers)
+
+    assert str(raised.value) == (
+        "the option brokers[1] does not fit: it is empty; expected host:port"
+    )
+
+
 LABEL = "[a-z0-9_]([a-z0-9_-]{0,8}[a-z0-9_])?"
 
 

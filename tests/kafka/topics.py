@@ -35,7 +35,8 @@ def create_topic(
     tests that are months old, while these look at them.
     """
     name = name or f"test-{os.getpid()}-{next(_numbers)}"
-    settings = {"retention.ms": "-1"} | {key.replace("_", "."): value for key, value in config.items()}
+    said = {key.replace("_", "."): value for key, value in config.items()}
+    settings = {"retention.ms": "-1"} | said
     client = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
     topic = NewTopic(name, num_partitions=partitions, replication_factor=replicas, config=settings)
     for done in client.create_topics([topic]).values():
