@@ -277,7 +277,7 @@ odd_values = st.one_of(
 )
 
 
-@settings(max_examples=200, derandomize=True)
+@settings(max_examples=200, derandomize=True, deadline=None)
 @given(st.sampled_from(DataPlaneOptions.__struct_fields__), odd_values)
 def test_any_value_of_any_field_is_answered_by_problems_only(field: str, value: object) -> None:
     """Given any value in any field, When it is checked, Then problems come and no other error."""
@@ -295,7 +295,7 @@ odd_sections = st.one_of(
 )
 
 
-@settings(max_examples=200, derandomize=True)
+@settings(max_examples=200, derandomize=True, deadline=None)
 @given(st.sampled_from(Configuration.__struct_fields__), odd_sections)
 def test_any_value_of_any_section_is_answered_by_problems_only(section: str, value: object) -> None:
     """Given any value as a section, When it is checked, Then problems come and no other error."""
@@ -316,7 +316,7 @@ nodes = st.sampled_from(
 )
 
 
-@settings(max_examples=300, derandomize=True)
+@settings(max_examples=300, derandomize=True, deadline=None)
 @given(nodes, st.data())
 def test_any_value_of_any_field_of_a_section_is_answered_by_problems_only(
     node: tuple[Any, str], data: st.DataObject
