@@ -1,0 +1,63 @@
+"""A broker for the tests of Service Bus, and entities on it."""
+
+from __future__ import annotations
+
+import importlib.util
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.peers.require import require
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.peers.amqp.peer import ServiceBusPeer
+
+_numbers = count(1)
+
+
+def _started() -> ServiceBusPeer:
+    missing = None
+    if importlib.util.find_spec("proton") is None:
+        missing = "python-qpid-proton is not installed; pip install -r requirements-peers.txt"
+    require("proton", missing=missing)
+    from tests.peers.amqp.peer import ServiceBusPeer
+
+    return ServiceBusPeer()
+
+
+@pytest.fixture(scope="session")
+def shared_peer() -> Iterator[ServiceBusPeer]:
+    """Return a broker that all tests share."""
+    with _started() as peer:
+        yield peer
+
+
+@pytest.fixture
+def peer(shared_peer: ServiceBusPeer) -> Iterator[ServiceBusPeer]:
+    """Return the shared broker; what a test has go wrong ends with the test."""
+    yield shared_peer
+    shared_peer.listen()
+    shared_peer.release()
+
+
+@pytest.fixture
+def own_peer() -> Iterator[ServiceBusPeer]:
+    """Return a broker of the test's own, which counts from nothing and which it may kill."""
+    with _started() as peer:
+        yield peer
+
+
+@pytest.fixture
+def entity() -> str:
+    """Return the name of a queue or topic which no other test has; the test defines it."""
+    return f"events{next(_numbers)}"
+
+
+@pytest.fixture
+def queue(peer: ServiceBusPeer, entity: str) -> str:
+    """Return the name of a queue that is new and empty."""
+    peer.queue(entity)
+    return entity
