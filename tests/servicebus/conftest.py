@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import gc
-import importlib.util
 from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.peers.proton import why_missing
 from tests.peers.require import require
 
 if TYPE_CHECKING:
@@ -20,10 +20,7 @@ _numbers = count(1)
 
 
 def _started() -> ServiceBusPeer:
-    missing = None
-    if importlib.util.find_spec("proton") is None:
-        missing = "python-qpid-proton is not installed; pip install -r requirements-peers.txt"
-    require("proton", missing=missing)
+    require("proton", missing=why_missing())
     from tests.peers.amqp.peer import ServiceBusPeer
 
     return ServiceBusPeer()

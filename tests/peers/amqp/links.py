@@ -47,6 +47,7 @@ class Incoming:
         self._path = path
         self._entity = entity
         self._at_once = 0
+        self._detached = False
         largest = entity.settings.largest
         link.max_message_size = largest
         batch = ulong(min(largest, _largest_batch))
@@ -64,11 +65,14 @@ class Incoming:
         if condition:
             self._link.condition = as_condition(AmqpError(condition, message))
         self._link.close()
+        self._detached = True
 
     def arrived(self, delivery: Delivery) -> None:
         """Store what came and acknowledge it, or do what is to go wrong."""
         encoded = bytes(self._link.recv(delivery.pending) or b"")
         self._link.advance()
+        if self._detached:
+            return  # The client had not heard of it yet.
         self._link.flow(1)
         self._at_once += 1
         self._broker.sent(self._path, self._at_once)

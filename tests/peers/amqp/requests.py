@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 from proton import Delivery, Message, int32
@@ -67,7 +68,8 @@ class Requests:
             self._say(request, found)
 
     def _token(self, said: dict[str, Value], request: Message) -> Answered:
-        why = why_refused(str(request.body), self._broker.now() / 1000)
+        # A client cannot know that a test has put the broker's clock forward.
+        why = why_refused(str(request.body), time.time())
         if why is None:
             self._connection.authorize(str(said["name"]))
         code = int32(202 if why is None else 401)
