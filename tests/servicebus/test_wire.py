@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from azure.servicebus.aio import ServiceBusClient
 
 from experimentframework_core.errors import PartialBatchError, PermanentError, UnavailableError
 from experimentframework_core.testing import (
@@ -60,6 +62,26 @@ async def test_a_message_has_all_that_is_promised(peer: ServiceBusPeer, queue: s
         "Timestamp": record.timestamp_ns // 1_000_000,
         "traceparent": TRACE,
     }
+
+
+async def test_events_go_over_a_websocket_too(
+    peer: ServiceBusPeer, queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given transport websocket, When events come, Then they are stored.
+
+    The service has WebSockets at port 443 only; the broker is elsewhere.
+    """
+    elsewhere = partial(
+        ServiceBusClient.from_connection_string,
+        custom_endpoint_address=f"sb://127.0.0.1:{peer.ports.websocket}",
+    )
+    monkeypatch.setattr(ServiceBusClient, "from_connection_string", elsewhere)
+    records = make_records(3)
+
+    async with plugin.open(options_of(peer, queue, transport="websocket"), CONTEXT) as backplane:
+        await backplane.deliver(records)
+
+    assert stored(peer, queue) == ids(records)
 
 
 async def test_each_type_has_its_own_queue(own_peer: ServiceBusPeer) -> None:
