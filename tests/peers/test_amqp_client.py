@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from azure.core.credentials import AccessToken
 from azure.servicebus import (
     NEXT_AVAILABLE_SESSION,
     ServiceBusMessage,
@@ -23,9 +25,11 @@ from azure.servicebus.exceptions import (
 )
 
 from tests.peers.amqp.definitions import Correlation, Settings, Subscription
+from tests.peers.amqp.tokens import IDENTITY_TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from typing import Self
 
     from azure.servicebus.aio import ServiceBusReceiver
 
@@ -330,3 +334,28 @@ async def test_tls_carries_the_same(
         await _send(client, "safe", *_named("a"))
 
     assert [each.message_id for each in amqp.messages("safe")] == ["a"]
+
+
+class _Identity:
+    """An identity that the broker knows."""
+
+    async def get_token(self, *_scopes: str, **_more: object) -> AccessToken:
+        return AccessToken(IDENTITY_TOKEN, int(time.time()) + 3600)
+
+    async def close(self) -> None: ...
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+
+async def test_an_identity_is_let_in_without_a_key(amqp: ServiceBusPeer) -> None:
+    """Given a token of an identity, When a message is sent, Then it is stored."""
+    amqp.queue("identity")
+    place = f"127.0.0.1:{amqp.ports.amqp}"
+
+    async with ServiceBusClient(place, _Identity(), retry_total=0, use_tls=False) as client:
+        await _send(client, "identity", *_named("a"))
+
+    assert [each.message_id for each in amqp.messages("identity")] == ["a"]

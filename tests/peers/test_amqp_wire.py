@@ -12,6 +12,8 @@ from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient
 from azure.servicebus.exceptions import (
     OperationTimeoutError,
+    ServiceBusAuthenticationError,
+    ServiceBusAuthorizationError,
     ServiceBusConnectionError,
     ServiceBusError,
     ServiceBusQuotaExceededError,
@@ -201,3 +203,58 @@ async def test_a_full_queue_says_so_itself(amqp: ServiceBusPeer, queue: str) -> 
             await sender.send_messages(messages, timeout=5)
 
     assert amqp.messages(queue) == []
+
+
+async def test_what_is_under_way_at_once_is_counted(
+    amqp: ServiceBusPeer, sender: ServiceBusSender, queue: str
+) -> None:
+    """Given late answers, When one sender sends twice at once, Then both were under way."""
+    amqp.inject(Fault(what="slow", seconds=0.3, matching=queue, times=2))
+
+    await asyncio.gather(_send(sender, "a"), _send(sender, "b"))
+
+    assert amqp.state.at_once >= 2
+    assert amqp.state.senders == {queue: 1}
+
+
+async def test_a_receiver_whose_answer_is_lost_settles_again(
+    amqp: ServiceBusPeer, sender: ServiceBusSender, queue: str
+) -> None:
+    """Given a connection cut as a message is completed, When it is over, Then it is complete."""
+    await _send(sender)
+    amqp.inject(Fault(what="cut", at="settle", matching=queue))
+
+    async with (
+        ServiceBusClient.from_connection_string(
+            amqp.connection_string(), retry_total=2, retry_backoff_factor=0.05
+        ) as client,
+        client.get_queue_receiver(queue, socket_timeout=0.02) as receiver,
+    ):
+        (message,) = await receiver.receive_messages(1, max_wait_time=5)
+        await receiver.complete_message(message)
+
+    assert amqp.messages(queue) == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (Fault(what="error", at="token"), ServiceBusAuthenticationError),
+        (
+            Fault(what="error", at="attach", condition="amqp:unauthorized-access"),
+            ServiceBusAuthorizationError,
+        ),
+        (Fault(what="cut", at="connect"), ServiceBusConnectionError),
+    ],
+)
+async def test_a_sender_may_be_kept_out(
+    amqp: ServiceBusPeer, queue: str, fault: Fault, error: type[ServiceBusError]
+) -> None:
+    """Given a fault at the door, When a client comes, Then it hears it."""
+    amqp.inject(fault)
+
+    async with ServiceBusClient.from_connection_string(
+        amqp.connection_string(), retry_total=0
+    ) as client:
+        with pytest.raises(error):
+            await client.get_queue_sender(queue).__aenter__()

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import gc
+import os
 from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.peers.docker import docker_answers
 from tests.peers.proton import why_missing
 from tests.peers.require import require
+from tests.peers.servicebus_choice import choose
+from tests.peers.servicebus_docker import docker_emulator
+from tests.peers.servicebus_entities import entities
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +36,29 @@ def shared_peer() -> Iterator[ServiceBusPeer]:
     """Return a broker that all tests share."""
     with _started() as peer:
         yield peer
+
+
+@pytest.fixture(scope="session")
+def namespace(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Return the connection string of a broker with the entities of `servicebus_entities`.
+
+    It is a namespace that is given, or the emulator, or the shared broker; no fault is possible.
+    """
+    found = choose(
+        os.environ,
+        docker_answers=lambda: docker_answers(os.environ),
+        why_no_peer=why_missing,
+    )
+    if found.kind == "given":
+        yield found.connection_string
+    elif found.kind == "docker":
+        with docker_emulator() as reached_by:
+            yield reached_by
+    else:
+        require("proton", missing=found.missing)
+        peer = request.getfixturevalue("shared_peer")
+        peer.define(*entities)
+        yield peer.connection_string()
 
 
 @pytest.fixture

@@ -64,6 +64,7 @@ async def test_a_message_has_all_that_is_promised(peer: ServiceBusPeer, queue: s
     }
 
 
+@pytest.mark.filterwarnings("ignore:ssl=None is deprecated:DeprecationWarning")  # the client's
 async def test_events_go_over_a_websocket_too(
     peer: ServiceBusPeer, queue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,7 +41,7 @@ def writer_of_messages(options: ServiceBusOptions) -> Callable[[Record], AmqpAnn
     """Return a function that makes messages.
 
     They are the client's annotated messages: a ``ServiceBusMessage`` sets the same fields through
-    properties that check them, at four times the cost.
+    properties that check them, at twice the cost.
 
     The function raises PermanentError where the service cannot take the record.
     """

@@ -15,8 +15,10 @@ class Fault(Rule, frozen=True, kw_only=True, omit_defaults=True):
     Attributes:
         what: Answer with an error; detach the link; close the connection; cut it without a word;
             answer nothing; or answer late.
-        at: What it happens to. A send is one transfer: a message or a batch. A connection can only
-            be cut or hang, and a token or a request be answered with an error, late or not at all.
+        at: What it happens to. A send is one transfer, a message or a batch, and has all of these.
+            A connection can only be cut or hang; a link that attaches can be refused with an error
+            too; a token or a request can be answered with an error, late or not at all. What a
+            receiver says of a message can be cut or hang.
         after: Let it take effect first, so that only the answer is lost, late or an error.
         condition: The error's symbol; a link or connection may end without any.
         message: The error's text.

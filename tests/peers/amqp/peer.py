@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from tests.peers.amqp.broker import State
-    from tests.peers.amqp.definitions import Subscription
+    from tests.peers.amqp.definitions import Definition, Subscription
     from tests.peers.amqp.faults import Fault
     from tests.peers.amqp.message import Shown
 
@@ -61,18 +61,20 @@ class ServiceBusPeer:
         """End it as ``kill -9`` does, by its id."""
         self._process.kill()
 
+    def define(self, *definitions: Definition) -> None:
+        """Make entities, empty, in the place of those of the same names."""
+        self._tell(Order(define=list(definitions)))
+
     def queue(self, name: str, settings: Settings | None = None) -> None:
         """Make a queue."""
-        self._tell(Order(define=[QueueDefinition(name=name, settings=settings or Settings())]))
+        self.define(QueueDefinition(name=name, settings=settings or Settings()))
 
     def topic(
         self, name: str, *subscriptions: Subscription, settings: Settings | None = None
     ) -> None:
         """Make a topic."""
-        topic = TopicDefinition(
-            name=name, subscriptions=list(subscriptions), settings=settings or Settings()
-        )
-        self._tell(Order(define=[topic]))
+        made = settings or Settings()
+        self.define(TopicDefinition(name=name, subscriptions=list(subscriptions), settings=made))
 
     def inject(self, *faults: Fault) -> None:
         """Have these go wrong, after what is to go wrong already."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from proton import Delivery, Message, int32
 
-from tests.peers.amqp.management import Answered, answer
+from tests.peers.amqp.errors import AmqpError
+from tests.peers.amqp.management import Answered, answer, refused
 from tests.peers.amqp.tokens import why_refused
 
 if TYPE_CHECKING:
@@ -60,12 +61,20 @@ class Requests:
         fault = self._broker.faults.take(moment, path)
         if fault is not None and fault.what == "hang":
             return
-        late = fault.seconds if fault is not None else 0.0
+        if fault is not None and fault.what == "error":
+            self._say(request, self._refused(AmqpError(fault.condition, fault.message)))
+            return
         found = self._token(said, request) if self._entity is None else self._manage(said, request)
-        if late:
-            asyncio.get_running_loop().call_later(late, self._say, request, found)
+        if fault is not None:
+            asyncio.get_running_loop().call_later(fault.seconds, self._say, request, found)
         else:
             self._say(request, found)
+
+    def _refused(self, error: AmqpError) -> Answered:
+        if self._entity is not None:
+            return refused(error)
+        properties = {"status-code": int32(401), "status-description": error.description}
+        return Answered(properties, None)
 
     def _token(self, said: dict[str, Value], request: Message) -> Answered:
         # A client cannot know that a test has put the broker's clock forward.
