@@ -14,8 +14,6 @@ from experimentframework_core.config import (
     effective,
     effective_sources,
 )
-from experimentframework_core.errors import UnavailableError
-from experimentframework_core.plugin import OpenContext
 from experimentframework_core.plugins import find_plugin
 from experimentframework_core.testing import make_exposure, make_record
 from experimentframework_core.units import Secret
@@ -33,19 +31,6 @@ THREE_ATTEMPTS = ServiceBusOptions(
     queue_name="events",
     max_retry_attempts=3,
 )
-
-
-async def test_opening_says_that_nothing_is_delivered_yet() -> None:
-    """Given good options, When the backplane is opened, Then it says that it cannot deliver."""
-    opening = plugin.open(ServiceBusOptions(), OpenContext(name="events"))
-
-    with pytest.raises(UnavailableError) as caught:
-        await opening.__aenter__()
-
-    assert str(caught.value) == (
-        "cannot open backplane 'events': this version of experimentframework-servicebus checks the"
-        " configuration and does not deliver yet; name another type until it does"
-    )
 
 
 @pytest.mark.parametrize(

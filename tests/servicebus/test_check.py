@@ -259,7 +259,7 @@ dataPlane:
         f"e.yaml:9:7: {path}sessionStrategy: has no effect without enableSessions: true",
         (
             f"e.yaml:10:7: {path}messageTimeToLiveMinutes: out of range: 0; expected a whole"
-            " number, 1 to 5,256,000"
+            " number, 1 to 71,582"
         ),
     ]
 

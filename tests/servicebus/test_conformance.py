@@ -1,15 +1,29 @@
-"""What the conformance kit checks without opening anything."""
+"""The conformance kit, over the wire against a broker of the project's own."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
+from experimentframework_core.testing import BackplaneConformance, make_exposure, make_record
 from experimentframework_core.testing._cases._shape import ShapeCases
 from experimentframework_core.units import Secret
 from experimentframework_servicebus import ServiceBusOptions, plugin
+from tests.servicebus._wire import LEAKS
+
+if TYPE_CHECKING:
+    from experimentframework_core.envelope import Record
+    from tests.peers.amqp.peer import ServiceBusPeer
 
 
-class TestServiceBus(ShapeCases[ServiceBusOptions]):
+UNREACHABLE = Secret(
+    "Endpoint=sb://127.0.0.1:1;SharedAccessKeyName=send;SharedAccessKey=aGVsbG8=;"
+    "UseDevelopmentEmulator=true"
+)
+
+
+class TestServiceBusWithEverySetting(ShapeCases[ServiceBusOptions]):
     plugin = plugin
 
     @pytest.fixture
@@ -24,4 +38,42 @@ class TestServiceBus(ShapeCases[ServiceBusOptions]):
             session_strategy="subjectId",
             max_retry_attempts=3,
             batch_size=50,
+        )
+
+
+@pytest.mark.filterwarnings(*LEAKS)
+class TestServiceBus(BackplaneConformance[ServiceBusOptions]):
+    plugin = plugin
+
+    @pytest.fixture
+    def options(self, peer: ServiceBusPeer, queue: str) -> ServiceBusOptions:
+        self.peer = peer
+        return ServiceBusOptions(
+            connection_string=Secret(peer.connection_string()), queue_name=queue
+        )
+
+    async def delivered(self, options: ServiceBusOptions) -> list[bytes]:
+        assert options.queue_name is not None
+        return [message.body for message in self.peer.messages(options.queue_name)]
+
+    def unreachable(self, options: ServiceBusOptions) -> ServiceBusOptions:
+        return ServiceBusOptions(connection_string=UNREACHABLE, queue_name="events")
+
+    def poison(self, options: ServiceBusOptions) -> Record:
+        return make_record(make_exposure(attributes={"noise": "x" * 300_000}))
+
+
+class TestServiceBusWithSessions(TestServiceBus):
+    """The same, in sessions."""
+
+    @pytest.fixture
+    def options(self, peer: ServiceBusPeer, entity: str) -> ServiceBusOptions:
+        from tests.peers.amqp.definitions import Settings
+
+        self.peer = peer
+        peer.queue(entity, Settings(sessions=True))
+        return ServiceBusOptions(
+            connection_string=Secret(peer.connection_string()),
+            queue_name=entity,
+            enable_sessions=True,
         )

@@ -1,8 +1,8 @@
-"""The Azure Service Bus backplane. This version checks its configuration and delivers nothing."""
+"""The Azure Service Bus backplane: events as messages of a queue or topic, in sessions."""
 
 from __future__ import annotations
 
-from experimentframework_core.plugin import BackplanePlugin
+from experimentframework_core.plugin import BackplanePlugin, Features
 from experimentframework_servicebus._backplane import (
     channel_defaults,
     open_service_bus,
@@ -17,6 +17,7 @@ plugin = BackplanePlugin(
     type="azureServiceBus",
     options=ServiceBusOptions,
     open=open_service_bus,
+    features=Features(ordered=True, durable=True, partial_failures=True),
     check=check_service_bus,
     channel_defaults=channel_defaults,
     ordering_key=ordering_key,

@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from experimentframework_core.destinations import owner_of
-from experimentframework_core.errors import UnavailableError
 from experimentframework_core.plugin import ChannelSettings
 
 if TYPE_CHECKING:
@@ -22,18 +21,26 @@ _BATCH_SIZE = 100
 
 @asynccontextmanager
 async def open_service_bus(
-    _options: ServiceBusOptions, context: OpenContext
+    options: ServiceBusOptions, context: OpenContext
 ) -> AsyncIterator[Backplane]:
-    """Say that nothing is delivered yet.
+    """Yield a backplane that has found its queue or topic.
+
+    Where each type has its own, they are looked for when the first event goes there.
 
     Raises:
-        UnavailableError: Always.
+        TransientError: The service does not answer.
+        UnavailableError: It refuses us, or the queue or topic is missing.
     """
-    raise UnavailableError(
-        f"cannot open backplane '{context.name}': this version of experimentframework-servicebus "
-        "checks the configuration and does not deliver yet; name another type until it does"
-    )
-    yield
+    from experimentframework_servicebus._client import open_client
+    from experimentframework_servicebus._lane import ServiceBusBackplane
+
+    async with open_client(options) as client:
+        backplane = ServiceBusBackplane(options, client, context.delivery_timeout)
+        try:
+            await backplane.start()
+            yield backplane
+        finally:
+            await backplane.close()
 
 
 def channel_defaults(_options: ServiceBusOptions) -> ChannelSettings:

@@ -1,4 +1,4 @@
-"""Which queue or topic an event goes to, and which names the service takes."""
+"""Which queue or topic an event goes to, which names the service takes, and what creates one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from experimentframework_core.destinations import usual_destination
+from experimentframework_servicebus._connection_string import ConnectionString, parse
 
 if TYPE_CHECKING:
     from experimentframework_servicebus._options import ServiceBusOptions
@@ -16,7 +17,12 @@ _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?")
 
 def entity_of(event_type: str, options: ServiceBusOptions) -> str:
     """Return the queue or topic of an event type."""
-    return options.queue_name or options.topic_name or usual_destination(event_type)
+    return the_entity(options) or usual_destination(event_type)
+
+
+def the_entity(options: ServiceBusOptions) -> str | None:
+    """Return the queue or topic of every event; None where each type has its own."""
+    return options.queue_name or options.topic_name
 
 
 def why_no_entity(name: str) -> str | None:
@@ -29,3 +35,22 @@ def why_no_entity(name: str) -> str | None:
             "ASCII only, with a letter or digit at each end"
         )
     return None
+
+
+def creating(entity: str, options: ServiceBusOptions) -> str:
+    """Return what creates a queue or topic, for somebody who may."""
+    kind = "queue" if options.topic_name is None else "topic"
+    sessions = " --enable-session true" if options.enable_sessions and kind == "queue" else ""
+    return (
+        f"create it with: az servicebus {kind} create --resource-group RESOURCE_GROUP "
+        f"--namespace-name {_namespace(options)} --name {entity} --enable-duplicate-detection "
+        f"true{sessions}"
+    )
+
+
+def _namespace(options: ServiceBusOptions) -> str:
+    host = options.fully_qualified_namespace
+    if options.connection_string is not None:
+        found = parse(options.connection_string.reveal())
+        host = found.host if isinstance(found, ConnectionString) else None
+    return (host or "NAMESPACE").partition(".")[0]

@@ -8,11 +8,14 @@ import msgspec
 
 from experimentframework_core.destinations import Owner
 from experimentframework_core.plugin import ChannelSettings
-from experimentframework_core.units import LONGEST_DURATION, Delay, Secret
+from experimentframework_core.units import Delay, Secret
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
-Minutes = Annotated[int, msgspec.Meta(ge=1, le=LONGEST_DURATION // 60_000)]
+_LONGEST_LIFE = (2**32 - 1) // 60_000
+"""Minutes whose milliseconds a header of AMQP can hold: 49 days."""
+
+Minutes = Annotated[int, msgspec.Meta(ge=1, le=_LONGEST_LIFE)]
 
 
 class ServiceBusOptions(ChannelSettings, frozen=True, kw_only=True, rename="camel"):
@@ -35,12 +38,13 @@ class ServiceBusOptions(ChannelSettings, frozen=True, kw_only=True, rename="came
             ``experiment-analysis-signals``, ``experiment-errors``, ``experiment-governance``, and
             ``experiment-events`` for types of your own.
         message_time_to_live_minutes: Minutes after which a message that nobody has received
-            expires. None: as the queue or topic is configured.
+            expires; at most 49 days. None: as the queue or topic is configured.
         max_retry_attempts: The older spelling of ``retry.maxAttempts`` of this backplane.
         enable_sessions: Send each event in a session, which keeps order; the queue or the
             subscriptions must require sessions.
         session_strategy: Whose events are one session: ``experimentKey``, ``subjectId`` or
-            ``tenantId``. An event without it is a session of its own.
+            ``tenantId``. An event without it is a session of its own; one of more than 128
+            characters is shortened, with a digest.
         client_id: The name of this client in the service's logs. None: one that the client makes
             up.
         transport: ``amqp`` (port 5671) or ``websocket`` (port 443, for networks that let nothing

@@ -15,7 +15,7 @@ import pytest
 
 from experimentframework_core._sqlite import database
 from experimentframework_core.cli import _doctor
-from tests.core.cli.command import environment_with, run, run_here
+from tests.core.cli.command import environment_with, run
 
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"
 COMMANDS = (
@@ -202,38 +202,6 @@ def in_folder(folder: Path) -> dict[str, str]:
         "EVENTS_BUFFER": str(folder / "buffer"),
         "EVENTS_DB": str(folder / "events.db"),
     }
-
-
-@pytest.mark.parametrize("type_name", ["azureServiceBus"])
-def test_a_type_that_cannot_deliver_yet_is_listed_without_a_promise(type_name: str) -> None:
-    listed = {each["type"]: each for each in run_here("plugins", "--json").document()["plugins"]}
-
-    assert listed[type_name]["features"] == []
-    assert (listed[type_name]["state"], listed[type_name]["error"]) == ("ok", None)
-
-
-@pytest.mark.parametrize("name", ["service-bus"])
-def test_the_doctor_says_what_cannot_deliver_yet(name: str, tmp_path: Path) -> None:
-    path = DOCUMENTATION.parents[1] / "examples" / f"{name}.yaml"
-
-    ran = run("doctor", "--config", path, "--json", **in_folder(tmp_path))
-
-    bad = [each for each in ran.document()["checks"] if not each["ok"]]
-    assert (ran.code, ran.err) == (1, "")
-    assert len(bad) == 1
-    assert "checks the configuration and does not deliver yet" in bad[0]["found"]
-
-
-def test_publishing_to_a_type_that_cannot_deliver_yet_loses_nothing_in_silence(
-    tmp_path: Path,
-) -> None:
-    examples = DOCUMENTATION.parents[1] / "examples"
-    arguments = ("publish", "--config", examples / "service-bus.yaml", examples / "events.ndjson")
-
-    ran = run(*arguments, **in_folder(tmp_path))
-
-    assert ran.code == 1
-    assert "does not deliver yet" in ran.err
 
 
 def test_the_doctor_finds_a_healthy_plane_healthy(write: Write, tmp_path: Path) -> None:

@@ -13,24 +13,20 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tests.peers.obey import orders, say
 from tests.peers.tds.control import Answer, Order
 from tests.peers.tds.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_longest_order = 2**24
-
 
 async def _main(folder: str, port: str, user: str, password: str) -> None:
     server = Server(Path(folder), user, password)
     await server.listen(int(port))
-    reader = asyncio.StreamReader(limit=_longest_order)
-    loop = asyncio.get_running_loop()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    _say(str(server.port).encode())
-    while line := await reader.readline():
-        _say(msgspec.json.encode(_obey(server, msgspec.json.decode(line, type=Order))))
+    say(str(server.port).encode())
+    async for line in orders():
+        say(msgspec.json.encode(_obey(server, msgspec.json.decode(line, type=Order))))
 
 
 def _obey(server: Server, order: Order) -> Answer:
@@ -43,11 +39,6 @@ def _obey(server: Server, order: Order) -> Answer:
     server.faults.add(order.faults)
     rows = None if order.query is None else server.rows(*order.query)
     return Answer(state=server.state, rows=rows)
-
-
-def _say(line: bytes) -> None:
-    sys.stdout.buffer.write(line + b"\n")
-    sys.stdout.buffer.flush()
 
 
 def _run(arguments: Sequence[str]) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from tests.peers.process import Process
 from tests.peers.tds.control import Answer, Order
 
 if TYPE_CHECKING:
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
 USER: Final = "app"
 PASSWORD: Final = "hunter2;}x"
-
-_root: Final = Path(__file__).parents[3]
 
 
 class TdsPeer:
@@ -42,7 +39,7 @@ class TdsPeer:
         """
         self._password = password
         self._folder = Path(tempfile.mkdtemp(prefix="experimentframework-tds-"))
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process = Process("tests.peers.tds")
         self.port = 0
 
     def __enter__(self) -> Self:
@@ -60,34 +57,12 @@ class TdsPeer:
 
     def start(self) -> None:
         """Start it, and return when it listens."""
-        self._process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "tests.peers.tds",
-                self._folder,
-                str(self.port),
-                USER,
-                self._password,
-            ],
-            cwd=_root,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        assert self._process.stdout is not None
-        self.port = int(self._process.stdout.readline() or 0)
-        assert self.port, "the TDS peer did not start; its standard error says why"
+        said = self._process.start([self._folder, str(self.port), USER, self._password])
+        self.port = int(said)
 
     def kill(self) -> None:
         """End it as ``kill -9`` does, by its id."""
-        if self._process is not None:
-            assert self._process.stdin is not None
-            assert self._process.stdout is not None
-            self._process.kill()
-            self._process.wait()
-            self._process.stdin.close()
-            self._process.stdout.close()
-            self._process = None
+        self._process.kill()
 
     def create(self, database: str) -> None:
         """Make a database."""
@@ -122,9 +97,4 @@ class TdsPeer:
         return f"{place};UID={USER};PWD={veiled};Encrypt=No"
 
     def _tell(self, order: Order) -> Answer:
-        assert self._process is not None, "the TDS peer does not run"
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(msgspec.json.encode(order) + b"\n")
-        self._process.stdin.flush()
-        return msgspec.json.decode(self._process.stdout.readline(), type=Answer)
+        return msgspec.json.decode(self._process.tell(msgspec.json.encode(order)), type=Answer)

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tests.peers.rules import Coming
 from tests.peers.tds import moments
 from tests.peers.tds.connection import Connection
 from tests.peers.tds.errors import SqlError
-from tests.peers.tds.faults import Faults
 from tests.peers.tds.store import Database
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.peers.tds.faults import Fault
     from tests.peers.tds.login import Login
 
 
@@ -62,7 +63,7 @@ class Server:
         self._numbers = count(51)
         self._released = asyncio.Event()
         self._counts = State()
-        self.faults = Faults()
+        self.faults: Coming[Fault] = Coming()
         self.deaf = False
         self.port = 0
 

@@ -1,0 +1,109 @@
+"""Makes the client: from a connection string, or for a namespace and an Azure identity."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from experimentframework_core.errors import UnavailableError
+from experimentframework_servicebus._connection_string import ConnectionString, parse
+from experimentframework_servicebus._quiet import quieten
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from azure.identity.aio import DefaultAzureCredential
+    from azure.servicebus import TransportType
+    from azure.servicebus.aio import ServiceBusClient, ServiceBusSender
+
+    from experimentframework_servicebus._options import ServiceBusOptions
+
+RETRIES = 0
+"""The client's own: it would send again what may have arrived, beside ours and its backoff."""
+
+SOCKET_TIMEOUT = 0.05
+"""Seconds for which the client listens while it waits; its own 0.2 makes it slow."""
+
+
+@asynccontextmanager
+async def open_client(options: ServiceBusOptions) -> AsyncIterator[ServiceBusClient]:
+    """Yield a client, which connects when it is first used.
+
+    Whoever opens a sender of it closes that sender.
+
+    Raises:
+        UnavailableError: The options name no namespace, or azure-identity is missing.
+    """
+    from azure.servicebus import TransportType
+    from azure.servicebus.aio import ServiceBusClient
+
+    quieten()
+    transport = (
+        TransportType.AmqpOverWebsocket if options.transport == "websocket" else TransportType.Amqp
+    )
+    if options.connection_string is not None:
+        text = without_entity(options.connection_string.reveal())
+        yield ServiceBusClient.from_connection_string(
+            text, retry_total=RETRIES, transport_type=transport
+        )
+        return
+    if options.fully_qualified_namespace is None:
+        raise UnavailableError(
+            "cannot connect to Service Bus: expected connectionString or fullyQualifiedNamespace"
+        )
+    async with _identity() as credential:
+        yield _of_namespace(options.fully_qualified_namespace, credential, transport)
+
+
+def sender_of(
+    client: ServiceBusClient, entity: str, options: ServiceBusOptions
+) -> ServiceBusSender:
+    """Return a sender of a queue or topic, which connects when it is first used."""
+    of_entity = client.get_queue_sender if options.topic_name is None else client.get_topic_sender
+    if options.client_id is None:
+        return of_entity(entity, socket_timeout=SOCKET_TIMEOUT)
+    return of_entity(entity, client_identifier=options.client_id, socket_timeout=SOCKET_TIMEOUT)
+
+
+def without_entity(text: str) -> str:
+    """Return a connection string as the client takes it, for any queue or topic.
+
+    Ours may have spaces and names in other cases; the client compares an EntityPath letter by
+    letter.
+
+    Raises:
+        UnavailableError: It is no connection string; the message never quotes it.
+    """
+    found = parse(text)
+    if not isinstance(found, ConnectionString):
+        raise UnavailableError(f"cannot read connectionString: {'; '.join(found)}")
+    port = "" if found.port is None else f":{found.port}"
+    parts = [f"Endpoint=sb://{found.host}{port}"]
+    if found.signature is not None:
+        parts.append(f"SharedAccessSignature={found.signature.reveal()}")
+    if found.key_name is not None and found.key is not None:
+        parts.append(f"SharedAccessKeyName={found.key_name}")
+        parts.append(f"SharedAccessKey={found.key.reveal()}")
+    if found.emulator:
+        parts.append("UseDevelopmentEmulator=true")
+    return ";".join(parts)
+
+
+def _of_namespace(
+    namespace: str, credential: DefaultAzureCredential, transport: TransportType
+) -> ServiceBusClient:
+    from azure.servicebus.aio import ServiceBusClient
+
+    return ServiceBusClient(namespace, credential, retry_total=RETRIES, transport_type=transport)
+
+
+def _identity() -> DefaultAzureCredential:
+    try:
+        from azure.identity.aio import DefaultAzureCredential
+    except ImportError as error:
+        raise UnavailableError(
+            "cannot sign in by an Azure identity: azure-identity is not installed; "
+            'python -m pip install "experimentframework-servicebus[identity]", or say '
+            "connectionString"
+        ) from error
+    return DefaultAzureCredential()

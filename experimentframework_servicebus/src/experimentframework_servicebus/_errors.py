@@ -1,0 +1,155 @@
+"""What the errors of Service Bus and its client mean, by a table."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from experimentframework_core.errors import PermanentError, TransientError, UnavailableError
+from experimentframework_servicebus._entities import creating
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from experimentframework_servicebus._options import ServiceBusOptions
+
+Failure: TypeAlias = TransientError | PermanentError
+
+BUSY_PAUSE: Final = 10.0
+"""Seconds to leave a busy service alone: what Microsoft's documentation asks for."""
+
+FULL_PAUSE: Final = 30.0
+"""Seconds to wait for consumers to make room."""
+
+PRESSURE: Final[Mapping[str, tuple[str, float]]] = {
+    "ServiceBusServerBusyError": ("the service is busy and asks for a pause", BUSY_PAUSE),
+    "ServiceBusQuotaExceededError": (
+        "it is full, or the namespace has too many connections; events wait for room",
+        FULL_PAUSE,
+    ),
+}
+"""Errors with which the service asks us to slow down, with the seconds to wait at least."""
+
+CONFIGURATION: Final[Mapping[str, str]] = {
+    "MessagingEntityNotFoundError": "it does not exist",
+    "MessagingEntityDisabledError": "it is disabled, or disabled for sending; enable it",
+    "ServiceBusAuthorizationError": "we may not send to it; give this key the claim Send, or this "
+    "identity the role Azure Service Bus Data Sender",
+    "ServiceBusAuthenticationError": "the service refuses how we sign in; see connectionString or "
+    "the application's Azure identity",
+    "ClientAuthenticationError": "no Azure identity could sign in; see azure-identity",
+}
+"""Errors that last until somebody changes something."""
+
+REFUSED: Final = frozenset(
+    {
+        "amqp:not-allowed",
+        "amqp:invalid-field",
+        "amqp:not-implemented",
+        "amqp:precondition-failed",
+        "com.microsoft:argument-error",
+        "com.microsoft:argument-out-of-range",
+        "com.microsoft:operation-not-supported",
+    }
+)
+"""Conditions that speak of what was sent."""
+
+_CONDITION = re.compile(r"Error condition: ([\w.:-]+?)\.?(?:\s|$)")
+
+
+def condition_of(error: BaseException) -> str | None:
+    """Return the condition of AMQP that an error of the client names; None if it names none."""
+    found = _CONDITION.search(str(error))
+    return found[1] if found else None
+
+
+def refuses_content(error: BaseException) -> bool:
+    """Return whether what was sent is refused, and something else might not be."""
+    if too_large(error):
+        return True
+    return _names(error).isdisjoint(CONFIGURATION) and condition_of(error) in REFUSED
+
+
+def too_large(error: BaseException) -> bool:
+    """Return whether what was sent is too large."""
+    return "MessageSizeExceededError" in _names(error)
+
+
+def keeps_link(error: BaseException) -> bool:
+    """Return whether a sender that has this error is as good as before.
+
+    After every other one it is in doubt whether what was sent arrived, and it is replaced.
+    """
+    return refuses_content(error) or not _names(error).isdisjoint(PRESSURE)
+
+
+def lost_link(error: BaseException) -> bool:
+    """Return whether the connection or the link had gone, so that a new one may do.
+
+    The service takes links away that are idle for ten minutes.
+    """
+    names = _names(error)
+    return not isinstance(error, TimeoutError) and names.isdisjoint(
+        {"OperationTimeoutError", *CONFIGURATION, *PRESSURE}
+    )
+
+
+def failure_of(
+    error: BaseException, doing: str, entity: str, options: ServiceBusOptions
+) -> Failure:
+    """Return what an error means to the channel.
+
+    Args:
+        error: The error of the client; the result says what it says.
+        doing: What was attempted, as in ``send to``.
+        entity: The queue or topic.
+        options: Where it is, and whether sessions are on.
+    """
+    said = _meaning(error, f"cannot {doing} '{entity}'", entity, options)
+    said.__cause__ = error
+    return said
+
+
+def _meaning(
+    error: BaseException, failure: str, entity: str, options: ServiceBusOptions
+) -> Failure:
+    names, details = _names(error), _details(error)
+    for name in names & PRESSURE.keys():
+        why, pause = PRESSURE[name]
+        return TransientError(f"{failure}: {why} ({details})", retry_after=pause)
+    for name in names & CONFIGURATION.keys():
+        why = CONFIGURATION[name]
+        if name == "MessagingEntityNotFoundError":
+            why = f"{why}; {creating(entity, options)}"
+        return UnavailableError(f"{failure}: {why} ({details})")
+    if refuses_content(error):
+        return _refusal(error, f"{failure}: ", f" ({details})", options)
+    if isinstance(error, TimeoutError):
+        return TransientError(f"{failure}: no answer in time")
+    return TransientError(f"{failure}: {details}")
+
+
+def _refusal(
+    error: BaseException, failure: str, details: str, options: ServiceBusOptions
+) -> Failure:
+    if too_large(error):
+        return PermanentError(f"{failure}the event is larger than it takes{details}")
+    if not options.enable_sessions and condition_of(error) == "amqp:not-allowed":
+        return UnavailableError(
+            f"{failure}it refuses messages without a session; if it requires sessions, say "
+            f"enableSessions: true{details}"
+        )
+    return PermanentError(f"{failure}the event is refused{details}")
+
+
+def _names(error: BaseException) -> set[str]:
+    """Return the names of the error's classes, and of those of what the client wraps in it."""
+    inner = getattr(error, "inner_exception", None)
+    kinds = [*type(error).__mro__, *(type(inner).__mro__ if inner is not None else ())]
+    return {kind.__name__ for kind in kinds}
+
+
+def _details(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    name = type(error).__name__
+    return f"{name}: {text}".removesuffix(": ")

@@ -1,0 +1,124 @@
+"""Ten thousand events while much goes wrong: none is lost, none is there twice, all in order."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from experimentframework_core import DataPlane
+from experimentframework_core.codec import decode
+from experimentframework_core.config import (
+    BackplaneOptions,
+    BreakerOptions,
+    BufferOptions,
+    DataPlaneOptions,
+    RetryOptions,
+)
+from experimentframework_core.plugin import OpenContext
+from experimentframework_core.testing import make_exposure, make_record
+from experimentframework_servicebus import plugin
+from tests.servicebus._wire import LEAKS, deliver_all, ids, options_of, stored
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from experimentframework_core.envelope import Record
+    from tests.peers.amqp.faults import Fault
+    from tests.peers.amqp.peer import ServiceBusPeer
+
+EVENTS = 10_000
+EXPERIMENTS = 5
+CONTEXT = OpenContext(name="events", delivery_timeout=10)
+
+
+def storm() -> list[Fault]:
+    """Return 20 lost confirmations, 5 dropped connections and 3 detached links, in any order."""
+    from tests.peers.amqp.faults import (
+        DETACHED,
+        DROPPED_AFTER,
+        DROPPED_BEFORE,
+        LOST_ACKNOWLEDGEMENT,
+    )
+
+    chance = random.Random(7)
+    faults = [
+        *[LOST_ACKNOWLEDGEMENT] * 20,
+        *[DROPPED_AFTER] * 3,
+        *[DROPPED_BEFORE] * 2,
+        *[DETACHED] * 3,
+    ]
+    chance.shuffle(faults)
+    return [msgspec.structs.replace(fault, skip=chance.randrange(2, 18)) for fault in faults]
+
+
+def story() -> list[Record]:
+    return [
+        make_record(make_exposure(experiment_name=f"experiment-{at % EXPERIMENTS}"))
+        for at in range(EVENTS)
+    ]
+
+
+def by_session(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Return the event ids of each session, in order, each where it is first."""
+    found: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for session, event_id in pairs:
+        found[session].setdefault(event_id)
+    return {session: list(each) for session, each in found.items()}
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.filterwarnings(*LEAKS)
+async def test_a_plane_in_a_storm(peer: ServiceBusPeer, entity: str) -> None:
+    """Given a storm and duplicate detection, When all is flushed, Then each is once, in order."""
+    from tests.peers.amqp.definitions import Settings
+
+    peer.queue(entity, Settings(sessions=True, duplicate_seconds=600))
+    records = story()
+    options = DataPlaneOptions(
+        backplane=BackplaneOptions(
+            type="azureServiceBus",
+            options=options_of(peer, entity, enable_sessions=True, send_timeout_ms=200),
+        ),
+        buffer=BufferOptions(max_events=2 * EVENTS),
+        retry=RetryOptions(initial_delay_ms=1, max_delay_ms=10),
+        breaker=BreakerOptions(open_ms=1, max_open_ms=10),
+    )
+
+    async with DataPlane(options) as plane:
+        peer.inject(*storm())
+        for record in records:
+            await plane.publish(decode(record.body))
+        flushed = await plane.flush(timeout=150)
+
+    messages = peer.messages(entity)
+    assert (peer.state.faults, flushed.remaining) == (0, 0)
+    assert len(messages) == EVENTS
+    assert by_session((each.fields["session_id"], each.message_id) for each in messages) == (
+        by_session((record.experiment or "", record.event_id) for record in records)
+    )
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.filterwarnings(*LEAKS)
+async def test_without_duplicate_detection_nothing_is_lost(
+    peer: ServiceBusPeer, queue: str
+) -> None:
+    """Given no duplicate detection, When the storm is over, Then all is there, at least once."""
+    records = story()[: EVENTS // 2]
+
+    async with plugin.open(options_of(peer, queue, send_timeout_ms=200), CONTEXT) as backplane:
+        peer.inject(*(msgspec.structs.replace(fault, skip=1) for fault in storm()))
+        failed = [
+            await deliver_all(backplane, records[at : at + 100])
+            for at in range(0, len(records), 100)
+        ]
+
+    found = stored(peer, queue)
+    assert peer.state.faults == 0
+    assert sum(failed) >= 20
+    assert list(dict.fromkeys(found)) == ids(records)
+    assert len(found) > len(records)
