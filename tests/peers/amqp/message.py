@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import msgspec
@@ -81,7 +82,6 @@ class Content:
         encoded: All of it.
         annotations: Its message annotations.
         fields: Its properties.
-        application: Its application properties.
         durable: Whether its header says so.
         ttl: How many milliseconds it may live.
     """
@@ -89,9 +89,14 @@ class Content:
     encoded: bytes
     annotations: Mapping[str, Value]
     fields: Mapping[str, str]
-    application: Mapping[str, Value]
     durable: bool | None
     ttl: int | None
+
+    @cached_property
+    def application(self) -> Mapping[str, Value]:
+        """Its application properties; most messages are never asked for them."""
+        by_code = {part.code: part.encoded for part in sections.sections(self.encoded)}
+        return _map(by_code.get(sections.APPLICATION_PROPERTIES))
 
     @property
     def scheduled(self) -> int | None:
@@ -134,7 +139,6 @@ def read(encoded: bytes) -> Content:
         encoded=encoded,
         annotations=_map(by_code.get(sections.ANNOTATIONS)),
         fields={key: str(texts[key]) for key in texts if key in _texts and texts[key] is not None},
-        application=_map(by_code.get(sections.APPLICATION_PROPERTIES)),
         durable=header[0] if header else None,
         ttl=None if ttl is None else int(ttl),
     )
@@ -154,15 +158,20 @@ def wire(message: Message, locked_until: int | None = None) -> bytes:
         annotations[symbol("x-opt-locked-until")] = timestamp(locked_until)
     if message.source is not None:
         annotations[symbol("x-opt-deadletter-source")] = message.source
-    application = {**content.application, **_dead_letter(message)}
     kept = sections.sections(content.encoded)
+    why_dead = _dead_letter(message)
+    application = (
+        section(sections.APPLICATION_PROPERTIES, {**content.application, **why_dead})
+        if why_dead
+        else _joined(kept, sections.APPLICATION_PROPERTIES)
+    )
     return b"".join(
         (
             header,
             section(sections.ANNOTATIONS, annotations),
-            *(part.encoded for part in kept if part.code == sections.PROPERTIES),
-            section(sections.APPLICATION_PROPERTIES, application) if application else b"",
-            *(part.encoded for part in kept if part.code >= sections.DATA),
+            _joined(kept, sections.PROPERTIES),
+            application,
+            _joined(kept, sections.DATA, sections.SEQUENCE, sections.VALUE, sections.FOOTER),
         )
     )
 
@@ -183,6 +192,10 @@ def shown(message: Message) -> Shown:
         reason=message.reason,
         description=message.description,
     )
+
+
+def _joined(parts: list[sections.Section], *codes: int) -> bytes:
+    return b"".join(part.encoded for part in parts if part.code in codes)
 
 
 def _dead_letter(message: Message) -> dict[str, str]:

@@ -14,6 +14,8 @@ ANNOTATIONS: Final = 0x72
 PROPERTIES: Final = 0x73
 APPLICATION_PROPERTIES: Final = 0x74
 DATA: Final = 0x75
+SEQUENCE: Final = 0x76
+VALUE: Final = 0x77
 FOOTER: Final = 0x78
 
 _described: Final = 0x00
