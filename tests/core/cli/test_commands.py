@@ -15,7 +15,7 @@ import pytest
 
 from experimentframework_core._sqlite import database
 from experimentframework_core.cli import _doctor
-from tests.core.cli.command import environment_with, run
+from tests.core.cli.command import environment_with, run, run_here
 
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"
 COMMANDS = (
