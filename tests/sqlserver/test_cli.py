@@ -60,6 +60,7 @@ def test_a_script_has_the_names_that_are_said() -> None:
     ("arguments", "reason"),
     [
         (["script", "--schema", "x]"], "schema: holds a dot, bracket or quote"),
+        (["script", "--table", "a$(x)"], "tableName: holds '$('"),
         (["script", "--from", "9"], "--from 9: there is no way from version 9"),
         (["script", "--from", "1", "--to", "0"], "the versions are 0 to"),
         (["script", "--config", "CONFIG", "--table", "x"], "Give either --config, or --schema"),
