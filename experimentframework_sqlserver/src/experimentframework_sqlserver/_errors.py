@@ -57,6 +57,9 @@ RECORD_STATES: Final[Mapping[str, str]] = {
 }
 """The same, where the server's number says nothing."""
 
+NO_RIGHT: Final = frozenset({229, 230})
+"""The user lacks a right on a table or a column."""
+
 MIGRATE: Final = "run: experimentframework sqlserver migrate --config FILE"
 
 CONFIGURATION: Final[Mapping[int, str]] = {

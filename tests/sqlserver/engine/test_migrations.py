@@ -115,6 +115,22 @@ async def test_six_at_the_same_time_migrate_once(options: SqlServerOptions) -> N
     assert _history(options) == [each.number for each in migrations()]
 
 
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        ("DELETE FROM [$(Schema)].[$(Table)Migrations]", "is empty; to restore it"),
+        ("DROP TABLE [$(Schema)].[$(Table)Migrations]", "grant this user SELECT on it"),
+    ],
+)
+async def test_a_lost_history_is_told(statement: str, why: str, options: SqlServerOptions) -> None:
+    """Given our table whose history is lost, When migrated, Then it says how to restore it."""
+    await _migrate(options)
+    execute(options, statement)
+
+    with pytest.raises(UnavailableError, match=why):
+        await _migrate(options)
+
+
 @pytest.mark.parametrize("idempotent", [False, True])
 async def test_the_script_makes_the_same(
     idempotent: bool,  # noqa: FBT001
