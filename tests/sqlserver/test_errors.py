@@ -54,6 +54,13 @@ def test_the_meaning_of_a_number(number: int, meaning: type[Exception]) -> None:
     assert found.__cause__ is error
 
 
+def test_a_missing_right_is_that_of_what_was_attempted() -> None:
+    """Given a refusal of a deletion, When it is mapped, Then it says which rights to grant."""
+    found = delivery_error(said(229), "remove old events", needs="SELECT and DELETE")
+
+    assert "grant it SELECT and DELETE on the table" in str(found)
+
+
 @pytest.mark.parametrize(
     ("error", "meaning"),
     [

@@ -60,14 +60,17 @@ RECORD_STATES: Final[Mapping[str, str]] = {
 NO_RIGHT: Final = frozenset({229, 230})
 """The user lacks a right on a table or a column."""
 
+WRITES: Final = "SELECT and INSERT"
+"""The rights that writing events needs."""
+
 MIGRATE: Final = "run: experimentframework sqlserver migrate --config FILE"
 
 CONFIGURATION: Final[Mapping[int, str]] = {
     102: "the server does not understand the statement; SQL Server 2016 or newer is needed",
     207: f"the table lacks a column; {MIGRATE}",
     208: f"the table is missing; {MIGRATE}",
-    229: "this user lacks a right; grant it SELECT and INSERT on the table",
-    230: "this user lacks a right on a column; grant it SELECT and INSERT on the table",
+    229: "this user lacks a right; grant it {needs} on the table",
+    230: "this user lacks a right on a column; grant it {needs} on the table",
     515: "the table has a column of somebody else's that must have a value; give it a default",
     262: "this user lacks a right in the database",
     911: "there is no such database; create it, or see Database in connectionString",
@@ -182,22 +185,23 @@ def loses_connection(error: BaseException) -> bool:
     return _LOST_CONNECTION.fullmatch(sqlstate_of(error)) is not None
 
 
-def delivery_error(error: BaseException, doing: str) -> DeliveryError:
+def delivery_error(error: BaseException, doing: str, *, needs: str = WRITES) -> DeliveryError:
     """Return what an error of the driver means to the channel.
 
     Args:
         error: The driver's error; the result says what it says.
         doing: What was attempted, as in ``write to table [dbo].[ExperimentEvents]``.
+        needs: The rights that it needs, as in ``SELECT and INSERT``.
 
     Returns:
         A TransientError, an UnavailableError or a PermanentError, with ``error`` as its cause.
     """
-    said = _meaning(error, doing)
+    said = _meaning(error, doing, needs)
     said.__cause__ = error
     return said
 
 
-def _meaning(error: BaseException, doing: str) -> DeliveryError:
+def _meaning(error: BaseException, doing: str, needs: str) -> DeliveryError:
     details = _details(error)
     for number in numbers_of(error):
         if number in THROTTLED:
@@ -205,7 +209,8 @@ def _meaning(error: BaseException, doing: str) -> DeliveryError:
         if number in TRANSIENT:
             return TransientError(f"cannot {doing}: {details}")
         if number in CONFIGURATION:
-            return UnavailableError(f"cannot {doing}: {CONFIGURATION[number]} ({details})")
+            why = CONFIGURATION[number].replace("{needs}", needs)
+            return UnavailableError(f"cannot {doing}: {why} ({details})")
         if number in RECORD:
             return PermanentError(f"cannot {doing}: {RECORD[number]} ({details})")
     return _meaning_of_state(error, f"cannot {doing}", details)
