@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 import re
 
 import pytest
@@ -97,7 +98,34 @@ def test_a_partial_failure_names_its_indexes() -> None:
     error = PartialBatchError(failures)
 
     assert error.failures == failures
-    assert str(error) == "2 records of the batch failed"
+    assert str(error) == "2 records of the batch failed; 1 of them: busy"
+
+
+def test_a_partial_failure_says_the_most_common_reason() -> None:
+    """Given one reason for most records, when the error is shown, then with it and their number."""
+    failures: dict[int, TransientError | PermanentError] = {
+        index: TransientError("no such topic") for index in range(180)
+    }
+
+    alone = str(PartialBatchError(failures))
+    one = str(PartialBatchError({3: failures[3]}))
+    most = str(PartialBatchError({999: PermanentError("too large"), **failures}))
+
+    assert alone == "180 records of the batch failed: no such topic"
+    assert one == "1 record of the batch failed: no such topic"
+    assert most == "181 records of the batch failed; 180 of them: no such topic"
+
+
+def test_a_partial_failure_is_short_whatever_its_reason() -> None:
+    error = PartialBatchError({0: TransientError("x" * 10_000)})
+
+    assert len(str(error)) < 500
+
+
+def test_a_partial_failure_passes_between_processes() -> None:
+    error = pickle.loads(pickle.dumps(PartialBatchError({2: TransientError("busy")})))  # noqa: S301
+
+    assert str(error) == "1 record of the batch failed: busy"
 
 
 def test_a_configuration_error_shows_every_problem() -> None:

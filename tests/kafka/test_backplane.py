@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experimentframework_core.config import BackplaneOptions, DataPlaneOptions, effective
-from experimentframework_core.testing import make_exposure, make_record
+from experimentframework_core.testing import make_exposure, make_outcome, make_record
 from experimentframework_kafka import KafkaOptions, plugin
-from experimentframework_kafka._addresses import Address, address_of, addresses
+from experimentframework_kafka._addresses import Address, AddressError, address_of, addresses
 from experimentframework_kafka._backplane import ordering_key
 from experimentframework_kafka._topics import topic_of
 
@@ -33,7 +33,7 @@ WITHOUT_TENANT = make_record(make_exposure(tenant_id=None))
 )
 def test_the_key_follows_partition_by(partition_by: str, key: str) -> None:
     """Given a way to partition, When a record's key is asked for, Then it is that."""
-    options = KafkaOptions(brokers="one", partition_by=partition_by)  # type: ignore[arg-type]
+    options = KafkaOptions(brokers="one", topic="all", partition_by=partition_by)  # type: ignore[arg-type]
 
     found = ordering_key(RECORD, options)
 
@@ -42,9 +42,21 @@ def test_the_key_follows_partition_by(partition_by: str, key: str) -> None:
 
 def test_an_event_without_the_key_goes_by_its_id() -> None:
     """Given no tenant, When events are partitioned by tenant, Then the id is the key."""
-    found = ordering_key(WITHOUT_TENANT, KafkaOptions(brokers="one", partition_by="tenantId"))
+    options = KafkaOptions(brokers="one", topic="all", partition_by="tenantId")
+
+    found = ordering_key(WITHOUT_TENANT, options)
 
     assert found == WITHOUT_TENANT.event_id
+
+
+def test_each_topic_has_an_order_of_its_own() -> None:
+    """Given a topic for each type, When types of one key differ, Then their order does too."""
+    options = KafkaOptions(brokers="one", topics={"outcome": "sold"})
+    records = make_record(make_exposure()), make_record(make_outcome())
+
+    found = [ordering_key(record, options) for record in records]
+
+    assert found == ["experiment-exposures/checkout", "sold/checkout"]
 
 
 @pytest.mark.parametrize(
@@ -75,6 +87,18 @@ def test_the_addresses_of_brokers() -> None:
 
     assert listed == text == (Address("one", 9092), Address("::1", 9093))
     assert [str(each) for each in listed] == ["one:9092", "[::1]:9093"]
+
+
+def test_an_address_that_nobody_has_checked_is_told_with_its_option() -> None:
+    """Given options from Python, When one of the brokers is no address, Then it is named."""
+    options = KafkaOptions(brokers=("one", ""))
+
+    with pytest.raises(AddressError) as raised:
+        addresses(options.brokers)
+
+    assert str(raised.value) == (
+        "the option brokers[1] does not fit: it is empty; expected host:port"
+    )
 
 
 LABEL = "[a-z0-9_]([a-z0-9_-]{0,8}[a-z0-9_])?"

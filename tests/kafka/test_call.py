@@ -36,7 +36,23 @@ async def test_a_batch_of_which_nothing_comes_again_is_still_waited_for() -> Non
     taken = call.resume({FIRST: Earlier(["gone"], future)}, set())
 
     assert taken == set()
-    assert call.on_the_way == {FIRST: Sent([], future)}
+    assert call.on_the_way == {FIRST: Sent([], future, ("gone",))}
+    assert call.left_on_the_way() == {FIRST: Earlier(["gone"], future)}
+
+
+async def test_what_arrives_during_another_call_is_remembered() -> None:
+    """Given a batch is acknowledged while others come, When it comes again, Then it is there."""
+    late, others = make_records(2), make_records(2)
+    future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+    between = Call(others)
+    between.resume({FIRST: Earlier([each.event_id for each in late], future)}, set())
+    between.acknowledge(between.on_the_way.pop(FIRST))
+
+    again = Call(late[:1])
+    taken = again.resume({}, between.confirmed)
+
+    assert (between.acknowledged, taken) == (set(), {0})
+    assert again.confirmed == {late[1].event_id}
 
 
 def test_what_is_acknowledged_is_not_sent_again() -> None:

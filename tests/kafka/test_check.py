@@ -123,7 +123,12 @@ def test_good_options_have_no_problem(good: KafkaOptions) -> None:
         (
             ("on e:9092",),
             "brokers[0]",
-            f"'on e:9092' is not a broker: {NO_HOST}; expected host:port",
+            "'on e:9092' is not a broker: addresses have commas between; expected host:port",
+        ),
+        (
+            "a:1;b:2",
+            "brokers",
+            "'a:1;b:2' is not a broker: addresses have commas between; expected host:port",
         ),
         (("a..b",), "brokers[0]", f"'a..b' is not a broker: {NO_HOST}; expected host:port"),
         (
@@ -195,6 +200,10 @@ def test_a_topic_that_is_none(name: str, message: str) -> None:
             ],
         ),
         (
+            options(client_id="shop\nX: y"),
+            [("clientId", "has a character that cannot be printed; expected a line of text")],
+        ),
+        (
             options(acks=1),
             [
                 (
@@ -251,6 +260,14 @@ def test_a_topic_of_an_unknown_type_gets_a_suggestion() -> None:
     assert path == "topics.exposre"
     assert message.startswith("unknown event type 'exposre'; expected exposure, assignment, ")
     assert message.endswith("; did you mean 'exposure'?")
+
+
+def test_a_topic_of_a_type_that_is_not_registered_here_is_a_warning() -> None:
+    """Given a type that only the application knows, When checked, Then that is all that is said."""
+    ((path, message, *more),) = check_kafka(options(topics={"subscriptionRenewed": "new"}))
+
+    assert (path, *more) == ("topics.subscriptionRenewed", "warning", ())
+    assert message.endswith("; the application must register it")
 
 
 def test_a_type_of_the_application_may_have_a_topic() -> None:

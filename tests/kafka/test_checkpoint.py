@@ -35,7 +35,9 @@ def test_there_is_none_at_the_start() -> None:
     assert positions_of(None) == {}
 
 
-@pytest.mark.parametrize("text", ["17", "", "{", '{"seen":5}', '{"seen":{"x":5}}'])
+@pytest.mark.parametrize(
+    "text", ["17", "", "{", '{"seen":5}', '{"seen":{"x":5}}', '{"seen":{"0":-5}}']
+)
 def test_what_is_no_checkpoint_is_told(text: str) -> None:
     """Given another text, When it is read, Then the error shows what one looks like."""
     with pytest.raises(ReplayError, match=r'as in \{"events":\{"0":17\}\}'):

@@ -180,8 +180,11 @@ async def test_a_large_event_that_compresses_well_is_delivered(
     assert [seen.value for seen in consume(brokers, topic)] == [record.body]
 
 
+@pytest.mark.parametrize("missing_first", [True, False])
 async def test_a_missing_topic_fails_only_its_own_events(
-    brokers: str, make_topic: Callable[..., str]
+    missing_first: bool,  # noqa: FBT001
+    brokers: str,
+    make_topic: Callable[..., str],
 ) -> None:
     """Given outcomes have no topic, When both types are delivered, Then exposures arrive."""
     exposures = make_topic()
@@ -190,7 +193,7 @@ async def test_a_missing_topic_fails_only_its_own_events(
 
     async with plugin.open(options, CONTEXT) as backplane:
         with pytest.raises(PartialBatchError) as raised:
-            await backplane.deliver([outcome, exposure])
+            await backplane.deliver([outcome, exposure] if missing_first else [exposure, outcome])
 
     (error,) = raised.value.failures.values()
     assert isinstance(error, UnavailableError)

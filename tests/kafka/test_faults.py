@@ -239,6 +239,35 @@ async def test_a_broker_that_hangs_delays_and_loses_nothing(
     assert tally(own_broker.brokers, topic, records, "a hang") == Tally(len(records))
 
 
+@pytest.mark.timeout(120)
+async def test_brokers_that_are_gone_are_told_long_before_the_delivery_ends(
+    own_broker: JavaBroker,
+) -> None:
+    """Given the broker is killed, When a delivery has time left, Then it ends and says so."""
+    topic = create_topic(own_broker.brokers, 3)
+    records = _story(1000)
+    loop = asyncio.get_running_loop()
+
+    async with plugin.open(_options(own_broker.brokers, topic), PATIENT) as backplane:
+        await backplane.deliver(records[:500])
+        own_broker.kill()
+        began = loop.time()
+        for _ in range(2):
+            with pytest.raises(TransientError) as raised:
+                await backplane.deliver(records[500:])
+        took = loop.time() - began
+        await asyncio.to_thread(own_broker.start)
+        await _deliver_all(backplane, records[500:])
+
+    assert took < PATIENT.delivery_timeout / 2
+    assert str(raised.value) == (
+        "not acknowledged in time, the brokers may have it or not; no broker answers: "
+        f"{own_broker.brokers}: Connection refused"
+    )
+    found = tally(own_broker.brokers, topic, records, "a kill that is told at once")
+    assert found == Tally(len(records))
+
+
 @pytest.mark.timeout(60)
 async def test_closing_is_bounded_while_the_broker_hangs(own_broker: JavaBroker) -> None:
     """Given a broker that has stopped, When the backplane closes, Then it does so in seconds."""

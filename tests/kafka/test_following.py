@@ -13,6 +13,7 @@ from experimentframework_core.plugin import OpenContext, Selection
 from experimentframework_core.testing import make_outcome, make_record, make_records
 from experimentframework_kafka import KafkaOptions, _reader, plugin
 from experimentframework_kafka._reader import KafkaReader
+from tests.kafka._peer import peer
 from tests.kafka.topics import add_partitions, create_topic, delete_topic, drop_before
 
 if TYPE_CHECKING:
@@ -212,6 +213,37 @@ async def test_a_reading_to_the_end_goes_on_after_a_kill(own_broker: JavaBroker)
     assert str(raised.value).endswith(f"{own_broker.brokers}: Connection refused")
     assert len(first) + len(rest) == len(records)
     assert first | rest == _bodies(records)
+
+
+async def test_closing_ends_who_waits(brokers: str, make_topic: Callable[..., str]) -> None:
+    """Given a task waits for the next event, When the reader is closed, Then it ends well."""
+    options = KafkaOptions(brokers=brokers, topic=make_topic())
+    await _deliver(options, make_records(2))
+    before = asyncio.all_tasks()
+    reader = KafkaReader(options, FOLLOW)
+    await _take(reader, 2)
+    waiting = asyncio.ensure_future(_take_all(reader, set()))
+    await asyncio.sleep(0.1)
+
+    await reader.aclose()
+    await waiting
+    rest = [envelope async for envelope in reader]
+
+    assert rest == []
+    assert asyncio.all_tasks() == before
+
+
+async def test_closing_ends_who_waits_for_the_first_event() -> None:
+    """Given brokers do not answer, When the reader is closed, Then who waits for it ends well."""
+    async with peer(None) as port:
+        reader = KafkaReader(KafkaOptions(brokers=f"127.0.0.1:{port}"), FOLLOW)
+        waiting = asyncio.ensure_future(_take_all(reader, set()))
+        await asyncio.sleep(0.1)
+
+        await reader.aclose()
+        await waiting
+
+    assert waiting.exception() is None
 
 
 @pytest.mark.timeout(60)

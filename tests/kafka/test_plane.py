@@ -18,7 +18,7 @@ from experimentframework_core.config import (
     DataPlaneOptions,
     RetryOptions,
 )
-from experimentframework_core.testing import make_exposure, make_record
+from experimentframework_core.testing import make_exposure, make_outcome, make_record
 from experimentframework_kafka import KafkaOptions
 from tests.kafka import _client_child as child
 from tests.kafka._consumer import consume
@@ -65,6 +65,33 @@ async def test_four_lanes_keep_the_order_of_keys_while_the_broker_is_killed(
     assert flushed.remaining == 0
     found = tally(own_broker.brokers, topic, records, "4 lanes, 4 kills")
     assert found == Tally(len(records))
+
+
+async def test_a_missing_topic_does_not_hold_up_the_same_key_in_others(
+    brokers: str, make_topic: Callable[..., str]
+) -> None:
+    """Given outcomes have no topic, When exposures of the same key come, Then they arrive."""
+    topic = make_topic(1)
+    topics = {"exposure": topic, "outcome": f"{topic}-missing"}
+    options = KafkaOptions(brokers=brokers, topics=topics, partition_by="subjectId")
+    plane_options = DataPlaneOptions(
+        backplane=BackplaneOptions(type="kafka", options=options), shutdown_timeout_ms=500
+    )
+    exposures = [make_exposure(subject_id="u-1", variant_key=f"v-{at}") for at in range(5)]
+
+    async with DataPlane(plane_options) as plane, asyncio.timeout(20):
+        await plane.publish(make_outcome(subject_id="u-1"))
+        while True:
+            if plane.statistics().backplanes["kafka"].retried:
+                break
+            await asyncio.sleep(0.05)
+        for each in exposures:
+            await plane.publish(each, ack="delivered")
+        health = (await plane.health()).diagnostics["kafka"]
+
+    assert f"topic '{topic}-missing' does not exist" in health.description
+    found = [decode(seen.value).payload.variant_key for seen in consume(brokers, topic)]
+    assert found == [each.variant_key for each in exposures]
 
 
 def _publish_until_killed(command: list[str]) -> set[str]:

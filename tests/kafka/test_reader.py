@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 
-from experimentframework_core.codec import encode
+from experimentframework_core.codec import decode_record, encode
 from experimentframework_core.errors import ReplayError, TransientError, UnavailableError
 from experimentframework_core.plugin import OpenContext, Selection
 from experimentframework_core.testing import make_outcome, make_record, make_records
-from experimentframework_kafka import KafkaOptions, plugin
+from experimentframework_kafka import KafkaOptions, KafkaTopicCreation, plugin
 from experimentframework_kafka._reader import KafkaReader, read_kafka
 from tests.peers.kafka_java import free_port
 
@@ -131,6 +132,64 @@ async def test_a_checkpoint_of_a_topic_that_was_made_anew_is_told(
     )
 
 
+async def test_a_checkpoint_behind_the_end_is_told_before_anything_is_read(
+    brokers: str, make_topic: Callable[..., str]
+) -> None:
+    """Given the second partition ends before the checkpoint, When read, Then nothing is."""
+    topic = make_topic(2)
+    options = KafkaOptions(brokers=brokers, topic=topic, partition_by="roundRobin")
+    await _deliver(options, make_records(4))
+    reader = KafkaReader(options, Selection(checkpoint=f'{{"{topic}":{{"1":7}}}}'))
+
+    with pytest.raises(ReplayError, match=r"partition 1 of topic .* ends at offset 2"):
+        await anext(reader)
+
+    assert reader.checkpoint == f'{{"{topic}":{{"1":7}}}}'
+
+
+async def test_a_checkpoint_with_a_partition_that_is_not_there_is_told(
+    brokers: str, make_topic: Callable[..., str]
+) -> None:
+    """Given a topic of one partition, When read on from its sixth, Then that is refused."""
+    topic = make_topic(1)
+    options = KafkaOptions(brokers=brokers, topic=topic)
+
+    with pytest.raises(ReplayError) as raised:
+        await _bodies(options, Selection(checkpoint=f'{{"{topic}":{{"5":0}}}}'))
+
+    assert str(raised.value) == (
+        f"cannot read on from the checkpoint: there is no partition 5 of topic '{topic}'; leave it "
+        "out of the checkpoint"
+    )
+
+
+def test_a_checkpoint_of_another_topic_is_told() -> None:
+    """Given one topic, When it is to be read from a place in another, Then that is refused."""
+    options = KafkaOptions(brokers="one", topic="events")
+
+    with pytest.raises(ReplayError) as raised:
+        KafkaReader(options, Selection(checkpoint='{"other":{"0":1}}'))
+
+    assert str(raised.value) == (
+        "cannot read on from the checkpoint: topic 'other' is not one of the backplane's: events"
+    )
+
+
+async def test_types_that_only_others_know_are_read_too(
+    brokers: str, make_topic: Callable[..., str]
+) -> None:
+    """Given an event of a type that is not known here, When all is read, Then it comes."""
+    options = KafkaOptions(brokers=brokers)
+    with suppress(KafkaException):  # It may be there already.
+        make_topic(name="experiment-events")
+    own = make_record(make_outcome()).body.replace(b'"outcome"', b'"purchase"')
+    await _deliver(options, [decode_record(own)])
+
+    found = await _bodies(options, Selection())
+
+    assert own in found
+
+
 async def test_what_a_transaction_took_back_is_not_read(
     brokers: str, make_topic: Callable[..., str]
 ) -> None:
@@ -156,6 +215,20 @@ async def test_a_missing_topic_is_told(brokers: str) -> None:
 
     with pytest.raises(UnavailableError, match="topic 'not-there' does not exist"):
         await _bodies(options, Selection())
+
+
+async def test_a_missing_topic_that_is_made_at_the_next_opening_is_told(brokers: str) -> None:
+    """Given createTopics is on already, When a missing topic is read, Then nobody says: say so."""
+    creation = KafkaTopicCreation(enabled=True)
+    options = KafkaOptions(brokers=brokers, topic="not-there", create_topics=creation)
+
+    with pytest.raises(UnavailableError) as raised:
+        await _bodies(options, Selection())
+
+    assert str(raised.value) == (
+        "topic 'not-there' does not exist; createTopics makes it when the backplane opens, as the "
+        "next start of the application does, or doctor"
+    )
 
 
 async def test_a_cluster_that_does_not_answer_is_told() -> None:

@@ -20,7 +20,7 @@ from experimentframework_core.testing import make_exposure, make_records
 from experimentframework_core.units import Secret
 from experimentframework_kafka import KafkaOptions, KafkaSecurity, plugin
 from tests.kafka._consumer import consume
-from tests.kafka.topics import allow, create_topic
+from tests.kafka.topics import allow, change_password, create_topic
 from tests.peers.certificates import PASSWORD, Certificates, make_certificates
 from tests.peers.kafka_java import JavaBroker
 from tests.peers.require import require
@@ -45,6 +45,16 @@ SHORT_SESSIONS = {
         "sasl.enabled.mechanisms": "OAUTHBEARER",
         f"{LISTENER}.oauthbearer.sasl.jaas.config": OAUTH_LOGIN,
         f"{LISTENER}.oauthbearer.connections.max.reauth.ms": "1000",
+    },
+}
+
+
+WITH_SCRAM = {
+    "protocols": ("SASL_PLAINTEXT",),
+    "users": {"shop": "secret"},
+    "settings": {
+        "sasl.enabled.mechanisms": "SCRAM-SHA-512",
+        f"{LISTENER}.scram-sha-512.sasl.jaas.config": SCRAM_LOGIN,
     },
 }
 
@@ -286,6 +296,50 @@ async def test_an_authority_that_is_not_trusted_is_told(secure: JavaBroker, tmp_
 
     with pytest.raises(UnavailableError, match=r"certificate verify failed.*security\.cafile"):
         await _arrives(secure, security)
+
+
+async def test_a_listener_that_must_be_signed_in_to_is_told(secure: JavaBroker) -> None:
+    """Given a listener with SASL, When we do not sign in, Then it says that we should."""
+    broker = f"127.0.0.1:{secure.ports['SASL_PLAINTEXT']}"
+
+    with pytest.raises(TransientError) as raised:
+        async with plugin.open(KafkaOptions(brokers=broker), OpenContext(name="events")):
+            pass
+
+    assert str(raised.value) == (
+        f"no broker answers: {broker}: it takes the connection, and closes it when asked "
+        "something; it may expect to be signed in to: say a security.protocol with SASL"
+    )
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("own_broker", [WITH_SCRAM], indirect=True)
+async def test_a_password_that_is_changed_meanwhile_is_told(own_broker: JavaBroker) -> None:
+    """Given another password and a new start, When events are delivered, Then that is told."""
+    topic = create_topic(own_broker.brokers, 1)
+    options = KafkaOptions(
+        brokers=f"127.0.0.1:{own_broker.ports['SASL_PLAINTEXT']}",
+        topic=topic,
+        security=KafkaSecurity(
+            protocol="SASL_PLAINTEXT",
+            mechanism="SCRAM-SHA-512",
+            username="shop",
+            password=Secret("secret"),
+        ),
+    )
+    loop = asyncio.get_running_loop()
+
+    async with plugin.open(options, OpenContext(name="events")) as backplane:
+        await backplane.deliver(make_records(1))
+        change_password(own_broker.brokers, "shop", "another")
+        own_broker.kill()
+        await asyncio.to_thread(own_broker.start)
+        began = loop.time()
+        with pytest.raises(UnavailableError, match="refuse the user or the password"):
+            await backplane.deliver(make_records(1))
+        took = loop.time() - began
+
+    assert took < OpenContext(name="events").delivery_timeout / 2
 
 
 async def test_a_protocol_that_the_brokers_do_not_speak_fails_as_unreachable(

@@ -10,6 +10,11 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._acl import AclBinding, AclOperation, AclPermissionType
 from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
+from confluent_kafka.admin._scram import (
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 PATIENCE = 20.0
@@ -26,10 +31,12 @@ def create_topic(
 ) -> str:
     """Make a topic, one that nobody else uses where it has no name; return its name.
 
-    ``_`` of a setting means ``.``.
+    ``_`` of a setting means ``.``. It keeps events of any time: brokers would remove those of the
+    tests that are months old, while these look at them.
     """
     name = name or f"test-{os.getpid()}-{next(_numbers)}"
-    settings = {key.replace("_", "."): value for key, value in config.items()}
+    said = {key.replace("_", "."): value for key, value in config.items()}
+    settings = {"retention.ms": "-1"} | said
     client = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
     topic = NewTopic(name, num_partitions=partitions, replication_factor=replicas, config=settings)
     for done in client.create_topics([topic]).values():
@@ -74,4 +81,13 @@ def allow(brokers: str, user: str, topic: str, operation: str) -> None:
         AclPermissionType.ALLOW,
     )
     for done in client.create_acls([right]).values():
+        done.result(timeout=PATIENCE)
+
+
+def change_password(brokers: str, user: str, password: str) -> None:
+    """Have a user sign in by SCRAM-SHA-512 with another password."""
+    client = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
+    scram = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
+    change = UserScramCredentialUpsertion(user, scram, password.encode())
+    for done in client.alter_user_scram_credentials([change]).values():
         done.result(timeout=PATIENCE)

@@ -22,12 +22,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from experimentframework_core.config import Problem
+
+_LONGEST_REASON = 400
 
 
 class ExperimentFrameworkError(Exception):
@@ -148,6 +151,8 @@ class PermanentError(DeliveryError):
 class PartialBatchError(DeliveryError):
     """Some records failed; every index that is not named is delivered.
 
+    Its text says the most common reason, and of how many records it is the reason.
+
     Attributes:
         failures: The reason of each failed index of the batch, as it was given to ``deliver``.
     """
@@ -155,7 +160,19 @@ class PartialBatchError(DeliveryError):
     def __init__(self, failures: Mapping[int, TransientError | PermanentError]) -> None:
         """Name each failed index with its reason."""
         self.failures = dict(failures)
-        super().__init__(f"{len(self.failures)} records of the batch failed")
+        super().__init__(self.failures)
+
+    def __str__(self) -> str:
+        """Return how many records failed, and why most of them did."""
+        number = len(self.failures)
+        text = f"{number} {'record' if number == 1 else 'records'} of the batch failed"
+        for reason, times in Counter(map(str, self.failures.values())).most_common(1):
+            text += f": {_cut(reason)}" if times == number else f"; {times} of them: {_cut(reason)}"
+        return text
+
+
+def _cut(reason: str) -> str:
+    return reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…"
 
 
 class JournalError(ExperimentFrameworkError):

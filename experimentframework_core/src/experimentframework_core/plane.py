@@ -458,9 +458,13 @@ class DataPlane:
         return sum_of(await flush_all(self._channels, timeout))
 
     async def health(self) -> Health:
-        """Return how the plane and each backplane fare, from what they have seen."""
+        """Return how the plane and each backplane fare, from what they have seen.
+
+        After the plane has closed, its diagnostics are those of the end.
+        """
         if self._loop is None:
-            return Health(HealthStatus.UNHEALTHY, self._unusable)
+            last = {channel.name: channel.health() for channel in self._channels}
+            return Health(HealthStatus.UNHEALTHY, self._unusable, last)
         return health_of(self._channels)
 
     def statistics(self) -> Statistics:

@@ -14,6 +14,7 @@ _HIGHEST_PORT = 65_535
 _LONGEST_HOST = 253
 _LABEL = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
+_BETWEEN = re.compile(r"[\s;]")
 _BRACKETED = re.compile(r"\[([^\[\]]*)\](?::(.*))?")
 
 
@@ -36,9 +37,16 @@ def addresses(brokers: tuple[str, ...] | str) -> tuple[Address, ...]:
     """Return the brokers' addresses.
 
     Raises:
-        AddressError: One of them is not an address.
+        AddressError: One of them is not an address; the message names the option.
     """
-    return tuple(address_of(text) for _, text in written(brokers))
+    found = []
+    for path, text in written(brokers):
+        try:
+            found.append(address_of(text))
+        except AddressError as error:
+            message = f"the option {path} does not fit: {error}; expected host:port"
+            raise AddressError(message) from error
+    return tuple(found)
 
 
 def written(brokers: tuple[str, ...] | str) -> Iterator[tuple[str, str]]:
@@ -63,6 +71,8 @@ def address_of(text: str) -> Address:
         raise AddressError("the protocol is said in security.protocol")
     if "," in text:
         raise AddressError("each address is an item of its own")
+    if _BETWEEN.search(text):
+        raise AddressError("addresses have commas between")
     if text.startswith("["):
         return _version_6(text)
     host, colon, port = text.partition(":")

@@ -26,17 +26,17 @@ from experimentframework_kafka._placing import Placing
 from experimentframework_kafka._producer import discard, start_producer, stop
 from experimentframework_kafka._pump import Pump
 from experimentframework_kafka._reaching import why_unreachable
-from experimentframework_kafka._topics import all_topics, by_topic
+from experimentframework_kafka._topics import all_topics, by_topic, topic_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from aiokafka import AIOKafkaProducer
     from aiokafka.structs import TopicPartition
 
     from experimentframework_core.envelope import Record
     from experimentframework_core.plugin import Backplane, OpenContext
-    from experimentframework_kafka._call import Earlier, Failure
+    from experimentframework_kafka._call import Earlier
     from experimentframework_kafka._options import KafkaOptions
 
 _BATCH_SIZE = 500
@@ -68,8 +68,9 @@ def channel_defaults(options: KafkaOptions) -> ChannelSettings:
 
 
 def ordering_key(record: Record, options: KafkaOptions) -> str:
-    """Return the message key: what decides the partition, or the event id where there is none."""
-    return key_of(record, options)
+    """Return what stays in order: the message key, within each topic where there are several."""
+    key = key_of(record, options)
+    return key if options.topic is not None else f"{topic_of(record.event_type, options)}/{key}"
 
 
 class KafkaBackplane:
@@ -82,7 +83,7 @@ class KafkaBackplane:
         self._start_timeout = delivery_timeout * _SHARE_OF_STARTING
         self._message_of = writer_of_messages(options)
         self._placing = Placing()
-        self._topics = Topics()
+        self._topics = Topics(created=options.create_topics.enabled)
         self._batch_bytes = batch_bytes(options)
         keep_memory_of_requests(self._batch_bytes)
         self._limits = Limits(request_bytes(options))
@@ -137,7 +138,7 @@ class KafkaBackplane:
         if client is None:
             raise await why_unreachable(self._options, None)
         try:
-            await check_topics(named, client)
+            await check_topics(named, client, created=self._options.create_topics.enabled)
             why = await hindrance(named, client, self._options)
         except (KafkaError, OSError, TimeoutError) as error:
             raise await why_unreachable(self._options, client) from error
@@ -146,6 +147,8 @@ class KafkaBackplane:
 
     async def deliver(self, batch: Sequence[Record]) -> None:
         """Return when every record is acknowledged, as ``acks`` says.
+
+        Where topics differ, the refusal of one is never told as that of the destination.
 
         Raises:
             TransientError: Nothing is acknowledged.
@@ -161,13 +164,13 @@ class KafkaBackplane:
             await self._send(call, done_before, deadline)
         except asyncio.CancelledError:
             # The same records come again: what the brokers have is not to be sent twice.
-            self._confirmed = call.acknowledged_ids()
+            self._confirmed = call.acknowledged_ids() | call.confirmed
             raise
         finally:
             self._on_the_way = {} if self._producer is None else call.left_on_the_way()
-        self._confirmed = set()
+        self._confirmed = call.confirmed
         if call.failures:
-            _raise(call.failures, len(batch))
+            _raise(call, one_topic=self._options.topic is not None)
 
     async def _send(self, call: Call, done: set[int], deadline: float) -> None:
         """Send with one producer after another, until nothing is left or time is up."""
@@ -192,6 +195,9 @@ class KafkaBackplane:
             batch_bytes=self._batch_bytes,
         )
         if not await pump.run(deadline):
+            if pump.unanswered is not None:
+                # It stays: with idempotence it writes nothing twice when brokers are back.
+                raise pump.unanswered
             topics = {each.topic for each in call.on_the_way}
             new, error = await successor(producer, topics, self._options, self._start_timeout)
             if new is not None:
@@ -203,8 +209,9 @@ class KafkaBackplane:
 
     async def _place(self, call: Call, indexes: Sequence[int]) -> None:
         """Find the partition of each of these records, topic by topic."""
-        for topic, its in by_topic(call.batch, indexes, self._options).items():
-            number = await self._number_of_partitions(topic)
+        topics = by_topic(call.batch, indexes, self._options)
+        numbers = await asyncio.gather(*map(self._number_of_partitions, topics))
+        for (topic, its), number in zip(topics.items(), numbers, strict=True):
             if isinstance(number, TransientError):
                 call.failures |= dict.fromkeys(its, number)
             else:
@@ -259,12 +266,15 @@ class KafkaBackplane:
                 call.fail_partition(partition, (), known)
 
 
-def _raise(failures: Mapping[int, Failure], number: int) -> None:
-    if len(failures) == number and not any(
-        isinstance(error, PermanentError) for error in failures.values()
+def _raise(call: Call, *, one_topic: bool) -> None:
+    """Raise what the channel is to know; one error for all keeps it from every topic."""
+    failures = call.failures
+    refused = [error for error in failures.values() if isinstance(error, UnavailableError)]
+    is_of_some = bool(refused) and not (one_topic or call.given_up)
+    if (
+        is_of_some
+        or len(failures) < len(call.batch)
+        or any(isinstance(error, PermanentError) for error in failures.values())
     ):
-        raise next(
-            (error for error in failures.values() if isinstance(error, UnavailableError)),
-            failures[min(failures)],
-        )
-    raise PartialBatchError(failures)
+        raise PartialBatchError(failures)
+    raise refused[0] if refused else failures[min(failures)]

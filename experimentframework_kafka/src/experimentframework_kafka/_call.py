@@ -24,10 +24,12 @@ class Sent(NamedTuple):
     Attributes:
         indexes: Its records, by their indexes in the call.
         future: What it ends with; cancelling it does not call it back.
+        absent: The ids of its events that are not in the call.
     """
 
     indexes: list[int]
     future: asyncio.Future[object]
+    absent: Sequence[str] = ()
 
 
 class Earlier(NamedTuple):
@@ -46,6 +48,8 @@ class Call:
         on_the_way: What is sent and not settled.
         acknowledged: What the brokers have.
         failures: Why records failed.
+        confirmed: The ids of events that are not in the call, and that the brokers have.
+        given_up: Whether it ended with something unsent.
     """
 
     def __init__(self, batch: Sequence[Record]) -> None:
@@ -55,6 +59,8 @@ class Call:
         self.on_the_way: dict[TopicPartition, Sent] = {}
         self.acknowledged: set[int] = set()
         self.failures: dict[int, Failure] = {}
+        self.confirmed: set[str] = set()
+        self.given_up = False
 
     def resume(self, earlier: Mapping[TopicPartition, Earlier], confirmed: set[str]) -> set[int]:
         """Take over what an earlier call has sent; return the records that are not to be sent.
@@ -67,9 +73,11 @@ class Call:
         index_of = {record.event_id: index for index, record in enumerate(self.batch)}
         for partition, (event_ids, future) in earlier.items():
             indexes = [index_of[each] for each in event_ids if each in index_of]
-            self.on_the_way[partition] = Sent(indexes, future)
+            absent = tuple(each for each in event_ids if each not in index_of)
+            self.on_the_way[partition] = Sent(indexes, future, absent)
             self.work[partition] = Work()
         self.acknowledged.update(index_of[each] for each in confirmed if each in index_of)
+        self.confirmed = confirmed.difference(index_of)
         sent = {index for each in self.on_the_way.values() for index in each.indexes}
         return sent | self.acknowledged
 
@@ -80,6 +88,11 @@ class Call:
             work = self.work[partition] = Work()
         return work
 
+    def acknowledge(self, sent: Sent) -> None:
+        """Note that the brokers have a batch."""
+        self.acknowledged.update(sent.indexes)
+        self.confirmed.update(sent.absent)
+
     def fail_partition(
         self, partition: TopicPartition, indexes: Iterable[int], failure: Failure
     ) -> None:
@@ -88,6 +101,7 @@ class Call:
 
     def fail_rest(self, failure: Failure) -> None:
         """Fail everything that is neither acknowledged nor failed."""
+        self.given_up = True
         for index in range(len(self.batch)):
             if index not in self.acknowledged:
                 self.failures.setdefault(index, failure)
@@ -99,6 +113,8 @@ class Call:
     def left_on_the_way(self) -> dict[TopicPartition, Earlier]:
         """Return what is sent and not settled, for a later call."""
         return {
-            partition: Earlier([self.batch[each].event_id for each in sent.indexes], sent.future)
+            partition: Earlier(
+                [*(self.batch[each].event_id for each in sent.indexes), *sent.absent], sent.future
+            )
             for partition, sent in self.on_the_way.items()
         }

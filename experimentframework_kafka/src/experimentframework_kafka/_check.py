@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from experimentframework_core.config import shown, unknown
-from experimentframework_core.events import event_type_named, event_types
+from experimentframework_core.config import event_type_problem, shown
 from experimentframework_kafka._addresses import AddressError, address_of, written
 from experimentframework_kafka._client_settings import setting_breaches
 from experimentframework_kafka._options import KafkaOptions
@@ -28,6 +27,9 @@ def check_kafka(options: KafkaOptions) -> Iterator[Finding]:
     yield from _brokers(options)
     yield from _topics(options)
     yield from _delivery(options)
+    if options.client_id is not None and not options.client_id.isprintable():
+        message = "has a character that cannot be printed; expected a line of text"
+        yield "clientId", message, "error", ()
     yield from security_breaches(options.security)
     yield from _creation(options.create_topics)
     for name, message, beside in setting_breaches(options.additional_config):
@@ -65,10 +67,9 @@ def _topics(options: KafkaOptions) -> Iterator[Finding]:
     if options.topic is not None and options.topics:
         message = "topic says where every type goes already; leave one of the two out"
         yield "topics", message, "error", ("topic",)
-    known = [each.name for each in event_types()]
     for name, topic in options.topics.items():
-        if event_type_named(name) is None:
-            yield f"topics.{name}", unknown("event type", name, known), "error", ()
+        if problem := event_type_problem(name):
+            yield f"topics.{name}", *problem, ()
         if why := why_no_topic(topic):
             yield f"topics.{name}", why, "error", ()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
@@ -10,6 +10,8 @@ from experimentframework_core.errors import ReplayError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_Natural = Annotated[int, msgspec.Meta(ge=0)]
 
 Place = tuple[str, int]
 """A topic and one of its partitions."""
@@ -32,11 +34,11 @@ def positions_of(checkpoint: str | None) -> dict[Place, int]:
     if checkpoint is None:
         return {}
     try:
-        topics = msgspec.json.decode(checkpoint, type=dict[str, dict[int, int]])
+        topics = msgspec.json.decode(checkpoint, type=dict[str, dict[_Natural, _Natural]])
     except msgspec.DecodeError as error:
         raise ReplayError(
             f"cannot read on from the checkpoint {checkpoint!r}: those of Kafka are offsets by "
-            'topic and partition, as in {"events":{"0":17}}'
+            'topic and partition, none below 0, as in {"events":{"0":17}}'
         ) from error
     return {
         (topic, partition): offset

@@ -105,7 +105,8 @@ class Log:
 
         cluster = await metadata_of(topics, self._client)
         if self._options.topic is not None and self._options.topic not in cluster.topics():
-            raise UnavailableError(missing([self._options.topic]))
+            created = self._options.create_topics.enabled
+            raise UnavailableError(missing([self._options.topic], created=created))
         return [
             TopicPartition(topic, number)
             for topic in sorted(topics)

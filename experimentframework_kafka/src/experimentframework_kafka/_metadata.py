@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from aiokafka.client import AIOKafkaClient
     from aiokafka.cluster import ClusterMetadata
 
-PATIENCE = 5.0
-"""Seconds that brokers have to make a topic which they make by themselves."""
+PATIENCE = 1.5
+"""Seconds that brokers have to make a topic which they make by themselves, while others wait."""
 
 MOMENT = 1.0
 """Seconds after which a topic is there that brokers make by themselves, usually."""
@@ -28,9 +28,10 @@ _NOT_AUTHORIZED = 29
 class Topics:
     """The topics that are written to, as the brokers know them."""
 
-    def __init__(self) -> None:
-        """Begin with no topic known."""
+    def __init__(self, *, created: bool = False) -> None:
+        """Begin with no topic known; ``created`` as for `missing`."""
         self.used: set[str] = set()
+        self._created = created
         self._missing: set[str] = set()
 
     async def number_of_partitions(self, topic: str, client: AIOKafkaClient) -> int:
@@ -40,6 +41,7 @@ class Topics:
             UnavailableError: The topic does not exist, or is not ours to write to.
             TransientError: No broker answers.
         """
+        client.add_topic(topic)  # Else it is forgotten as soon as another is asked for.
         found = client.cluster.partitions_for_topic(topic) or await self._look_for(topic, client)
         self.used.add(topic)
         return len(found)
@@ -49,7 +51,6 @@ class Topics:
         # Who waited once for a topic need not do so each time.
         until = loop.time() + (0 if topic in self._missing else PATIENCE)
         while True:
-            client.add_topic(topic)
             if not await client.force_metadata_update():
                 raise TransientError(f"cannot look for topic '{topic}': no known broker answers")
             if found := client.cluster.partitions_for_topic(topic):
@@ -61,13 +62,23 @@ class Topics:
                 )
             if loop.time() >= until:
                 self._missing.add(topic)
-                raise UnavailableError(missing([topic]))
+                raise UnavailableError(missing([topic], created=self._created))
             await asyncio.sleep(_PAUSE)
 
 
-def missing(topics: Iterable[str]) -> str:
-    """Return what to say of topics that do not exist."""
+def missing(topics: Iterable[str], *, created: bool = False) -> str:
+    """Return what to say of topics that do not exist.
+
+    Args:
+        topics: Their names.
+        created: Whether ``createTopics`` makes what is missing.
+    """
     named = ", ".join(f"'{topic}'" for topic in sorted(topics))
+    if created:
+        return (
+            f"topic {named} does not exist; createTopics makes it when the backplane opens, as the "
+            "next start of the application does, or doctor"
+        )
     return (
         f"topic {named} does not exist, and the brokers do not make it; make it, or say "
         "createTopics: {enabled: true}"
@@ -96,10 +107,13 @@ async def metadata_of(
     return cluster
 
 
-async def check_topics(topics: Iterable[str], client: AIOKafkaClient) -> None:
+async def check_topics(
+    topics: Iterable[str], client: AIOKafkaClient, *, created: bool = False
+) -> None:
     """Return if the cluster answers, and the topics are there and ours to write to.
 
-    As with a first event, brokers that make topics by themselves make them now.
+    As with a first event, brokers that make topics by themselves make them now. ``created`` as for
+    `missing`.
 
     Raises:
         UnavailableError: A topic is missing or not ours.
@@ -114,4 +128,4 @@ async def check_topics(topics: Iterable[str], client: AIOKafkaClient) -> None:
         named = ", ".join(f"'{topic}'" for topic in sorted(forbidden))
         raise UnavailableError(f"cannot use topic {named}: {CONFIGURATION[_NOT_AUTHORIZED]}")
     if absent := [topic for topic in wanted if not cluster.partitions_for_topic(topic)]:
-        raise UnavailableError(missing(absent))
+        raise UnavailableError(missing(absent, created=created))

@@ -82,8 +82,9 @@ class KafkaOptions(ChannelSettings, frozen=True, kw_only=True, rename="camel"):
         enable_idempotence: Let the brokers drop what a retry has sent twice; needs ``acks: all``.
         compression_type: How batches are compressed: ``none``, ``gzip``, ``snappy``, ``lz4`` or
             ``zstd``.
-        acks: Who must have an event before it counts as delivered: ``all`` replicas in sync, only
-            the leader (``1``), or nobody (``0``: events are lost without notice).
+        acks: Who must have an event before it counts as delivered: ``all`` replicas in sync (other
+            clients' ``-1``), only the leader (``1``), or nobody (``0``: events are lost without
+            notice).
         request_timeout_ms: How long a request to a broker may take; at most 24 days.
         max_in_flight: As in other Kafka clients. The one that is used here keeps one batch for
             each partition in flight; another value than 5 and 1 gives a warning that says so.

@@ -1,4 +1,4 @@
-"""What to do about a producer that has had no answer for a whole delivery."""
+"""What to do about a producer that has had no answer for a while, or for a whole delivery."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from experimentframework_core.errors import TransientError
 from experimentframework_kafka._hindrances import hindrance
 from experimentframework_kafka._producer import start_producer
+from experimentframework_kafka._reaching import why_none_answers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from aiokafka import AIOKafkaProducer
+    from aiokafka.client import AIOKafkaClient
 
     from experimentframework_kafka._options import KafkaOptions
 
@@ -40,3 +42,9 @@ async def successor(
         return None, type(error)(f"{_SAID}; {error}")
     except TimeoutError:
         return None, TransientError(f"{_SAID}; no broker answers in time")
+
+
+async def why_unanswered(options: KafkaOptions, client: AIOKafkaClient) -> TransientError | None:
+    """Return why nothing comes, where no broker answers that is known; None where one does."""
+    error = await why_none_answers(options, client)
+    return None if error is None else type(error)(f"{_SAID}; {error}")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from experimentframework_core.errors import PermanentError, UnavailableError
 from experimentframework_kafka._call import Sent
 from experimentframework_kafka._errors import delivery_error, ends_a_producer, refuses_a_record
 from experimentframework_kafka._limits import CODECS, wire_size
+from experimentframework_kafka._metadata import metadata_of
+from experimentframework_kafka._overdue import why_unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from aiokafka.structs import TopicPartition
 
     from experimentframework_core.envelope import Record
+    from experimentframework_core.errors import TransientError
     from experimentframework_kafka._call import Call, Failure
     from experimentframework_kafka._limits import Limits
     from experimentframework_kafka._message import Message
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
 LOOK_AGAIN = 1.0
 """Seconds after which a pump that waits looks whether its topics are still there."""
 
+SILENCE = 2.0
+"""Seconds without an answer after which it is asked whether any broker answers."""
+
 
 class Pump:
     """One call's sending through one producer.
@@ -33,6 +39,7 @@ class Pump:
     Attributes:
         poisoned: Whether the producer is of no use any more: with idempotence every batch that
             fails leaves a gap in its numbers, and the brokers refuse all that follows.
+        unanswered: Why no broker answers any more, where that ended the sending.
     """
 
     def __init__(
@@ -47,6 +54,8 @@ class Pump:
     ) -> None:
         """Hold the parts; `run` sends."""
         self.poisoned = False
+        self.unanswered: TransientError | None = None
+        self._options = options
         self._call = call
         self._producer = producer
         self._message_of = message_of
@@ -66,6 +75,7 @@ class Pump:
             Whether all is settled; if not, the call's ``on_the_way`` has what is not.
         """
         loop = asyncio.get_running_loop()
+        heard = loop.time()
         on_the_way = self._call.on_the_way
         while True:
             while self._ready:
@@ -82,15 +92,38 @@ class Pump:
             )
             for partition in [each for each, sent in on_the_way.items() if sent.future in done]:
                 self._settle(partition, on_the_way.pop(partition))
-            if not done:
-                self._give_up_lost_topics()
+            if done:
+                heard = loop.time()
+                continue
+            await self._give_up_lost_topics()
+            if loop.time() >= heard + SILENCE:
+                self.unanswered = await self._why_unanswered(deadline)
+                if self.unanswered is not None:
+                    return False
+                heard = loop.time()
+
+    async def _why_unanswered(self, deadline: float) -> TransientError | None:
+        """Return why no broker answers; None where one does, or a batch is settled meanwhile."""
+        asking = asyncio.ensure_future(why_unanswered(self._options, self._producer.client))
+        settling = [sent.future for sent in self._call.on_the_way.values()]
+        waiting: list[asyncio.Future[Any]] = [asking, *settling]
+        try:
+            await asyncio.wait(
+                waiting,
+                timeout=max(0, deadline - asyncio.get_running_loop().time()),
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            return asking.result() if asking.done() else None
+        finally:
+            asking.cancel()
+            await asyncio.wait({asking})
 
     async def _send_next(self, partition: TopicPartition) -> None:
         from aiokafka.errors import KafkaError
 
         work = self._call.work[partition]
         limit = await self._limits.of_topic(partition.topic, self._producer)
-        if self._is_lost(partition):
+        if await self._is_lost(partition):
             self._call.fail_partition(partition, (), _deleted(partition))
             return
         while work.portion:
@@ -140,7 +173,7 @@ class Pump:
     def _settle(self, partition: TopicPartition, sent: Sent) -> None:
         error = sent.future.exception()
         if error is None:
-            self._call.acknowledged.update(sent.indexes)
+            self._call.acknowledge(sent)
             if self._call.work[partition].portion:
                 self._ready.append(partition)
             return
@@ -156,18 +189,30 @@ class Pump:
         if not self._idempotent:
             self._ready.append(partition)
 
-    def _give_up_lost_topics(self) -> None:
+    async def _give_up_lost_topics(self) -> None:
         """Fail what is on its way to a topic that is not there any more: it would wait long."""
         on_the_way = self._call.on_the_way
-        for partition in [each for each in on_the_way if self._is_lost(each)]:
+        for partition in [each for each in on_the_way if await self._is_lost(each)]:
             self.poisoned = True
             sent = on_the_way.pop(partition)
             self._call.fail_partition(partition, sent.indexes, _deleted(partition))
 
-    def _is_lost(self, partition: TopicPartition) -> bool:
-        """Return whether the brokers do not have it any more; aiokafka would wait for it."""
-        known = self._producer.client.cluster.partitions_for_topic(partition.topic)
-        return partition.partition not in (known or ())
+    async def _is_lost(self, partition: TopicPartition) -> bool:
+        """Return whether the brokers do not have it any more; aiokafka would wait for it.
+
+        What aiokafka knows may lack a topic that it was not asked for, so they have the last word.
+        """
+        from aiokafka.errors import KafkaError
+
+        client, (topic, number) = self._producer.client, partition
+        if number in (client.cluster.partitions_for_topic(topic) or ()):
+            return False
+        try:
+            async with asyncio.timeout(LOOK_AGAIN):
+                cluster = await metadata_of([topic], client)
+        except (KafkaError, TimeoutError):
+            return False
+        return number not in (cluster.partitions_for_topic(topic) or ())
 
 
 def _deleted(partition: TopicPartition) -> UnavailableError:

@@ -65,6 +65,17 @@ async def why_unreachable(options: KafkaOptions, client: AIOKafkaClient | None) 
     return TransientError(f"the cluster did not answer; {broker} answers now")
 
 
+async def why_none_answers(options: KafkaOptions, client: AIOKafkaClient) -> TransientError | None:
+    """Return an error if no broker answers, of the options or of those that they have named."""
+    named = (Address(each.host, each.port) for each in client.cluster.brokers())
+    known = dict.fromkeys((*addresses(options.brokers), *named))
+    try:
+        found = await _first(known, options, PATIENCE)
+    except TransientError as error:
+        return error
+    return None if isinstance(found, Address) else _together(found)
+
+
 async def why_lost(
     broker: Address, options: KafkaOptions, client: AIOKafkaClient
 ) -> TransientError | None:
@@ -148,30 +159,45 @@ async def _refusal(
             return found
         return TransientError(f"{broker}: {_reason(error, options.security)}")
     try:
-        if (why := why_unusable(connection._versions, options)) is not None:  # noqa: SLF001
-            return UnavailableError(f"cannot use {broker}: {why}")
-        return await _refused_token(connection, doing, options)
+        return await _refusal_over(connection, broker, options)
     finally:
         connection.close()
 
 
-async def _refused_token(
-    connection: AIOKafkaConnection, doing: str, options: KafkaOptions
-) -> UnavailableError | None:
-    """Return an error where a token was refused: aiokafka does not read the answer to it."""
+async def _refusal_over(
+    connection: AIOKafkaConnection, broker: Address, options: KafkaOptions
+) -> TransientError | None:
+    if (why := why_unusable(connection._versions, options)) is not None:  # noqa: SLF001
+        return UnavailableError(f"cannot use {broker}: {why}")
+    by_token = options.security.mechanism == "OAUTHBEARER"
+    if options.security.protocol.startswith("SASL") and not by_token:
+        return None
+    named = await _brokers_named(connection)
+    if by_token and not named:
+        return UnavailableError(
+            f"cannot sign in at {broker}: the brokers refuse the token, or it has expired; see "
+            "security.tokenProvider"
+        )
+    if named is None:
+        return TransientError(
+            f"{broker}: it takes the connection, and closes it when asked something; it may "
+            "expect to be signed in to: say a security.protocol with SASL"
+        )
+    return None
+
+
+async def _brokers_named(connection: AIOKafkaConnection) -> int | None:
+    """Return how many brokers one names; None where it does not tell: it wants a sign-in first.
+
+    aiokafka does not read the answer to a token, and versions are told to everyone.
+    """
     from aiokafka.errors import KafkaError
     from aiokafka.protocol.metadata import MetadataRequest
 
-    if options.security.mechanism != "OAUTHBEARER":
-        return None
     with suppress(KafkaError, TimeoutError):
         answer = await connection.send(MetadataRequest([]))
-        if answer.brokers:
-            return None
-    return UnavailableError(
-        f"cannot {doing}: the brokers refuse the token, or it has expired; see "
-        "security.tokenProvider"
-    )
+        return len(answer.brokers)
+    return None
 
 
 def _reason(error: BaseException, security: KafkaSecurity) -> str:

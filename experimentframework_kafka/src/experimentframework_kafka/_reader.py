@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import TYPE_CHECKING
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, TypeVar
 
 from experimentframework_core.codec import decode, decode_record
 from experimentframework_core.envelope import Envelope
 from experimentframework_core.errors import InvalidEventError, ReplayError, TransientError
 from experimentframework_kafka._checkpoint import Place, positions_of, written
 from experimentframework_kafka._log import open_log
-from experimentframework_kafka._topics import all_topics, topic_of
+from experimentframework_kafka._topics import readable_topics, topic_of
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine, Mapping
+
     from aiokafka import ConsumerRecord
     from aiokafka.structs import TopicPartition
 
     from experimentframework_core.plugin import Selection
     from experimentframework_kafka._log import Bounds, Log
     from experimentframework_kafka._options import KafkaOptions
+
+Answer = TypeVar("Answer")
 
 LOOK_FOR_NEW = 3.0
 """Seconds of waiting after which a reading that follows looks for new topics and partitions."""
@@ -32,6 +37,10 @@ def read_kafka(options: KafkaOptions, selection: Selection) -> AsyncIterator[Env
         ReplayError: The selection's checkpoint is not one of this reader's.
     """
     return KafkaReader(options, selection)
+
+
+class _ClosedError(Exception):
+    """The reading has been closed while it waited."""
 
 
 class KafkaReader(AsyncIterator[Envelope]):
@@ -51,8 +60,18 @@ class KafkaReader(AsyncIterator[Envelope]):
         self._selection = selection
         self._positions: dict[Place, int] = positions_of(selection.checkpoint)
         wanted = {topic_of(each, options) for each in selection.types}
-        self._topics = wanted or all_topics(options)
+        self._topics = wanted or readable_topics(options)
+        unknown = {topic for topic, _ in self._positions} - readable_topics(options) - wanted
+        if unknown:
+            raise ReplayError(
+                f"cannot read on from the checkpoint: topic '{min(unknown)}' is not one of the "
+                f"backplane's: {', '.join(sorted(self._topics))}"
+            )
         self._envelopes = self._read()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._waiting: asyncio.Task[object] | None = None
+        self._closed = False
 
     @property
     def checkpoint(self) -> str | None:
@@ -60,28 +79,76 @@ class KafkaReader(AsyncIterator[Envelope]):
         return written(self._positions)
 
     async def __anext__(self) -> Envelope:
+        if not self._idle.is_set():
+            raise RuntimeError("the next event is being waited for already")
+        self._idle.clear()
         try:
             return await anext(self._envelopes)
+        except _ClosedError:
+            raise StopAsyncIteration from None
         except TransientError:
             self._envelopes = self._read()  # Who calls again goes on behind what was given.
             raise
+        finally:
+            self._idle.set()
 
     async def aclose(self) -> None:
-        """Disconnect; needed only where the reading is left before its end."""
+        """Disconnect; who waits for the next event meanwhile is told that there is none."""
+        self._closed = True
+        if self._waiting is not None:
+            self._waiting.cancel()
+        await self._idle.wait()
         await self._envelopes.aclose()
 
+    async def _unless_closed(self, doing: Coroutine[object, object, Answer]) -> Answer:
+        """Return what ``doing`` returns; `aclose` ends it.
+
+        Raises:
+            _ClosedError: It has been ended so.
+        """
+        task = self._waiting = asyncio.ensure_future(doing)
+        if self._closed:
+            task.cancel()
+        try:
+            return await task
+        except asyncio.CancelledError:
+            caller = asyncio.current_task()
+            if self._closed and task.cancelled() and caller is not None and not caller.cancelling():
+                raise _ClosedError from None
+            raise
+        finally:
+            self._waiting = None
+
     async def _read(self) -> AsyncGenerator[Envelope, None]:
-        async with open_log(self._options) as log:
-            partitions = await log.partitions(self._topics)
-            bounds = await log.bounds(partitions, self._selection.since)
+        async with AsyncExitStack() as stack:
+            opening = stack.enter_async_context(open_log(self._options))
+            log = await self._unless_closed(opening)
+            partitions = await self._unless_closed(log.partitions(self._topics))
+            since = self._selection.since
+            bounds = await self._unless_closed(log.bounds(partitions, since))
+            begins = self._begins(bounds)
             for partition in partitions:
-                begin = self._begin(partition, bounds[partition])
-                log.begin({partition: begin})
+                log.begin({partition: begins[partition]})
                 async for envelope in self._up_to(log, partition, bounds[partition].end):
                     yield envelope
             if self._selection.follow:
                 async for envelope in self._follow(log, partitions):
                     yield envelope
+
+    def _begins(self, bounds: Mapping[TopicPartition, Bounds]) -> dict[TopicPartition, int]:
+        """Return where to begin in each partition; all are looked at before one is read.
+
+        Raises:
+            ReplayError: The checkpoint does not fit the partitions.
+        """
+        if lost := [each for each in self._positions if each not in {(*it,) for it in bounds}]:
+            topic, number = min(lost)
+            if topic in self._topics:
+                raise ReplayError(
+                    f"cannot read on from the checkpoint: there is no partition {number} of topic "
+                    f"'{topic}'; leave it out of the checkpoint"
+                )
+        return {each: self._begin(each, its) for each, its in bounds.items()}
 
     def _begin(self, partition: TopicPartition, bounds: Bounds) -> int:
         """Return where to begin: at the checkpoint, else at the first event that is late enough."""
@@ -101,7 +168,7 @@ class KafkaReader(AsyncIterator[Envelope]):
         # The log itself gives up sooner on brokers that do not answer.
         patience = 2 * self._options.request_timeout_ms / 1000
         before, give_up = -1, loop.time() + patience
-        while (position := await log.position(partition)) < end:
+        while (position := await self._unless_closed(log.position(partition))) < end:
             if position < before or loop.time() > give_up:
                 raise TransientError(
                     f"cannot read on: after offset {before:,} of partition {partition.partition} "
@@ -125,7 +192,7 @@ class KafkaReader(AsyncIterator[Envelope]):
             if log.waited < look_at:
                 continue
             look_at = log.waited + LOOK_FOR_NEW
-            if new := await self._new(log, partitions):
+            if new := await self._unless_closed(self._new(log, partitions)):
                 partitions = [*partitions, *new]
                 log.begin(self._places(partitions))
 
@@ -147,7 +214,7 @@ class KafkaReader(AsyncIterator[Envelope]):
 
     async def _next(self, log: Log, end: int | None = None) -> AsyncGenerator[Envelope, None]:
         """Yield what is selected of the messages that are there, or come in a moment."""
-        for partition, messages in (await log.next()).items():
+        for partition, messages in (await self._unless_closed(log.next())).items():
             for message in messages:
                 if end is not None and message.offset >= end:
                     break

@@ -42,6 +42,11 @@ def all_topics(options: KafkaOptions) -> set[str]:
     return {topic_of(each.name, options) for each in event_types()}
 
 
+def readable_topics(options: KafkaOptions) -> set[str]:
+    """Return the topics of all event types, also of those that only other programs know."""
+    return all_topics(options) | {topic_of("", options)}
+
+
 def why_no_topic(name: str) -> str | None:
     """Return what is wrong with the name of a topic, by Kafka's own rules; None if it is good."""
     if len(name) > _LONGEST:

@@ -13,17 +13,23 @@ from experimentframework_core import HealthStatus
 from experimentframework_core._disk import settings
 from experimentframework_core._disk.journal import Journal
 from experimentframework_core._disk.journal_data import Page, Turn
-from experimentframework_core.errors import AckTimeoutError, TransientError, UnavailableError
+from experimentframework_core.errors import (
+    AckTimeoutError,
+    PartialBatchError,
+    TransientError,
+    UnavailableError,
+)
 from experimentframework_core.testing import FaultyBackplane, Sink, fail, make_exposure, make_record
 from tests.core._channels import ids, is_balanced
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from experimentframework_core._channel.channel import Channel
     from experimentframework_core._disk.journal_data import Commit, Want
     from experimentframework_core.envelope import Record
+    from experimentframework_core.errors import DeliveryError
     from experimentframework_core.plugin import Backplane
     from tests.core.channel.conftest import Workshop
 
@@ -319,18 +325,9 @@ class TestAFailingDisk:
         assert channel.statistics().dropped == {"shutdown": 7}
 
 
-@pytest.mark.parametrize(
-    "backplane",
-    [
-        pytest.param(Unopenable, id="cannot be opened"),
-        pytest.param(refusing, id="refuses us"),
-    ],
-)
-async def test_closing_does_not_wait_where_it_would_be_in_vain(
-    disk: Disk, backplane: Callable[[], FaultyBackplane]
-) -> None:
-    """Given a destination that takes nothing, when the channel closes, then at once, with all."""
-    channel = await disk(backplane(), flush_interval_ms=1)
+async def test_closing_does_not_wait_for_a_destination_that_refuses_us(disk: Disk) -> None:
+    """Given a destination that refuses us, when the channel closes, then at once, with all."""
+    channel = await disk(refusing(), flush_interval_ms=1)
     await put(channel, events(10))
     await asyncio.sleep(0.05)
     began = asyncio.get_running_loop().time()
@@ -339,3 +336,79 @@ async def test_closing_does_not_wait_where_it_would_be_in_vain(
 
     assert result.kept == 10
     assert asyncio.get_running_loop().time() - began < 1
+
+
+async def test_closing_gives_up_a_destination_that_cannot_be_opened(disk: Disk) -> None:
+    """Given one that cannot be opened, when the channel closes, then until the breaker opens."""
+    channel = await disk(Unopenable(), flush_interval_ms=1)
+    await put(channel, events(10))
+    await asyncio.sleep(0.05)
+    began = asyncio.get_running_loop().time()
+
+    result = await channel.close(30)
+
+    assert result.kept == 10
+    assert asyncio.get_running_loop().time() - began < 2
+
+
+class OpensLater(FaultyBackplane):
+    """Fails twice when it is opened."""
+
+    def plugin(self, *_: object, **__: object) -> Any:
+        return super().plugin(opening=[TransientError("starting")] * 2)
+
+
+async def test_closing_tries_again_to_open(disk: Disk) -> None:
+    """Given a destination that is just coming up, when a channel closes, then it delivers all."""
+    await leave(disk, events(10))
+    backplane = OpensLater()
+    channel = await disk(backplane)
+
+    result = await channel.close(10)
+
+    assert (result.delivered, result.remaining) == (10, 0)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        pytest.param(TransientError("busy"), id="whole"),
+        pytest.param(PartialBatchError({3: TransientError("busy")}), id="in part"),
+    ],
+)
+async def test_closing_tries_again_what_failed_once(disk: Disk, failure: DeliveryError) -> None:
+    """Given what was left, and one failure, when a channel closes, then it delivers all."""
+    await leave(disk, events(10))
+    channel = await disk(FaultyBackplane([fail(failure)]))
+
+    result = await channel.close(10)
+
+    assert (result.delivered, result.remaining) == (10, 0)
+
+
+async def test_closing_delivers_what_is_not_refused(disk: Disk) -> None:
+    """Given two records that are refused, when the channel closes, then it delivers the others."""
+    left = [make_record(make_exposure(experiment_name=f"e{n}")) for n in range(10)]
+    await leave(disk, left)
+    refused = fail(PartialBatchError({0: UnavailableError("no topic"), 1: TransientError("no")}))
+    channel = await disk(FaultyBackplane([refused]), batch_size=2)
+    began = asyncio.get_running_loop().time()
+
+    result = await channel.close(10)
+
+    assert (result.delivered, result.kept) == (8, 2)
+    assert asyncio.get_running_loop().time() - began < 1
+
+
+async def test_what_is_refused_is_told_as_long_as_it_waits(disk: Disk) -> None:
+    """Given a refusal in part, when others are delivered, then the health still says it."""
+    refused = fail(PartialBatchError({0: UnavailableError("no topic")}))
+    channel = await disk(FaultyBackplane([refused]), batch_size=2)
+    await put(channel, [make_record(make_exposure(experiment_name=f"e{n}")) for n in range(10)])
+    await asyncio.sleep(1)
+    meanwhile = channel.health()
+
+    await channel.flush(None)
+
+    assert meanwhile.description == "the destination refuses us: no topic"
+    assert channel.health().status is HealthStatus.HEALTHY

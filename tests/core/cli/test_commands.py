@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import entry_points, version
 from pathlib import Path
 
 import pytest
@@ -60,6 +60,55 @@ def run_without(module: str, *arguments: str) -> subprocess.CompletedProcess[str
         check=False,
         env=environment_with(),
     )
+
+
+@pytest.mark.parametrize(
+    "module", ["experimentframework_core", "typer", "experimentframework_core.cli._plugins"]
+)
+def test_an_interruption_while_it_is_loaded_ends_it_quietly(module: str) -> None:
+    """Given a Ctrl-C in the midst of an import, When a command starts, Then it only ends, 130."""
+    program = f"""if True:
+        import os, signal, sys
+        from experimentframework_command import main
+        class Interrupts:
+            def find_spec(name, *_):
+                if name == {module!r}:
+                    os.kill(os.getpid(), signal.SIGINT)
+        sys.meta_path.insert(0, Interrupts)
+        sys.argv[1:] = ["plugins"]
+        main()
+    """
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=False, env=environment_with()
+    )
+
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, b"", b"")
+
+
+def test_the_command_begins_where_it_can_be_interrupted() -> None:
+    """Given the installed command, Then nothing heavy is imported before Ctrl-C is caught."""
+    (script,) = entry_points(group="console_scripts", name="experimentframework")
+
+    program = f"import {script.module}, sys; sys.exit('experimentframework_core' in sys.modules)"
+
+    assert script.value == "experimentframework_command:main"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("command", ["validate", "doctor", "tail"])
+def test_an_event_type_of_the_application_stops_no_command(
+    write: Write, tmp_path: Path, command: str
+) -> None:
+    """Given a type that only the application registers, When a command runs, Then it is told."""
+    store = {"type": "sqlite", "options": {"path": str(tmp_path / "events.db")}}
+    config = write({"backplane": {**store, "events": ["subscriptionRenewed"]}})
+    run_here("doctor", "--config", config)
+    warning = "no event type 'subscriptionRenewed' is registered here"
+
+    ran = run_here(command, *(() if command == "validate" else ("--config",)), config)
+
+    assert ran.code == 0
+    assert warning in (ran.out if command == "validate" else ran.err)
 
 
 def test_the_demo_shows_configuration_and_report() -> None:

@@ -113,9 +113,18 @@ EXPOSURE = Exposure(
         ),
         (
             {"subjectId": 7, "price": 9.5},
-            ("purchase", "-", "-", "7", "(not decoded: version 1.0.0) price=9.5"),
+            ("purchase", "-", "-", "7", "(not decoded: the type is not registered here) price=9.5"),
         ),
-        ([1, 2], ("purchase", "-", "-", "-", "(not decoded: version 1.0.0) payload=[1,2]")),
+        (
+            [1, 2],
+            (
+                "purchase",
+                "-",
+                "-",
+                "-",
+                "(not decoded: the type is not registered here) payload=[1,2]",
+            ),
+        ),
     ],
 )
 def test_what_an_event_says_is_in_its_cells(payload: object, expected: tuple[str, ...]) -> None:
@@ -123,6 +132,27 @@ def test_what_an_event_says_is_in_its_cells(payload: object, expected: tuple[str
     cells = cells_of(envelope(payload))
 
     assert cells == ("2026-03-01 12:00:00.004", *expected)
+
+
+def test_a_payload_that_does_not_fit_says_where() -> None:
+    """Given a subject that is a number, When it is put into cells, Then that is the reason."""
+    payload = msgspec.to_builtins(EXPOSURE) | {"subjectId": 7}
+    event = msgspec.structs.replace(envelope(EXPOSURE), schema_version="1.0.0", payload=payload)
+
+    assert cells_of(event)[-1].startswith("(not decoded: payload.subjectId: ")
+
+
+def test_a_version_that_is_not_known_is_named() -> None:
+    payload = msgspec.to_builtins(EXPOSURE)
+    event = msgspec.structs.replace(envelope(EXPOSURE), schema_version="2.0.0", payload=payload)
+
+    assert cells_of(event)[-1].startswith("(not decoded: version 2.0.0) ")
+
+
+def test_a_year_has_four_digits() -> None:
+    event = msgspec.structs.replace(envelope(EXPOSURE), timestamp=datetime(1, 1, 1, tzinfo=UTC))
+
+    assert cells_of(event)[0] == "0001-01-01 00:00:00.000"
 
 
 def test_the_correlation_id_is_said() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -130,6 +131,22 @@ def test_what_is_not_delivered_in_time_is_counted(configure: Configure, tmp_path
     assert document["addsUp"] is True
     assert figures["accepted"] == 7
     assert figures["dropped"] + figures["remaining"] == 7
+
+
+@pytest.mark.parametrize("buffer", [{}, {"type": "disk"}])
+def test_it_says_why_events_wait(
+    configure: Configure, tmp_path: Path, buffer: dict[str, str]
+) -> None:
+    """Given a destination that cannot be opened, Then the last words say why nothing arrived."""
+    (tmp_path / "file").touch()
+    unreachable = {"type": "sqlite", "options": {"path": str(tmp_path / "file" / "events.db")}}
+    kept = {**buffer, "path": str(tmp_path / "kept")} if buffer else {}
+    config = configure(unreachable, shutdownTimeoutMs=100, buffer=kept)
+
+    ran = run("publish", "--config", config, "-", stdin=lines(7))
+
+    assert ran.code == 1
+    assert re.search(r"^sqlite: .*file/events\.db", ran.err.splitlines()[-1])
 
 
 @pytest.fixture

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from experimentframework_core.cli._publish import _print
 from experimentframework_core.cli._summary import MOST_SHOWN, Counts, Summary
 from experimentframework_core.status import ChannelStatistics, Statistics
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def summary(counts: Counts, channel: ChannelStatistics, **plane: object) -> Summary:
@@ -33,6 +39,30 @@ def test_every_fate_but_delivered_is_trouble() -> None:
         "sqlite: 1 event expired (retry.maxAgeMs).",
         "sqlite: 1 event not delivered within shutdownTimeoutMs.",
     ]
+
+
+def test_what_is_left_is_told_with_its_reason() -> None:
+    found = summary(Counts(lines=10), ChannelStatistics(enqueued=10, delivered=9, handed_over=1))
+    found.reasons["sqlite"] = "the destination is down: no such folder"
+
+    assert list(found.troubles()) == [
+        "sqlite: 1 event not delivered, but kept on disk: the next run delivers them.",
+        "sqlite: the destination is down: no such folder",
+    ]
+
+
+def test_where_nothing_is_left_no_reason_is_told() -> None:
+    found = summary(Counts(lines=10), ChannelStatistics(enqueued=10, delivered=10))
+    found.reasons["sqlite"] = "deliveries fail: it was down"
+
+    assert found.ok
+
+
+def test_one_line_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Given a signal behind the first line, When the end is told, Then of one line."""
+    _print(summary(Counts(lines=1, stopped_by=2), ChannelStatistics()))
+
+    assert "Stopped by a signal after 1 line; the rest was not read." in capsys.readouterr().err
 
 
 def test_filtered_events_are_no_trouble() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sqlite3
 import subprocess
@@ -203,6 +204,30 @@ def change(folder: Path, sql: str) -> None:
 
 
 class TestTrouble:
+    @pytest.mark.parametrize(
+        ("name", "said"),
+        [
+            ("exposures", "--type: unknown event type 'exposures'; .*; did you mean 'exposure'\\?"),
+            ("purchase", "--type: no event type 'purchase' is registered here; "),
+        ],
+    )
+    def test_a_type_that_is_not_registered_is_told(
+        self, config: Path, name: str, said: str
+    ) -> None:
+        """Given a type that is not known, When it is looked for, Then stderr says so."""
+        publish(config, exposure("u-1"))
+
+        ran = tail(config, "--type", name)
+
+        assert (ran.code, ran.out) == (0, "")
+        assert re.match(said, ran.err)
+        assert "No events." in ran.err
+
+    def test_nothing_is_said_of_a_known_type(self, config: Path) -> None:
+        publish(config, exposure("u-1"))
+
+        assert "--type" not in tail(config, "--type", "exposure").err
+
     def test_what_is_no_event_is_left_out_and_told(self, config: Path, tmp_path: Path) -> None:
         """Given a damaged row among others, When all are read, Then it is told once, exit 1."""
         publish(config, exposure("u-1"), exposure("u-2"), exposure("u-3"))

@@ -61,7 +61,7 @@ RULES_ONLY = {
     r"fallbackToSpecificTrial needs it": "two keys together",
     r"dataPlane.backplane: missing": "another file may say it",
     # of one setting, but in words that JSON Schema has not
-    r"unknown event type|expected at least 1 event type": "event types are registered in Python",
+    r"(unknown|no|at least 1) event type": "event types are registered in Python",
     r"cannot be redacted|has a setting of its own": "payload fields are registered in Python",
     r"unknown (convention|provider)": "a rule, as a type in code may stand there",
     r"bytes in UTF-8": "a schema counts characters",

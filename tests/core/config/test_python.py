@@ -114,10 +114,10 @@ def test_a_backplane_may_be_given_elsewhere() -> None:
             "dataPlane.backplane.options: unexpected mapping; expected a ChannelSettings",
         ),
         (
-            DataPlaneOptions(backplane=BackplaneOptions(type="plain", events=("nope",))),
+            DataPlaneOptions(backplane=BackplaneOptions(type="plain", events=("errors",))),
             (
-                "dataPlane.backplane.events[0]: unknown event type 'nope'; expected exposure,"
-                " assignment, outcome, analysisSignal, error or governance"
+                "dataPlane.backplane.events[0]: unknown event type 'errors'; expected exposure,"
+                " assignment, outcome, analysisSignal, error or governance; did you mean 'error'?"
             ),
         ),
         (

@@ -159,10 +159,14 @@ class Lane:
 
     @property
     def _is_in_vain(self) -> bool:
-        """Whether the destination is known to be down, or to refuse us."""
-        if isinstance(self.error, UnavailableError) or self._schedule.destination_down:
+        """Whether the destination is down, refuses us, or what is left is tried again too late."""
+        if self._schedule.destination_down:
             return True
-        return self.error is not None and not self.is_open
+        now = asyncio.get_running_loop().time()
+        if isinstance(self.error, UnavailableError) and self._schedule.held_back(now):
+            return True
+        postponed = self._schedule.postponed_until
+        return postponed is not None and self.close_by is not None and postponed > self.close_by
 
     @property
     def _all_settled(self) -> bool:
@@ -244,7 +248,8 @@ class Lane:
         except Exception as error:  # noqa: BLE001 - the schedule decides what it means
             self._settle(self._failed(error, loop.time()))
         else:
-            self.error = None
+            if not self._schedule.postpones:
+                self.error = None
             self._settle(self._schedule.succeeded())
 
     def _failed(self, error: Exception, now: float) -> Settlement:
@@ -255,7 +260,10 @@ class Lane:
             error=brief(error),
         )
         settlement = self._schedule.failed(error, now)
-        self.error = telling if settlement.retried else None
+        if settlement.retried:
+            self.error = telling
+        elif not self._schedule.postpones:
+            self.error = None
         return settlement
 
     def _settle(self, settlement: Settlement) -> None:

@@ -115,6 +115,17 @@ class Schedule:
         return self._queue.empty and not (self._work or self._parking)
 
     @property
+    def postpones(self) -> bool:
+        """Whether records wait for another attempt while others are delivered."""
+        return bool(self._parking)
+
+    @property
+    def postponed_until(self) -> float | None:
+        """When those are tried again; None where others can be delivered before."""
+        full = len(self._parking) >= self._most_parked
+        return self._parking.until if not self._work and (full or self._queue.empty) else None
+
+    @property
     def destination_down(self) -> bool:
         """Whether the breaker keeps deliveries back."""
         return self._breaker.state is not BreakerState.CLOSED
@@ -167,6 +178,10 @@ class Schedule:
 
     def _ready(self, now: float) -> bool:
         return self._breaker.state is BreakerState.CLOSED or now >= self._breaker.retry_at
+
+    def held_back(self, now: float) -> bool:
+        """Return whether nothing is delivered for a while: all of the last portion failed."""
+        return now < self._not_before
 
     def may_open(self, now: float) -> bool:
         """Return whether the backplane may be opened now; if so call `opened` or `unreachable`."""

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from experimentframework_core import codec
 from experimentframework_core.cli._output import console, printable
+from experimentframework_core.errors import InvalidEventError
+from experimentframework_core.events import event_type_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from rich.console import Console
     from rich.text import Text
@@ -89,15 +93,30 @@ def cells_of(envelope: Envelope) -> tuple[str, ...]:
     if envelope.correlation_id is not None:
         rest.append(f"correlationId={_text(envelope.correlation_id)}")
     if not isinstance(envelope.payload, msgspec.Struct):
-        rest.insert(0, f"(not decoded: version {envelope.schema_version})")
+        rest.insert(0, f"(not decoded: {_why_not_decoded(envelope)})")
     return (
-        f"{envelope.timestamp:%Y-%m-%d %H:%M:%S}.{envelope.timestamp.microsecond // 1000:03}",
+        _time_text(envelope.timestamp),
         envelope.event_type,
         own.get("experimentName", "-"),
         own.get("newVariantKey") or own.get("variantKey", "-"),
         own.get("subjectId", "-"),
         " ".join(rest),
     )
+
+
+def _time_text(time: datetime) -> str:
+    """Return the time in milliseconds; strftime has not four digits for every year."""
+    return time.replace(tzinfo=None).isoformat(" ", "milliseconds")
+
+
+def _why_not_decoded(envelope: Envelope) -> str:
+    if event_type_named(envelope.event_type) is None:
+        return "the type is not registered here"
+    try:
+        codec.decode(codec.encode(envelope), strict=True)
+    except InvalidEventError as error:
+        return str(error)
+    return f"version {envelope.schema_version}"
 
 
 def _fields(payload: object) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec
 import msgspec
 import typer
 
+from experimentframework_command import INTERRUPTED, loaded
 from experimentframework_core.errors import (
     ConfigurationError,
     ExperimentFrameworkError,
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 OK = 0
 FAILED = 1
 USAGE = 2
-INTERRUPTED = 130
 
 _PIPE_WIDTH = 10_000_000
 """The columns of what is no terminal: more than any table has, so that no line is wrapped."""
@@ -62,6 +62,7 @@ def expected_errors(command: Callable[P, int]) -> Callable[P, None]:
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
+            loaded()
             code = command(*args, **kwargs)
         except (CommandError, ExperimentFrameworkError) as error:
             code = _exit_code(error)

@@ -21,6 +21,7 @@ from experimentframework_core.cli._output import (
     ConfigOption,
     JsonOption,
     console,
+    count,
     print_json,
     say,
     show_table,
@@ -84,7 +85,8 @@ def _print(summary: Summary) -> None:
     console().print(summary.headline())
     show_table(summary.as_table())
     if summary.counts.stopped_by is not None:
-        say(f"Stopped by a signal after {summary.counts.lines:,} lines; the rest was not read.")
+        lines = count(summary.counts.lines, "line")
+        say(f"Stopped by a signal after {lines}; the rest was not read.")
     for trouble in summary.troubles():
         say(trouble)
 

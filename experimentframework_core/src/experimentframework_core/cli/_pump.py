@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from experimentframework_core.cli._chunks import ChunkReader
 from experimentframework_core.cli._event_line import LineError, parse, reason_of
 from experimentframework_core.cli._ndjson import LineSplitter
+from experimentframework_core.cli._output import count
 from experimentframework_core.cli._progress import shown
 from experimentframework_core.cli._stop import DELIVERING, Stop
 from experimentframework_core.cli._summary import MOST_SHOWN, Counts, Summary
@@ -44,7 +45,13 @@ async def publish_lines(options: DataPlaneOptions, descriptor: int, progress: Re
         # The line in hand when the signal came may have been taken or not: the plane knows.
         filtered = sum(statistics.filtered.values())
         counts.lines = counts.blank + counts.broken + filtered + statistics.accepted
-    return Summary(counts, statistics)
+    health = await plane.health()
+    reasons = {
+        name: each.description
+        for name, each in health.diagnostics.items()
+        if each.diagnostics["last_error"] is not None
+    }
+    return Summary(counts, statistics, reasons)
 
 
 class _Pump:
@@ -106,4 +113,4 @@ def _progress_text(plane: DataPlane, counts: Counts) -> str:
     channels = plane.statistics().backplanes.values()
     delivered = min((channel.delivered for channel in channels), default=0)
     waiting = max((channel.buffered for channel in channels), default=0)
-    return f"{counts.lines:,} lines read, {delivered:,} delivered, {waiting:,} waiting"
+    return f"{count(counts.lines, 'line')} read, {delivered:,} delivered, {waiting:,} waiting"

@@ -58,10 +58,17 @@ class Counts(msgspec.Struct):
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """The end of a run."""
+    """The end of a run.
+
+    Attributes:
+        counts: What was read.
+        statistics: What became of it.
+        reasons: By the backplane's name, why it does not take events.
+    """
 
     counts: Counts
     statistics: Statistics
+    reasons: dict[str, str] = {}
 
     @property
     def ok(self) -> bool:
@@ -77,6 +84,8 @@ class Summary(msgspec.Struct, frozen=True):
             yield f"{count(counts.broken, 'line')} could not be published; the rest was."
         for name, channel in self.statistics.backplanes.items():
             yield from _undelivered(name, channel)
+            if name in self.reasons and channel.buffered + channel.handed_over + _lost(channel):
+                yield f"{name}: {self.reasons[name]}"
         for error in self.mismatches():
             yield f"The counts do not add up, which is a fault of this program: {error}"
 
@@ -149,6 +158,10 @@ def _came_in(channel: ChannelStatistics) -> int:
 
 def _went_out(channel: ChannelStatistics) -> int:
     return sum(_columns(channel).values()) - _came_in(channel)
+
+
+def _lost(channel: ChannelStatistics) -> int:
+    return channel.dropped.get("shutdown", 0)
 
 
 def _undelivered(name: str, channel: ChannelStatistics) -> Iterator[str]:

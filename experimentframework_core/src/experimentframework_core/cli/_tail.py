@@ -28,6 +28,7 @@ from experimentframework_core.cli._reading import Reading
 from experimentframework_core.cli._sources import source_of
 from experimentframework_core.cli._stop import BY_SIGNAL, Stop
 from experimentframework_core.cli._times import time_of
+from experimentframework_core.config import event_type_problem
 from experimentframework_core.errors import ExperimentFrameworkError, InvalidEventError, ReplayError
 from experimentframework_core.plugin import Selection
 
@@ -103,6 +104,7 @@ def tail(  # noqa: PLR0913 - one for each option
         until=time_of("--until", until, now),
         checkpoint=checkpoint,
     )
+    _say_unknown_types(selection.types)
     if last is None and not (everything or since or checkpoint):
         last = SHOWN
     source = source_of(config, backplane)
@@ -124,6 +126,13 @@ def tail(  # noqa: PLR0913 - one for each option
     if stop.signal is not None:
         return BY_SIGNAL + stop.signal
     return FAILED if run.left_out else OK
+
+
+def _say_unknown_types(names: Iterable[str]) -> None:
+    """Warn of types that are not registered here; the application's own events may be there."""
+    for name in names:
+        if problem := event_type_problem(name):
+            say(f"--type: {problem[0]}")
 
 
 def _reading(source: Source, selection: Selection) -> Reading:

@@ -69,6 +69,7 @@ from experimentframework_core.config._model.selection import (
 )
 from experimentframework_core.config._problems.problem import Problem
 from experimentframework_core.config._problems.report import listed, nearest, shown, unknown
+from experimentframework_core.config._rules.event_types import event_type_problem
 from experimentframework_core.config._rules.notices import notices
 from experimentframework_core.config._schema.choices import not_in_schema
 from experimentframework_core.config._schema.json_schema import json_schema
@@ -122,6 +123,7 @@ __all__ = [
     "data_plane_of",
     "effective",
     "effective_sources",
+    "event_type_problem",
     "json_schema",
     "listed",
     "load_file",

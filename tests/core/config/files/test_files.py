@@ -292,7 +292,7 @@ def test_values_of_the_environment_stay_hidden_wherever_their_item_ends(
 
     (problem,) = loaded("a.yaml", "b.yaml").problems
 
-    assert "unknown event type '${HIDDEN}'" in problem.message
+    assert "no event type '${HIDDEN}' is registered here" in problem.message
 
 
 def test_no_more_files_are_read_than_anyone_has(

@@ -231,8 +231,8 @@ def test_no_rule_shows_a_value_from_outside(monkeypatch: pytest.MonkeyPatch) -> 
         "no type '${KEY}'",
         "'${FIELD:-subjectId}' has a setting of its own",
         "the name '${KEY}' is taken by dataPlane.backplane.backplanes[0]",
-        "unknown event type '${KEY}'",
-        "unknown event type '${KEY}s'",
+        "no event type '${KEY}' is registered here",
+        "no event type '${KEY}s' is registered here",
         "the name '${KEY}' is taken by dataPlane.backplane.backplanes[0]",
     ]
 

@@ -8,7 +8,7 @@ import msgspec
 
 from experimentframework_core.config._model.data_plane import BackplaneOptions
 from experimentframework_core.config._problems.breach import Breach
-from experimentframework_core.config._problems.report import unknown
+from experimentframework_core.config._rules.event_types import event_type_problem
 from experimentframework_core.config._rules.names import repeated
 from experimentframework_core.config._walk.backplanes import GROUPS
 from experimentframework_core.config._walk.plugin_rules import (
@@ -16,7 +16,6 @@ from experimentframework_core.config._walk.plugin_rules import (
     channel_settings_in,
     plugin_breaches,
 )
-from experimentframework_core.events import event_type_named, event_types
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -100,9 +99,9 @@ def _events(found: Found) -> Iterator[Breach]:
         yield Breach(f"{found.path}.events", message)
     yield from repeated(f"{found.path}.events", found.node.events or ())
     for index, name in enumerate(found.node.events or ()):
-        if event_type_named(name) is None:
-            known = [event_type.name for event_type in event_types()]
-            yield Breach(f"{found.path}.events[{index}]", unknown("event type", name, known))
+        if problem := event_type_problem(name):
+            message, severity = problem
+            yield Breach(f"{found.path}.events[{index}]", message, severity=severity)
 
 
 def _by_the_plugin(found: Found) -> Iterator[Breach]:
