@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
@@ -36,6 +37,10 @@ VALUES (?, ?, ?, ?)
 """
 
 
+_PAUSE = 0.2
+"""Seconds after which is looked again whether another has migrated."""
+
+
 class Migrated(NamedTuple):
     """What `migrate` did.
 
@@ -57,7 +62,7 @@ async def migrate(pool: Pool, options: SqlServerOptions, *, wait: float = inf) -
     Args:
         pool: Where to get sessions.
         options: Which table.
-        wait: Seconds to wait for another process that migrates; at most a statement's time.
+        wait: Seconds to wait for another process that migrates; at most a statement's.
 
     Raises:
         UnavailableError: The table is not ours, its history is not that of this version, or the
@@ -65,26 +70,35 @@ async def migrate(pool: Pool, options: SqlServerOptions, *, wait: float = inf) -
         TransientError: The server does not answer, or another process migrates for too long.
     """
     names = names_of(options)
-    # The server gives up before the driver does, so that it can say why.
-    wait = min(wait, max(options.command_timeout_seconds - 1, 0.5))
+    wait = min(wait, options.command_timeout_seconds)
+    deadline = asyncio.get_running_loop().time() + wait
     applied: list[Migration] = []
-    if (version := await _version_if_done(pool, names)) is not None:
-        return Migrated((), version)
     while True:
-        async with pool.session() as session:
-            with doing(f"migrate the table {names}"):
-                if not await _lock.take(session, names, "migrate", wait=wait):
-                    raise TransientError(
-                        f"cannot migrate the table {names}: another process migrates it for more"
-                        f" than {wait:g} s"
-                    )
-                found = await look(session, names)
-                steps = pending(found, names)
-                if not steps:
-                    return Migrated(tuple(applied), found.version)
-                await _apply(session, steps[0], names)
-                await session.commit()
-            applied.append(steps[0])
+        if (version := await _version_if_done(pool, names)) is not None:
+            return Migrated(tuple(applied), version)
+        if step := await _next_step(pool, names):
+            applied.append(step)
+        elif asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(_PAUSE)
+        else:
+            raise TransientError(
+                f"cannot migrate the table {names}: another process migrates it for more than"
+                f" {wait:g} s"
+            )
+
+
+async def _next_step(pool: Pool, names: Names) -> Migration | None:
+    """Apply the next migration and return it; None where another process is at it, or was."""
+    async with pool.session() as session:
+        with doing(f"migrate the table {names}"):
+            if not await _lock.take(session, names, "migrate"):
+                return None
+            steps = pending(await look(session, names), names)
+            if not steps:
+                return None
+            await _apply(session, steps[0], names)
+            await session.commit()
+            return steps[0]
 
 
 async def _version_if_done(pool: Pool, names: Names) -> int | None:
