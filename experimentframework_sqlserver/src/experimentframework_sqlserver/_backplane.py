@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from experimentframework_sqlserver._rows import Rows
 
 _BATCH_SIZE = 100
-_LONGEST_WAIT = 5.0
+_LONGEST_WAIT = 8.0
 """Seconds to wait for another that migrates: less than an opening may take, so that it says why."""
 _CANCEL_TIMEOUT = 1.0
 """Seconds that the removing of old events has to end."""
