@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from experimentframework_core.errors import TransientError, UnavailableError
-from experimentframework_sqlserver import _migrating
 from experimentframework_sqlserver._history import OUR_COLUMNS
 from experimentframework_sqlserver._migrating import Migrated, look, migrate
 from experimentframework_sqlserver._migrations import migrations
@@ -82,17 +81,15 @@ class MigratedByOther(AsItShouldBe):
         return found
 
 
-async def test_who_cannot_migrate_looks_whether_another_has(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_who_cannot_migrate_looks_whether_another_has() -> None:
     """Given another process that migrates, When it has, Then that is found without the lock."""
-    monkeypatch.setattr(_migrating, "_PAUSE", 0.0)
     session = MigratedByOther()
 
     done = await migrate(cast("Pool", OneSession(session)), options())
 
     assert done == Migrated((), len(migrations()))
     assert session.looks == 3
+    assert not session.usable
 
 
 async def test_another_that_migrates_for_too_long_is_told() -> None:

@@ -37,8 +37,8 @@ VALUES (?, ?, ?, ?)
 """
 
 
-_PAUSE = 0.2
-"""Seconds after which is looked again whether another has migrated."""
+_TURN = 1.0
+"""Seconds to wait for the lock, before it is looked again whether another has migrated."""
 
 
 class Migrated(NamedTuple):
@@ -78,9 +78,7 @@ async def migrate(pool: Pool, options: SqlServerOptions, *, wait: float = inf) -
             return Migrated(tuple(applied), version)
         if step := await _next_step(pool, names):
             applied.append(step)
-        elif asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(_PAUSE)
-        else:
+        elif asyncio.get_running_loop().time() >= deadline:
             raise TransientError(
                 f"cannot migrate the table {names}: another process migrates it for more than"
                 f" {wait:g} s"
@@ -91,7 +89,7 @@ async def _next_step(pool: Pool, names: Names) -> Migration | None:
     """Apply the next migration and return it; None where another process is at it, or was."""
     async with pool.session() as session:
         with doing(f"migrate the table {names}"):
-            if not await _lock.take(session, names, "migrate"):
+            if not await _lock.take(session, names, "migrate", wait=_TURN):
                 return None
             steps = pending(await look(session, names), names)
             if not steps:
