@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, cast
 
 import pyodbc
@@ -12,7 +13,7 @@ from experimentframework_sqlserver import SqlServerOptions
 from experimentframework_sqlserver._session import Result, Session
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
 
 def options(**said: object) -> SqlServerOptions:
@@ -66,6 +67,17 @@ class ScriptedSession:
         done: Future[None] = Future()
         done.set_result(None)
         return done
+
+
+class OneSession:
+    """A pool of one session."""
+
+    def __init__(self, session: ScriptedSession) -> None:
+        self._session = session
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[ScriptedSession]:
+        yield self._session
 
 
 def as_session(scripted: ScriptedSession) -> Session:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
@@ -21,23 +20,10 @@ from experimentframework_core.plugin import OpenContext
 from experimentframework_core.testing import make_records
 from experimentframework_sqlserver import plugin
 from experimentframework_sqlserver._backplane import SqlServerBackplane
-from tests.sqlserver._sessions import ScriptedSession, looks, options, said
+from tests.sqlserver._sessions import OneSession, ScriptedSession, looks, options, said
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from experimentframework_sqlserver._pool import Pool
-
-
-class OneSession:
-    """A pool of one session."""
-
-    def __init__(self, session: ScriptedSession) -> None:
-        self._session = session
-
-    @asynccontextmanager
-    async def session(self) -> AsyncIterator[ScriptedSession]:
-        yield self._session
 
 
 def backplane(session: ScriptedSession, **settings: object) -> SqlServerBackplane:

@@ -56,6 +56,7 @@ def test_good_options_have_no_problem(good: SqlServerOptions) -> None:
         ("a\u202eb", "holds a character that cannot be printed"),
         (" a", "begins or ends with a space, which the server would not tell apart"),
         ("a ", "begins or ends with a space, which the server would not tell apart"),
+        ("a$(x)", "holds '$(', which sqlcmd takes for a variable"),
         ("#a", "begins with '#': such a table is gone with its connection"),
         *(
             (name, "holds a dot, bracket or quote; expected the bare name, which we quote")

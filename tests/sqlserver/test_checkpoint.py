@@ -27,7 +27,19 @@ def test_a_position_is_read_from_its_text(position: Position, text: str) -> None
     assert position_of(written) == position
 
 
-@pytest.mark.parametrize("text", ["", "17", '{"events":{"0":17}}', '{"after":"x"}', "\ud800"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "17",
+        '{"events":{"0":17}}',
+        '{"after":"x"}',
+        '{"after":9223372036854775808}',
+        '{"after":-1}',
+        '{"after":1,"missing":[[1,9223372036854775808,0.0]]}',
+        "\ud800",
+    ],
+)
 def test_what_is_no_checkpoint_is_refused(text: str) -> None:
     """Given another text, When it is read, Then it says how checkpoints look."""
     with pytest.raises(ReplayError, match=r"as in \{\"after\":17\}"):

@@ -60,6 +60,9 @@ def test_a_script_has_the_names_that_are_said() -> None:
     ("arguments", "reason"),
     [
         (["script", "--schema", "x]"], "schema: holds a dot, bracket or quote"),
+        (["script", "--table", "a$(x)"], "tableName: holds '$('"),
+        (["script", "--upgrade-dotnet", "--to", "1"], "--upgrade-dotnet is a script of its own"),
+        (["script", "--upgrade-dotnet", "--idempotent"], "without --idempotent, --from and --to"),
         (["script", "--from", "9"], "--from 9: there is no way from version 9"),
         (["script", "--from", "1", "--to", "0"], "the versions are 0 to"),
         (["script", "--config", "CONFIG", "--table", "x"], "Give either --config, or --schema"),

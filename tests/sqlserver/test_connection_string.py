@@ -174,3 +174,10 @@ def test_no_problem_shows_what_is_in_the_string(text: str) -> None:
     found = parse(text)
 
     assert "hunter2" not in repr(found)
+
+
+def test_a_nul_is_refused() -> None:
+    """Given a NUL in a password, When it is parsed, Then it is a problem: all behind it is lost."""
+    assert parse(f"Server=h;{SIGNED_IN}\0x") == [
+        "it holds a NUL character, at which the driver would end it"
+    ]

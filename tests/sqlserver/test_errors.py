@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pyodbc
 import pytest
 
@@ -52,6 +54,33 @@ def test_the_meaning_of_a_number(number: int, meaning: type[Exception]) -> None:
 
     assert type(found) is meaning
     assert found.__cause__ is error
+
+
+def test_a_missing_right_is_that_of_what_was_attempted() -> None:
+    """Given a refusal of a deletion, When it is mapped, Then it says which rights to grant."""
+    found = delivery_error(said(229), "remove old events", needs="SELECT and DELETE")
+
+    assert "grant it SELECT and DELETE on the table" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (driver("HYT00", "Login timeout expired"), "nothing listens at the port, .*see Server in"),
+        (driver("08001", "Encryption not supported on SQL Server."), "see Encrypt in"),
+        (driver("01000", "Can't open lib '/a/b' : file not found"), "'/a/b' is no ODBC driver of"),
+        (
+            said(33557097, 'column "x" of relation "events" does not exist'),
+            "the table lacks a column, or is somebody else's",
+        ),
+    ],
+)
+def test_what_to_look_at_is_told(error: pyodbc.Error, says: str) -> None:
+    """Given an error with a usual cause, When it is mapped, Then it says what to look at."""
+    found = delivery_error(error, "connect to the server")
+
+    assert re.search(says, str(found))
+    assert "file not found" not in str(found)
 
 
 @pytest.mark.parametrize(

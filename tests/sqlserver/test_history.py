@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from experimentframework_core.errors import UnavailableError
-from experimentframework_sqlserver._history import DOTNET_COLUMNS, Applied, Found, pending
+from experimentframework_sqlserver._history import (
+    DOTNET_COLUMNS,
+    OUR_COLUMNS,
+    Applied,
+    Found,
+    pending,
+)
 from experimentframework_sqlserver._migrations import Migration
 from experimentframework_sqlserver._naming import Names
 
@@ -69,6 +75,8 @@ def test_a_history_without_its_table_is_refused() -> None:
         (Found(), "missing"),
         (Found(COLUMNS, applied(1)), "ours"),
         (Found(DOTNET_COLUMNS), "dotnet"),
+        (Found(OUR_COLUMNS), "unrecorded"),
+        (Found(OUR_COLUMNS | {"mine"}, has_history=True), "unrecorded"),
         (Found(DOTNET_COLUMNS | {"mine"}), "foreign"),
         (Found(COLUMNS), "foreign"),
     ],
@@ -76,6 +84,24 @@ def test_a_history_without_its_table_is_refused() -> None:
 def test_it_is_known_whose_a_table_is(found: Found, kind: str) -> None:
     """Given columns and a history, When asked whose table it is, Then it is told."""
     assert found.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("has_history", "why"),
+    [
+        (False, r"EventsMigrations, is missing, .* grant this user SELECT on it; where it is gone"),
+        (True, r"EventsMigrations, is empty; to restore it, take from `exp.*script` what makes"),
+    ],
+)
+def test_a_table_of_ours_without_its_history_is_told_apart(
+    has_history: bool,  # noqa: FBT001
+    why: str,
+) -> None:
+    """Given our columns and no history, When the rest is asked for, Then it says what to do."""
+    found = Found(OUR_COLUMNS, has_history=has_history)
+
+    with pytest.raises(UnavailableError, match=f"which version the table shop.Events has: .*{why}"):
+        pending(found, NAMES, KNOWN)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import pyodbc
@@ -243,6 +244,8 @@ async def test_the_drivers_errors_stay_and_say_what_they_mean(cursor: Any) -> No
 
     assert told.value is error
     assert "experimentframework sqlserver migrate" in told.value.__notes__[0]
+    assert "Or the connection is one to another place than the" in told.value.__notes__[0]
+    assert "'127.0.0.1,9'" in told.value.__notes__[0]
     assert open_plane.statistics().written_in_transaction == 0
 
 
@@ -268,5 +271,25 @@ async def test_another_name_is_refused() -> None:
 async def test_a_plane_without_a_table_is_refused() -> None:
     """Given a plane of another type, When an outbox is made, Then the error says that."""
     async with plane(BackplaneOptions(type="inMemory")) as open_plane:
-        with pytest.raises(ValueError, match="there is none"):
+        with pytest.raises(ValueError, match="the plane has none of type sqlServer"):
             outbox(Cursor(), plane=open_plane)
+
+
+@pytest.mark.parametrize("database", [object(), None, "dsn", sqlite3.Cursor])
+async def test_what_is_no_connection_is_refused(database: Any) -> None:
+    """Given something else, When an outbox is made for it, Then the error says what is expected."""
+    given = database(sqlite3.connect(":memory:")) if isinstance(database, type) else database
+
+    async with plane(table()) as open_plane:
+        with pytest.raises(TypeError, match="connection or cursor of pyodbc or aioodbc, found"):
+            outbox(given, plane=open_plane)
+
+
+async def test_a_closed_connection_of_aioodbc_is_told() -> None:
+    """Given a connection of aioodbc's that is closed, When published, Then the error says that."""
+    connection: Any = AsyncConnection()
+    connection.closed = True
+
+    async with plane(table()) as open_plane:
+        with pytest.raises(pyodbc.ProgrammingError, match="is closed"):
+            await publish_in(connection, make_exposure(), plane=open_plane)

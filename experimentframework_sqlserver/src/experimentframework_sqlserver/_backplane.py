@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from experimentframework_sqlserver._rows import Rows
 
 _BATCH_SIZE = 100
+_LONGEST_WAIT = 8.0
+"""Seconds to wait for another that migrates: less than an opening may take, so that it says why."""
 _CANCEL_TIMEOUT = 1.0
 """Seconds that the removing of old events has to end."""
 
@@ -47,7 +49,7 @@ async def open_sql_server(
     removing: asyncio.Future[None] | None = None
     try:
         if options.auto_migrate:
-            await migrate(pool, options)
+            await migrate(pool, options, wait=_LONGEST_WAIT)
         await backplane.ping()
         if options.retention is not None and context.lane == 0:
             removing = asyncio.ensure_future(keep_removing(pool, options, backplane=context.name))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated, TypeAlias
+
 import msgspec
 
 from experimentframework_core.errors import ReplayError
+
+Id: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class Gap(msgspec.Struct, frozen=True, array_like=True):
@@ -16,8 +20,8 @@ class Gap(msgspec.Struct, frozen=True, array_like=True):
         since: When the row behind them was made, in seconds since 1970-01-01 UTC.
     """
 
-    first: int
-    last: int
+    first: Id
+    last: Id
     since: float
 
     def without(self, number: int) -> tuple[Gap, ...]:
@@ -36,7 +40,7 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True):
         missing: The gaps before it whose rows may still come, in order.
     """
 
-    after: int
+    after: Id
     missing: tuple[Gap, ...] = ()
 
     def __str__(self) -> str:

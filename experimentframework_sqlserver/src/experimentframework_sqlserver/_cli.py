@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from experimentframework_sqlserver._pool import Pool
 
 
+_BUSY = "another process is removing old events now; nothing was removed here"
+
+
 def migrate(
     config: ConfigOption, *, backplane: BackplaneOption = None, as_json: JsonOption = False
 ) -> int:
@@ -120,10 +123,12 @@ def purge(
     question = f"Remove {count(number, 'event')} from {names_of(options)} for ever?"
     agreed = not dry_run and number > 0 and (yes or confirmed(question))
     removed = asyncio.run(_purge(options, before)) if agreed else 0
-    if removed is None:
-        say("another process is removing old events now; nothing was removed here")
+    why = _BUSY if removed is None else None
+    if why:
+        say(why)
     if as_json:
-        print_json({"before": before, "chosen": number, "removed": removed or 0, "dryRun": dry_run})
+        chosen = {"before": before, "chosen": number, "removed": removed or 0, "dryRun": dry_run}
+        print_json({**chosen, "problem": why})
     else:
         say_out(f"{count(number, 'event')} before {before.isoformat()}, {removed or 0:,} removed")
     return OK if dry_run or (removed or 0) >= number else FAILED

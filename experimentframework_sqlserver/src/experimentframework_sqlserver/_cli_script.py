@@ -50,6 +50,9 @@ def script(  # noqa: PLR0913 - one for each option
     """Print the migrations as a script to read and to run elsewhere; connects to nothing."""
     if config is not None and (schema or table_name):
         raise CommandError("Give either --config, or --schema and --table.", exit_code=USAGE)
+    if upgrade_dotnet and (idempotent or start or end is not None):
+        message = "--upgrade-dotnet is a script of its own, without --idempotent, --from and --to."
+        raise CommandError(message, exit_code=USAGE)
     if config is not None:
         names = names_of(options_of(config, backplane, "write a script for"))
     else:

@@ -14,7 +14,8 @@ from experimentframework_sqlserver._pairs import odbc_text, pairs_of
 if TYPE_CHECKING:
     from experimentframework_sqlserver._options import SqlServerOptions
 
-_LOGIN_TIMEOUT = 15
+_LOGIN_TIMEOUT = 7
+"""Seconds: less than an opening may take, so that it ends with what the driver says."""
 _MASK = "***"
 
 
@@ -36,8 +37,7 @@ class Target:
         values.setdefault("APP", "experimentframework")
         self.text = Secret(odbc_text([("Driver", driver), *values.items()]))
         self.login_timeout = _LOGIN_TIMEOUT if said.login_timeout is None else said.login_timeout
-        database = "the user's database" if said.database is None else f"database '{said.database}'"
-        self.place = f"{database} on server '{said.server}'"
+        self.place = _place(said)
 
     def masked(self, text: str) -> str:
         """Return ``text`` without the password."""
@@ -48,6 +48,28 @@ class Target:
         return text
 
 
+def place_of(options: SqlServerOptions) -> str:
+    """Return the server and the database in words.
+
+    Raises:
+        UnavailableError: The connection string, which the configuration's check reports with its
+            place, is wrong.
+    """
+    return _place(_parsed(options))
+
+
+def _place(said: ConnectionString) -> str:
+    database = "the user's database" if said.database is None else f"database '{said.database}'"
+    return f"{database} on server '{said.server}'"
+
+
+def _parsed(options: SqlServerOptions) -> ConnectionString:
+    said = parse(options.connection_string.reveal())
+    if not isinstance(said, ConnectionString):
+        raise UnavailableError(f"connectionString: {'; '.join(said)}")
+    return said
+
+
 def target_of(options: SqlServerOptions) -> Target:
     """Return where to connect to.
 
@@ -55,7 +77,5 @@ def target_of(options: SqlServerOptions) -> Target:
         UnavailableError: The driver is not there; or the connection string, which the
             configuration's check reports with its place, is wrong.
     """
-    said = parse(options.connection_string.reveal())
-    if not isinstance(said, ConnectionString):
-        raise UnavailableError(f"connectionString: {'; '.join(said)}")
+    said = _parsed(options)
     return Target(said, driver_of(options.driver if said.driver is None else said.driver))

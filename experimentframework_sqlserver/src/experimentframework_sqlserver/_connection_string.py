@@ -50,6 +50,8 @@ def parse(text: str) -> ConnectionString | list[str]:
     """Return what the connection string says, or everything that is wrong with it."""
     if len(text) > _LONGEST:
         return [f"it has {len(text):,} characters; expected at most {_LONGEST:,}"]
+    if "\0" in text:
+        return ["it holds a NUL character, at which the driver would end it"]
     try:
         pairs = list(pairs_of(text))
     except PairError as error:

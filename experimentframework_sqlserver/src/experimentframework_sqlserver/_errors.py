@@ -57,14 +57,23 @@ RECORD_STATES: Final[Mapping[str, str]] = {
 }
 """The same, where the server's number says nothing."""
 
+MISSING: Final = frozenset({208, 1088})
+"""There is no such table where the connection is."""
+
+NO_RIGHT: Final = frozenset({229, 230})
+"""The user lacks a right on a table or a column."""
+
+WRITES: Final = "SELECT and INSERT"
+"""The rights that writing events needs."""
+
 MIGRATE: Final = "run: experimentframework sqlserver migrate --config FILE"
 
 CONFIGURATION: Final[Mapping[int, str]] = {
     102: "the server does not understand the statement; SQL Server 2016 or newer is needed",
-    207: f"the table lacks a column; {MIGRATE}",
+    207: f"the table lacks a column, or is somebody else's; {MIGRATE}",
     208: f"the table is missing; {MIGRATE}",
-    229: "this user lacks a right; grant it SELECT and INSERT on the table",
-    230: "this user lacks a right on a column; grant it SELECT and INSERT on the table",
+    229: "this user lacks a right; grant it {needs} on the table",
+    230: "this user lacks a right on a column; grant it {needs} on the table",
     515: "the table has a column of somebody else's that must have a value; give it a default",
     262: "this user lacks a right in the database",
     911: "there is no such database; create it, or see Database in connectionString",
@@ -94,7 +103,7 @@ CONFIGURATION_STATES: Final[Mapping[str, str]] = {
     "08004": "the server refuses the connection; see Database in connectionString",
     "28000": "the server refuses the user or the password; see UID and PWD in connectionString",
     "42S02": f"the table is missing; {MIGRATE}",
-    "42S22": f"the table lacks a column; {MIGRATE}",
+    "42S22": f"the table lacks a column, or is somebody else's; {MIGRATE}",
     "HY024": "the driver does not take a value of connectionString",
     "IM002": "the ODBC driver is not registered; see driver",
     "IM003": "the ODBC driver cannot be loaded; see driver",
@@ -129,8 +138,8 @@ BABELFISH: Final = 33557097
 """What Babelfish for PostgreSQL says instead of most numbers."""
 
 _NUMBERS_OF_TEXTS: Final = (
-    (re.compile("relation .* does not exist"), 208),
     (re.compile("column .* does not exist"), 207),
+    (re.compile("relation .* does not exist"), 208),
     (re.compile("permission denied"), 229),
     (re.compile("canceling statement due to lock timeout"), 1222),
     (re.compile("invalid input syntax for type"), 241),
@@ -138,10 +147,19 @@ _NUMBERS_OF_TEXTS: Final = (
 )
 """The numbers of SQL Server for what Babelfish says."""
 
+_NO_SERVER = (
+    "the server cannot be reached: its name is unknown, nothing listens at the port, or it does not"
+    " answer in time; see Server in connectionString"
+)
+_NO_ENCRYPTION = (
+    "the server has no TLS, and the driver encrypts unless it is told otherwise; see Encrypt in"
+    " connectionString"
+)
 _UNTRUSTED = (
     "the encrypted connection cannot be made; see Encrypt, HostNameInCertificate and "
     "TrustServerCertificate in connectionString"
 )
+_UNLOADED = re.compile("Can't open lib '([^']*)'")
 _NUMBER = re.compile(r"\((-?\d+)\) \(SQL\w+\)")
 _DRESSING = (
     re.compile(r"\[\w{5}\] (?:\[[^\]]*\])*"),
@@ -179,30 +197,34 @@ def loses_connection(error: BaseException) -> bool:
     return _LOST_CONNECTION.fullmatch(sqlstate_of(error)) is not None
 
 
-def delivery_error(error: BaseException, doing: str) -> DeliveryError:
+def delivery_error(error: BaseException, doing: str, *, needs: str = WRITES) -> DeliveryError:
     """Return what an error of the driver means to the channel.
 
     Args:
         error: The driver's error; the result says what it says.
         doing: What was attempted, as in ``write to table [dbo].[ExperimentEvents]``.
+        needs: The rights that it needs, as in ``SELECT and INSERT``.
 
     Returns:
         A TransientError, an UnavailableError or a PermanentError, with ``error`` as its cause.
     """
-    said = _meaning(error, doing)
+    said = _meaning(error, doing, needs)
     said.__cause__ = error
     return said
 
 
-def _meaning(error: BaseException, doing: str) -> DeliveryError:
+def _meaning(error: BaseException, doing: str, needs: str) -> DeliveryError:
     details = _details(error)
+    if "Encryption not supported" in details:
+        return UnavailableError(f"cannot {doing}: {_NO_ENCRYPTION} ({details})")
     for number in numbers_of(error):
         if number in THROTTLED:
             return TransientError(f"cannot {doing}: {details}", retry_after=THROTTLED_PAUSE)
         if number in TRANSIENT:
             return TransientError(f"cannot {doing}: {details}")
         if number in CONFIGURATION:
-            return UnavailableError(f"cannot {doing}: {CONFIGURATION[number]} ({details})")
+            why = CONFIGURATION[number].replace("{needs}", needs)
+            return UnavailableError(f"cannot {doing}: {why} ({details})")
         if number in RECORD:
             return PermanentError(f"cannot {doing}: {RECORD[number]} ({details})")
     return _meaning_of_state(error, f"cannot {doing}", details)
@@ -212,12 +234,17 @@ def _meaning_of_state(error: BaseException, failure: str, details: str) -> Deliv
     state = sqlstate_of(error)
     if state in CONFIGURATION_STATES:
         return UnavailableError(f"{failure}: {CONFIGURATION_STATES[state]} ({details})")
-    if "Can't open lib" in details:
-        return UnavailableError(f"{failure}: {CONFIGURATION_STATES['IM003']} ({details})")
+    if unloaded := _UNLOADED.search(details):
+        return UnavailableError(
+            f"{failure}: '{unloaded[1]}' is no ODBC driver of this system, or lacks a library that"
+            " it needs; see driver"
+        )
     if "SSL Provider" in details:
         return UnavailableError(f"{failure}: {_UNTRUSTED} ({details})")
     if state in RECORD_STATES and not is_duplicate(error):
         return PermanentError(f"{failure}: {RECORD_STATES[state]} ({details})")
+    if "Login timeout expired" in details:
+        return TransientError(f"{failure}: {_NO_SERVER} ({details})")
     return TransientError(f"{failure}: {details}")
 
 

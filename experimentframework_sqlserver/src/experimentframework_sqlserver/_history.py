@@ -29,7 +29,20 @@ DOTNET_COLUMNS = frozenset(
 )
 """The columns of the table that the .NET ExperimentFramework makes, folded."""
 
-Kind: TypeAlias = Literal["missing", "ours", "dotnet", "foreign"]
+OUR_COLUMNS = DOTNET_COLUMNS | {
+    name.casefold()
+    for name in (
+        "TraceParent",
+        "ExtraJson",
+        "ExperimentName",
+        "VariantKey",
+        "SubjectId",
+        "TenantId",
+    )
+}
+"""The columns of version 1, folded: what every table of ours has."""
+
+Kind: TypeAlias = Literal["missing", "ours", "unrecorded", "dotnet", "foreign"]
 
 
 class Applied(NamedTuple):
@@ -48,18 +61,22 @@ class Found(NamedTuple):
     Attributes:
         columns: The table's columns, folded; none where there is no table.
         applied: The history, the first migration first.
+        has_history: Whether there is a table of the history that this user may see.
     """
 
     columns: frozenset[str] = frozenset()
     applied: Sequence[Applied] = ()
+    has_history: bool = False
 
     @property
     def kind(self) -> Kind:
-        """Whose table it is."""
+        """Whose table it is; ``unrecorded`` is one of ours whose history says nothing of it."""
         if self.applied:
             return "ours"
         if not self.columns:
             return "missing"
+        if self.columns >= OUR_COLUMNS:
+            return "unrecorded"
         return "dotnet" if self.columns == DOTNET_COLUMNS else "foreign"
 
     @property
@@ -93,6 +110,10 @@ def pending(
             " changed: read the script that `experimentframework sqlserver script --upgrade-dotnet`"
             " prints, run it in a quiet hour, then migrate; or say another tableName"
         )
+    if found.kind == "unrecorded":
+        raise UnavailableError(
+            f"cannot say which version the table {names} has: {_gone(found, names)}"
+        )
     if found.kind == "foreign":
         raise UnavailableError(
             f"there is a table {names} that no migration of this distribution made, and nothing of"
@@ -106,6 +127,19 @@ def pending(
     if why := _why_not_ours(found.applied, known):
         raise UnavailableError(f"cannot migrate the table {names}: {why}")
     return tuple(known[len(found.applied) :])
+
+
+def _gone(found: Found, names: Names) -> str:
+    restore = (
+        f"take from `experimentframework sqlserver script` what makes {names}Migrations and the"
+        " INSERTs into it, and run only these"
+    )
+    if found.has_history:
+        return f"its history, the table {names}Migrations, is empty; to restore it, {restore}"
+    return (
+        f"its history, the table {names}Migrations, is missing, or this user may not see it: grant"
+        f" this user SELECT on it; where it is gone, {restore}"
+    )
 
 
 def _why_not_ours(applied: Sequence[Applied], known: Sequence[Migration]) -> str | None:

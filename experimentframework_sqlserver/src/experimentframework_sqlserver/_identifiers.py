@@ -22,4 +22,4 @@ def why_no_identifier(name: str, longest: int) -> str | None:
         return "begins with '#': such a table is gone with its connection"
     if any(character in name for character in ".[]\"'"):
         return "holds a dot, bracket or quote; expected the bare name, which we quote"
-    return None
+    return "holds '$(', which sqlcmd takes for a variable" if "$(" in name else None

@@ -39,7 +39,11 @@ async def take(session: Session, names: Names, work: Work, *, wait: float = 0.0)
     """
     await _begin(session)
     statement = take_statement(names, work, milliseconds=int(wait * 1000))
-    return int(str((await session.run(statement)).rows[0][0])) >= 0
+    taken = int(str((await session.run(statement)).rows[0][0])) >= 0
+    if not taken:
+        # Babelfish ends as a whole when one connection fails at this a few times.
+        session.usable = False
+    return taken
 
 
 async def _begin(session: Session) -> None:

@@ -12,6 +12,7 @@ from experimentframework_core.errors import TransientError
 from experimentframework_sqlserver._errors import delivery_error
 from experimentframework_sqlserver._session import PATIENCE, Session
 from experimentframework_sqlserver._thread import DriverThread, forget
+from experimentframework_sqlserver._types_of_driver import asked_anew
 
 if TYPE_CHECKING:
     import aioodbc
@@ -40,7 +41,7 @@ async def connect(target: Target, command_timeout: int) -> Session:
     thread = DriverThread("experimentframework.sqlserver")
     opening = asyncio.ensure_future(
         aioodbc.connect(
-            dsn=target.text.reveal(),
+            dsn=asked_anew(target.text.reveal()),
             timeout=target.login_timeout,
             executor=thread,
             autocommit=True,

@@ -7,7 +7,8 @@ from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, NamedTuple, cast, overload
 
 from experimentframework_core.status import Receipt
-from experimentframework_sqlserver._errors import delivery_error, numbers_of
+from experimentframework_sqlserver._connecting import place_of
+from experimentframework_sqlserver._errors import MISSING, delivery_error, numbers_of
 from experimentframework_sqlserver._insert import Insert
 from experimentframework_sqlserver._naming import names_of
 from experimentframework_sqlserver._options import SqlServerOptions
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from experimentframework_sqlserver._databases import AsyncDatabase, Database
 
 _NO_TRANSACTION = 50001
+_OTHERS = ("sqlalchemy", "sqlite3")
+"""Packages whose connections execute statements too, but not so."""
 
 # With XACT_ABORT a duplicate would end the transaction. What is SET in a batch with parameters ends
 # with it; it is put back all the same, for errors that are to be the caller's, and for Babelfish.
@@ -101,7 +104,11 @@ class _Writer:
                 " begin one"
             ) from error
         names = names_of(self._options)
-        error.add_note(str(delivery_error(error, f"write an event to the table {names}")))
+        note = str(delivery_error(error, f"write an event to the table {names}"))
+        if MISSING & set(numbers_of(error)):
+            place = place_of(self._options)
+            note += f". Or the connection is one to another place than the backplane's, {place}"
+        error.add_note(note)
 
 
 class Outbox:
@@ -176,6 +183,9 @@ class AsyncOutbox:
         message = self._writer.message(event, correlation_id, metadata)
         if isinstance(message, Receipt):
             return message
+        if getattr(self._database, "closed", False):
+            # Else aioodbc stumbles over a None of its own.
+            raise pyodbc.ProgrammingError("the connection or cursor to write in is closed")
         try:
             cursor = await self._database.execute(message.statement, message.parameter)
         except pyodbc.Error as error:
@@ -207,8 +217,10 @@ def outbox(
             None: it has one.
 
     Raises:
+        TypeError: ``database`` is none of these.
         ValueError: The plane has no such backplane, or several and none is named.
     """
+    _check_database(database)
     options = _options_of(plane, backplane)
     if iscoroutinefunction(type(database).execute):
         return AsyncOutbox(cast("AsyncDatabase", database), plane, options)
@@ -253,17 +265,29 @@ def publish_in(
     return box.publish(event, correlation_id=correlation_id, metadata=metadata)
 
 
+def _check_database(database: object) -> None:
+    kind = type(database)
+    if kind.__module__.partition(".")[0] in _OTHERS or not callable(getattr(kind, "execute", None)):
+        raise TypeError(
+            "expected an open connection or cursor of pyodbc or aioodbc, found"
+            f" {kind.__module__}.{kind.__qualname__}; of SQLAlchemy it is"
+            " session.connection().connection.driver_connection"
+        )
+
+
 def _options_of(plane: DataPlane, name: str | None) -> SqlServerOptions:
     found = {
         node.name or node.type: node.options
         for node in _nodes(plane.options.backplane)
         if isinstance(node.options, SqlServerOptions)
     }
+    if not found:
+        raise ValueError("backplane: the plane has none of type sqlServer to write to")
     if name is None and len(found) == 1:
         return next(iter(found.values()))
     if name in found:
         return found[name]
-    names = ", ".join(f"'{each}'" for each in found) or "none"
+    names = ", ".join(f"'{each}'" for each in found)
     if name is None:
         raise ValueError(f"backplane: name the one to write to; of type sqlServer there is {names}")
     raise ValueError(f"backplane: '{name}' is not one of type sqlServer; there is {names}")

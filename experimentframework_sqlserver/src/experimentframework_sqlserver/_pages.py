@@ -97,7 +97,7 @@ class Pages:
         pool = open_pool(options, size=1)
         try:
             async with pool.session() as session:
-                with doing(f"read the table {names}"):
+                with doing(f"read the table {names}", needs="SELECT"):
                     columns = await columns_of_table(session, names)
             if not columns:
                 raise UnavailableError(f"cannot read the table {names}: it is missing; {MIGRATE}")
@@ -159,7 +159,7 @@ class Pages:
 
     async def _run_once(self, statement: Statement) -> list[tuple[object, ...]]:
         async with self._pool.session() as session:
-            with doing(f"read the table {self._names}"):
+            with doing(f"read the table {self._names}", needs="SELECT"):
                 return (await session.run(statement.text, *statement.parameters)).rows
 
 

@@ -87,7 +87,7 @@ async def count_older(pool: Pool, options: SqlServerOptions, before: datetime) -
     """
     names = names_of(options)
     async with pool.session() as session:
-        with doing(f"count old events in the table {names}"):
+        with doing(f"count old events in the table {names}", needs="SELECT"):
             found = await session.run(names.within(_COUNT), before.astimezone(UTC).isoformat())
     return int(str(found.rows[0][0]))
 
@@ -135,7 +135,7 @@ async def _remove_slice(
 ) -> int | None:
     names = names_of(options)
     async with pool.session() as session:
-        with doing(f"remove old events from the table {names}"):
+        with doing(f"remove old events from the table {names}", needs="SELECT and DELETE"):
             if not await _lock.take(session, names, "purge"):
                 return None
             statement = names.within(_DELETE)

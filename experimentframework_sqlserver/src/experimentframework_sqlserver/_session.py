@@ -11,8 +11,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
 
 from experimentframework_core.errors import TransientError
-from experimentframework_sqlserver._errors import loses_connection
+from experimentframework_sqlserver._errors import loses_connection, sqlstate_of
 from experimentframework_sqlserver._thread import DriverThread, forget
+from experimentframework_sqlserver._types_of_driver import ask_anew, is_wrong
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,6 +73,7 @@ class Session:
         self._place = target.place
         self._patience = command_timeout + PATIENCE
         self._cancelling: Future[None] | None = None
+        self._has_answered = False
         self.usable = True
         self.in_transaction = False
         _open.add(self)
@@ -162,11 +164,20 @@ class Session:
         import pyodbc
 
         try:
-            return future.result()
+            result = future.result()
         except pyodbc.Error as error:
             error.args = tuple(map(self._shown, error.args))
-            self.usable = self.usable and not loses_connection(error)
+            self._judge(error)
             raise
+        self._has_answered = True
+        return result
+
+    def _judge(self, error: pyodbc.Error) -> None:
+        lost = loses_connection(error)
+        wrong = is_wrong(sqlstate_of(error))
+        if wrong or (lost and not self._has_answered):
+            ask_anew()
+        self.usable = self.usable and not (lost or wrong)
 
     def _shown(self, part: object) -> object:
         return self._masked(part) if isinstance(part, str) else part

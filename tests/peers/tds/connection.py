@@ -208,6 +208,7 @@ class Connection:
                 del self._prepared[values[0]]
                 return return_status(0)
             case "[sys].sp_datatype_info_100":
+                await self._with_faults("types", ("",), _nothing)
                 answer = result_of(_type_info(values), End.DONE_IN_PROC, Status.MORE)
                 return answer + return_status(0)
             case _:

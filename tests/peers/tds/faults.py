@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 from tests.peers.rules import Rule
 
-Moment: TypeAlias = Literal["login", "statement", "query", "commit"]
+Moment: TypeAlias = Literal["login", "types", "statement", "query", "commit"]
 
 
 class Fault(Rule, frozen=True, kw_only=True, omit_defaults=True):
@@ -16,6 +16,7 @@ class Fault(Rule, frozen=True, kw_only=True, omit_defaults=True):
         what: Answer with an error; cut the connection; answer nothing; or answer late.
         at: What it happens to. A statement is all that comes in one message, a query one SELECT,
             INSERT, UPDATE or DELETE of it. A commit is one of a transaction that has begun.
+            Types is pyodbc's question how long values may be, of its first connection.
         after: Let it take effect first, so that only the answer is lost, late or an error.
         number: The error's number.
         message: The error's text.

@@ -115,6 +115,22 @@ async def test_six_at_the_same_time_migrate_once(options: SqlServerOptions) -> N
     assert _history(options) == [each.number for each in migrations()]
 
 
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        ("DELETE FROM [$(Schema)].[$(Table)Migrations]", "is empty; to restore it"),
+        ("DROP TABLE [$(Schema)].[$(Table)Migrations]", "grant this user SELECT on it"),
+    ],
+)
+async def test_a_lost_history_is_told(statement: str, why: str, options: SqlServerOptions) -> None:
+    """Given our table whose history is lost, When migrated, Then it says how to restore it."""
+    await _migrate(options)
+    execute(options, statement)
+
+    with pytest.raises(UnavailableError, match=why):
+        await _migrate(options)
+
+
 @pytest.mark.parametrize("idempotent", [False, True])
 async def test_the_script_makes_the_same(
     idempotent: bool,  # noqa: FBT001
@@ -210,7 +226,7 @@ async def test_the_dotnet_table_is_left_alone_and_its_script_upgrades_it(
 
 
 @pytest.mark.parametrize(
-    "name", ["x; DROP TABLE victims --", "`x`) OR 1=1 --", "Größe 1", "😀 $(Table)", "x}{?"]
+    "name", ["x; DROP TABLE victims --", "`x`) OR 1=1 --", "Größe 1", "😀 $Table)", "x}{?"]
 )
 async def test_a_name_is_only_ever_a_name(name: str, options: SqlServerOptions) -> None:
     """Given a name that looks like statements, When used, Then it is a table of that name."""

@@ -295,6 +295,25 @@ async def test_a_file_that_is_no_driver_is_told(options: SqlServerOptions, tmp_p
     wrong.write_text("no library")
     pool = open_pool(msgspec.structs.replace(options, driver=str(wrong)))
 
-    with pytest.raises(UnavailableError, match="the ODBC driver cannot be loaded; see driver"):
+    with pytest.raises(UnavailableError, match=f"'{wrong}' is no ODBC driver of"):
         async with pool.session():
             pass
+
+
+async def test_a_cut_at_the_first_login_spoils_no_later_connection(
+    pool: Pool, peer: TdsPeer
+) -> None:
+    """Given a cut while pyodbc asks for the types, When long texts are sent later, Then they go."""
+    peer.inject(Fault(what="cut", at="types"))
+    failures: list[object] = []
+    lengths: list[tuple[object, ...]] = []
+
+    while not lengths and len(failures) < 3:
+        try:
+            async with pool.session() as session:
+                lengths = (await session.run("SELECT ?", "x" * 5000)).rows
+        except (TransientError, pyodbc.Error) as error:
+            failures.append(error)
+
+    assert failures
+    assert lengths == [("x" * 5000,)]

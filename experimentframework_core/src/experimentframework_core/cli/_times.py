@@ -24,7 +24,12 @@ def time_of(option: str, text: str | None, now: datetime) -> datetime | None:
             return now - timedelta(**{_UNITS[age[2]]: int(age[1])})
         found = datetime.fromisoformat(text)
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
+    except OverflowError as error:
+        raise CommandError(
+            f"{option}: {text!r} is out of range; expected a time in the years 1 to 9999 of UTC",
+            exit_code=USAGE,
+        ) from error
+    except ValueError as error:
         raise CommandError(
             f"{option}: {text!r} is no time; write 2026-05-01, 2026-05-01T12:00:00Z, or an age as"
             " in 30m, 2h or 7d",
