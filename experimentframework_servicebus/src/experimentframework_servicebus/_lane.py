@@ -15,7 +15,6 @@ from experimentframework_servicebus._client import sender_of
 from experimentframework_servicebus._delivery import Delivery
 from experimentframework_servicebus._entities import the_entity
 from experimentframework_servicebus._errors import failure_of
-from experimentframework_servicebus._message import writer_of_messages
 from experimentframework_servicebus._senders import Sender
 
 if TYPE_CHECKING:
@@ -41,7 +40,6 @@ class ServiceBusBackplane:
         self._options = options
         self._client = client
         self._patience = delivery_timeout * _SHARE_OF_DELIVERY
-        self._message_of = writer_of_messages(options)
         self._calls = Calls()
         self._senders: dict[str, Sender] = {}
         self._confirmed: set[str] = set()
@@ -65,7 +63,7 @@ class ServiceBusBackplane:
             PartialBatchError: All records that it does not name are stored.
         """
         until = asyncio.get_running_loop().time() + self._patience
-        delivery = Delivery(batch, self._options, self._message_of, self._confirmed)
+        delivery = Delivery(batch, self._options, self._confirmed)
         try:
             await delivery.run(self._sender_of, until)
         except asyncio.CancelledError:

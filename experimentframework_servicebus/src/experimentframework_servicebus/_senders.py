@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from azure.servicebus.amqp import AmqpAnnotatedMessage
 
     from experimentframework_servicebus._calls import Calls
+    from experimentframework_servicebus._message import Message
 
 _GRACE = 0.5
 """Seconds that the client has to say itself that it timed out."""
@@ -54,7 +55,7 @@ class Sender:
         async with self._lock:
             await self._opened(until)
 
-    async def send(self, messages: Sequence[AmqpAnnotatedMessage], until: float) -> int:
+    async def send(self, messages: Sequence[Message], until: float) -> int:
         """Send as many messages as fit in one batch; return how many, once they are stored.
 
         Where the link had gone it is sent once more through a new one. When this raises anything
@@ -79,16 +80,9 @@ class Sender:
         if link is not None:
             self._calls.start(link.close(), name=f"{self._name}.close")
 
-    async def _send(self, messages: Sequence[AmqpAnnotatedMessage], until: float) -> int:
+    async def _send(self, messages: Sequence[Message], until: float) -> int:
         link = await self._opened(until)
-        number = 1
-        what: AmqpAnnotatedMessage | ServiceBusMessageBatch = messages[0]
-        if len(messages) > 1:
-            # The link is open, so this asks nobody.
-            batch = await link.create_message_batch()
-            filled = fill(batch, messages)
-            if filled > 1:
-                what, number = batch, filled
+        what, number = await _packed(link, messages)
         timeout = min(self._send_timeout, self._left(until))
         try:
             await self._calls.run(
@@ -124,3 +118,16 @@ class Sender:
         if left <= 0:
             raise TimeoutError
         return left
+
+
+async def _packed(
+    link: ServiceBusSender, messages: Sequence[Message]
+) -> tuple[AmqpAnnotatedMessage | ServiceBusMessageBatch, int]:
+    """Return the first messages as the client sends them, and how many they are."""
+    if len(messages) > 1:
+        # The link is open, so this asks nobody.
+        batch = await link.create_message_batch()
+        number = await fill(batch, messages)
+        if number > 1:
+            return batch, number
+    return messages[0].annotated(), 1
