@@ -203,6 +203,29 @@ async def test_a_session_id_of_200_characters_is_taken(peer: ServiceBusPeer, ent
     assert len({each.fields["session_id"] for each in messages}) == 1
 
 
+@pytest.mark.parametrize("sessions", [False, True])
+async def test_a_partitioned_queue_with_duplicate_detection(
+    own_peer: ServiceBusPeer,
+    sessions: bool,  # noqa: FBT001
+) -> None:
+    """Given partitions and duplicate detection, When events come, Then all arrive, in order.
+
+    Without sessions it takes no batches: that is learnt from the first one.
+    """
+    from tests.peers.amqp.definitions import Settings
+
+    settings = Settings(sessions=sessions, duplicate_seconds=600, partitioned=True)
+    own_peer.queue("events", settings)
+    records = make_records(20)
+
+    async with plugin.open(options_of(own_peer, "events", enable_sessions=sessions), CONTEXT) as it:
+        await it.deliver(records[:10])
+        await it.deliver(records[10:])
+
+    assert stored(own_peer, "events") == ids(records)
+    assert own_peer.state.sends == (2 if sessions else 21)
+
+
 async def test_an_event_that_is_too_large_is_refused_with_its_size(
     peer: ServiceBusPeer, queue: str
 ) -> None:

@@ -77,6 +77,16 @@ def too_large(error: BaseException) -> bool:
     return "MessageSizeExceededError" in _names(error)
 
 
+def takes_no_batches(error: BaseException) -> bool:
+    """Return whether a queue or topic takes one message at a time.
+
+    The service says so of those that have both partitions and duplicate detection. Its error has
+    no condition of its own.
+    """
+    text = str(error).lower()
+    return "partition" in text and "duplicate detection" in text
+
+
 def keeps_link(error: BaseException) -> bool:
     """Return whether a sender that has this error is as good as before.
 

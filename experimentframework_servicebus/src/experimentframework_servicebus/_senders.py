@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from azure.servicebus.exceptions import ServiceBusError
 
 from experimentframework_servicebus._batches import fill
-from experimentframework_servicebus._errors import keeps_link, lost_link
+from experimentframework_servicebus._errors import keeps_link, lost_link, takes_no_batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,6 +44,7 @@ class Sender:
         self._send_timeout = send_timeout
         self._lock = asyncio.Lock()
         self._link: ServiceBusSender | None = None
+        self._batches = True
 
     async def open(self, until: float) -> None:
         """Connect, if there is no link.
@@ -58,8 +59,9 @@ class Sender:
     async def send(self, messages: Sequence[Message], until: float) -> int:
         """Send as many messages as fit in one batch; return how many, once they are stored.
 
-        Where the link had gone it is sent once more through a new one. When this raises anything
-        but a refusal, or is cancelled, the messages may have been stored.
+        Where the link had gone it is sent once more through a new one, and where no batches are
+        taken, one message is sent, from then on. When this raises anything but a refusal, or is
+        cancelled, the messages may have been stored.
 
         Raises:
             ServiceBusError: The service refuses, or the link is lost.
@@ -70,7 +72,9 @@ class Sender:
             try:
                 return await self._send(messages, until)
             except ServiceBusError as error:
-                if not (was_open and self._link is None and lost_link(error)):
+                if self._batches and takes_no_batches(error):
+                    self._batches = False
+                elif not (was_open and self._link is None and lost_link(error)):
                     raise
             return await self._send(messages, until)
 
@@ -82,7 +86,7 @@ class Sender:
 
     async def _send(self, messages: Sequence[Message], until: float) -> int:
         link = await self._opened(until)
-        what, number = await _packed(link, messages)
+        what, number = await _packed(link, messages if self._batches else messages[:1])
         timeout = min(self._send_timeout, self._left(until))
         try:
             await self._calls.run(
