@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from experimentframework_core.cli._reading import Reading
-from experimentframework_core.cli._sources import Source
+from experimentframework_core._reading.reading import Reading
+from experimentframework_core._reading.source import Source
 from experimentframework_core.envelope import Envelope
 from experimentframework_core.plugin import BackplanePlugin, ChannelSettings, Features, Selection
 from experimentframework_core.testing import make_exposure

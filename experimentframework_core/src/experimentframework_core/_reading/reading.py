@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
     from datetime import datetime
 
-    from experimentframework_core.cli._sources import Source
+    from experimentframework_core._reading.source import Source
     from experimentframework_core.envelope import Envelope
     from experimentframework_core.plugin import Selection
 
