@@ -20,6 +20,7 @@ layers = (
     ("plane",),
     ("exposure", "_requeue"),
     ("_plane",),
+    ("_reading",),
     ("_gate",),
     ("backplanes",),
     ("_channel",),

@@ -17,7 +17,7 @@
     │   ├── PermanentError                refused for ever
     │   └── PartialBatchError(failures)   these indexes failed, all others are delivered
     ├── JournalError                      the disk buffer cannot be opened or written
-    └── ReplayError                       a replay cannot begin or go on
+    └── ReplayError                       a source cannot be read, or not on from there
 """
 
 from __future__ import annotations
@@ -180,4 +180,14 @@ class JournalError(ExperimentFrameworkError):
 
 
 class ReplayError(ExperimentFrameworkError):
-    """A replay cannot begin or go on."""
+    """A source cannot be read, or not on from where the reading stands.
+
+    Attributes:
+        record: What is stored there and is no event, as it was stored; None where the reason is
+            another.
+    """
+
+    def __init__(self, message: str = "", *, record: bytes | None = None) -> None:
+        """Say what cannot be read, and give what is stored there."""
+        self.record = record
+        super().__init__(message)

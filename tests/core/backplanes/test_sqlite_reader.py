@@ -208,9 +208,10 @@ async def test_a_row_that_is_no_event_is_named(path: Path) -> None:
     reader = SqliteReader(path, Selection())
     await anext(reader)
 
-    with pytest.raises(ReplayError, match=rf"cannot read row 2 of {path}: .*checkpoint '2'"):
+    with pytest.raises(ReplayError, match=rf"cannot read row 2 of {path}: .*checkpoint '2'") as it:
         await anext(reader)
 
+    assert it.value.record == b"x"
     assert await ids(SqliteReader(path, Selection(checkpoint="2"))) == [records[2].event_id]
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from experimentframework_core.cli._latest import Latest, latest
 from experimentframework_core.plugin import Selection
-from tests.core.cli._sources import FakeSource, envelope
+from tests.core._sources import FakeSource, envelope
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

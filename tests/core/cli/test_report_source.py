@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from experimentframework_core._reading.source import Source
 from experimentframework_core.backplanes.sqlite import SqliteOptions, plugin
 from experimentframework_core.cli._report import reports_of
 from experimentframework_core.cli._report_query import Window
 from experimentframework_core.cli._report_source import counted_in
-from experimentframework_core.cli._sources import Source
 from experimentframework_core.codec import encode_record
 from experimentframework_core.plugin import BackplanePlugin, ChannelSettings, Features, OpenContext
 from tests.core.cli.conftest import at, envelope, exposure, outcome

@@ -11,13 +11,14 @@ import pytest
 from experimentframework_core.backplanes.sqlite import SqliteOptions
 from experimentframework_core.cli._output import CommandError
 from experimentframework_core.cli._sources import source_of
+from experimentframework_core.errors import ReplayError
 from experimentframework_core.plugin import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from experimentframework_core.cli._sources import Source
+    from experimentframework_core._reading.source import Source
 
 LOGGING = {"type": "logging"}
 MEMORY = {"type": "inMemory"}
@@ -132,5 +133,5 @@ def test_what_has_no_reader_is_not_read(configured: Callable[[object], Path]) ->
     """Given a source that a command may use but not read, When it is read, Then it is an error."""
     source = source_of(configured(LOGGING), why_not=lambda _: None)
 
-    with pytest.raises(CommandError, match="logging cannot be read back"):
+    with pytest.raises(ReplayError, match="logging cannot be read back"):
         source.read(Selection())

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from experimentframework_core._reading.reading import Reading
+from experimentframework_core._reading.source import Source
 from experimentframework_core.cli import _tail
 from experimentframework_core.cli._event_text import EventLines
-from experimentframework_core.cli._reading import Reading
-from experimentframework_core.cli._sources import Source
 from experimentframework_core.plugin import BackplanePlugin, ChannelSettings, Features, Selection
-from tests.core.cli._sources import NOON, FakeSource, envelope
+from tests.core._sources import NOON, FakeSource, envelope
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -93,13 +93,14 @@ class SqliteReader(AsyncIterator[Envelope]):
                 await asyncio.sleep(_pause)
         return await self._database.run(work, doing="read events from")
 
-    def _decoded(self, position: int, body: str) -> Envelope:
+    def _decoded(self, position: int, body: str | bytes) -> Envelope:
         try:
             return decode(body)
         except InvalidEventError as error:
             raise ReplayError(
                 f"cannot read row {position} of {self._database.path}: {error}; remove the row,"
-                f" or read on behind it with the checkpoint {str(position)!r}"
+                f" or read on behind it with the checkpoint {str(position)!r}",
+                record=body if isinstance(body, bytes) else body.encode(),
             ) from error
 
     def _prepare(self, connection: sqlite3.Connection) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from experimentframework_core.cli._reading import Reading
+    from experimentframework_core._reading.reading import Reading
     from experimentframework_core.envelope import Envelope
 
 _SPANS = (timedelta(minutes=1), timedelta(hours=1), timedelta(days=1), timedelta(days=30))

@@ -11,17 +11,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from experimentframework_core._reading.reading import Reading
 from experimentframework_core.backplanes.sqlite import SqliteBackplane, SqliteOptions
 from experimentframework_core.cli._output import say
-from experimentframework_core.cli._reading import Reading
 from experimentframework_core.codec import encode_record
 from experimentframework_core.plugin import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from experimentframework_core._reading.source import Source
     from experimentframework_core.cli._report_query import Window
-    from experimentframework_core.cli._sources import Source
     from experimentframework_core.envelope import Record
 
 _AT_ONCE = 5000

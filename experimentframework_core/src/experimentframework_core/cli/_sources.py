@@ -2,53 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
-
+from experimentframework_core._reading.source import Source, source_from
 from experimentframework_core.cli._configuration import destinations, load
 from experimentframework_core.cli._output import USAGE, CommandError
-from experimentframework_core.config import BackplaneOptions, resolved_options
-from experimentframework_core.plugin import BackplanePlugin, ChannelSettings
-from experimentframework_core.plugins import find_plugin
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from experimentframework_core.envelope import Envelope
-    from experimentframework_core.plugin import Selection
-
-
-class Source(msgspec.Struct, frozen=True):
-    """A backplane of a configuration, as somebody sees it who wants its events back.
-
-    Attributes:
-        name: Its name; its type where it has none.
-        plugin: The plugin of its type.
-        options: Its options, with every default.
-    """
-
-    name: str
-    plugin: BackplanePlugin[Any]
-    options: ChannelSettings
-
-    def __str__(self) -> str:
-        """Return its name, with its type where that says more."""
-        return self.name if self.name == self.plugin.type else f"{self.name} ({self.plugin.type})"
-
-    def read(self, selection: Selection) -> AsyncIterator[Envelope]:
-        """Return a reader of the selected events.
-
-        Raises:
-            CommandError: It cannot be read back.
-            ReplayError: The selection's checkpoint is not one of its reader's.
-        """
-        if self.plugin.read is None:
-            raise CommandError(f"{self} {why_unreadable(self)}", exit_code=USAGE)
-        return self.plugin.read(self.options, selection)
-
+    from experimentframework_core.config import BackplaneOptions
 
 WhyNot = Callable[[Source], str | None]
 """Returns why a command cannot use a source, as said of it (``cannot be …``); None if it can."""
@@ -79,7 +44,7 @@ def source_of(
         ConfigurationError: The configuration is wrong.
     """
     root = load(config).backplane
-    sources = [_source(node) for node in destinations(root)]
+    sources = [source_from(node) for node in destinations(root)]
     if name is None:
         return _only(config, sources, why_not, verb)
     for source in sources:
@@ -89,11 +54,6 @@ def source_of(
                 raise CommandError(message, exit_code=USAGE)
             return source
     raise CommandError(f"--backplane {name}: {_unknown(root, name)}", exit_code=USAGE)
-
-
-def _source(node: BackplaneOptions) -> Source:
-    plugin = find_plugin(node.type)
-    return Source(_name(node), plugin, resolved_options(node, plugin))
 
 
 def _name(node: BackplaneOptions) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 import typer
 
 from experimentframework_core import codec
+from experimentframework_core._reading.reading import Reading
 from experimentframework_core.cli._event_text import EventLines
 from experimentframework_core.cli._latest import latest
 from experimentframework_core.cli._output import (
@@ -24,7 +25,6 @@ from experimentframework_core.cli._output import (
     print_json_line,
     say,
 )
-from experimentframework_core.cli._reading import Reading
 from experimentframework_core.cli._sources import source_of
 from experimentframework_core.cli._stop import BY_SIGNAL, Stop
 from experimentframework_core.cli._times import time_of
@@ -35,7 +35,7 @@ from experimentframework_core.plugin import Selection
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Iterator
 
-    from experimentframework_core.cli._sources import Source
+    from experimentframework_core._reading.source import Source
     from experimentframework_core.envelope import Envelope
 
 SHOWN = 10

@@ -7,6 +7,7 @@ in `expected_errors`, and let it return its exit code.
 
 from __future__ import annotations
 
+from experimentframework_core._reading.source import Source
 from experimentframework_core.cli._output import (
     FAILED,
     OK,
@@ -24,7 +25,7 @@ from experimentframework_core.cli._output import (
     show_table,
     table,
 )
-from experimentframework_core.cli._sources import Source, source_of
+from experimentframework_core.cli._sources import source_of
 from experimentframework_core.cli._times import time_of
 
 __all__ = [

@@ -1,0 +1,1 @@
+"""Events back out of a destination: which one, what can be read, and on after what cannot."""

@@ -1,0 +1,58 @@
+"""A backplane of a configuration, as somebody sees it who wants its events back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from experimentframework_core.config import BackplaneOptions, resolved_options
+from experimentframework_core.errors import ReplayError
+from experimentframework_core.plugin import BackplanePlugin, ChannelSettings
+from experimentframework_core.plugins import find_plugin
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from experimentframework_core.envelope import Envelope
+    from experimentframework_core.plugin import Selection
+
+
+class Source(msgspec.Struct, frozen=True):
+    """A backplane of a configuration, as somebody sees it who wants its events back.
+
+    Attributes:
+        name: Its name; its type where it has none.
+        plugin: The plugin of its type.
+        options: Its options, with every default.
+    """
+
+    name: str
+    plugin: BackplanePlugin[Any]
+    options: ChannelSettings
+
+    def __str__(self) -> str:
+        """Return its name, with its type where that says more."""
+        return self.name if self.name == self.plugin.type else f"{self.name} ({self.plugin.type})"
+
+    def read(self, selection: Selection) -> AsyncIterator[Envelope]:
+        """Return a reader of the selected events.
+
+        Raises:
+            ReplayError: It cannot be read back, or the selection's checkpoint is not one of its
+                reader's.
+        """
+        if self.plugin.read is None:
+            message = f"{self} cannot be read back"
+            raise ReplayError(message)
+        return self.plugin.read(self.options, selection)
+
+
+def source_from(node: BackplaneOptions) -> Source:
+    """Return what a backplane's node in a configuration names.
+
+    Raises:
+        PluginError: There is no such plugin, or it cannot be used.
+    """
+    plugin = find_plugin(node.type)
+    return Source(node.name or node.type, plugin, resolved_options(node, plugin))
