@@ -25,12 +25,14 @@ def run(*, quick: bool) -> Report:
     from tests.peers.amqp.peer import ServiceBusPeer
 
     events, rounds = (1_000, 1) if quick else (10_000, 3)
+    batches = (100,) if quick else (100, 500)
+    loads = ((0, events),) if quick else ((0, events), (_few_sessions, events // 10))
     report = Report(benchmark="servicebus")
     with ServiceBusPeer() as peer, delayed(0, peer.ports.amqp, _added / 2) as far:
-        lost = sum(_portions(report, peer, each, events, rounds) for each in (100, 500))
+        lost = sum(_portions(report, peer, each, events, rounds) for each in batches)
         _building(report, events, rounds)
         there = peer.connection_string().replace(f":{peer.ports.amqp};", f":{far};")
-        for sessions, number in ((0, events), (_few_sessions, events // 10)):
+        for sessions, number in loads:
             at = {"connection_string": there, "sessions": sessions}
             lost += _lanes(report, peer, at, number, rounds)
     report.notes = [

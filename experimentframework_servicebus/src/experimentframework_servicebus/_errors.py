@@ -69,12 +69,32 @@ def refuses_content(error: BaseException) -> bool:
     """Return whether what was sent is refused, and something else might not be."""
     if too_large(error):
         return True
-    return _names(error).isdisjoint(CONFIGURATION) and condition_of(error) in REFUSED
+    return names_of(error).isdisjoint(CONFIGURATION) and condition_of(error) in REFUSED
 
 
 def too_large(error: BaseException) -> bool:
     """Return whether what was sent is too large."""
-    return "MessageSizeExceededError" in _names(error)
+    return "MessageSizeExceededError" in names_of(error)
+
+
+def keeps_link(error: BaseException) -> bool:
+    """Return whether a sender that has this error is as good as before.
+
+    After every other one it is in doubt whether what was sent arrived, and it is replaced.
+    """
+    return refuses_content(error) or not names_of(error).isdisjoint(PRESSURE)
+
+
+def lost_link(error: BaseException) -> bool:
+    """Return whether the connection or the link had gone, so that a new one may do.
+
+    The service takes links away that are idle for ten minutes, or whose token has expired; a new
+    link comes with a new token.
+    """
+    names = names_of(error)
+    return not isinstance(error, TimeoutError) and names.isdisjoint(
+        {"OperationTimeoutError", *_STAY, *PRESSURE}
+    )
 
 
 def takes_no_batches(error: BaseException) -> bool:
@@ -87,29 +107,10 @@ def takes_no_batches(error: BaseException) -> bool:
     return "partition" in text and "duplicate detection" in text
 
 
-def keeps_link(error: BaseException) -> bool:
-    """Return whether a sender that has this error is as good as before.
-
-    After every other one it is in doubt whether what was sent arrived, and it is replaced.
-    """
-    return refuses_content(error) or not _names(error).isdisjoint(PRESSURE)
-
-
-def lost_link(error: BaseException) -> bool:
-    """Return whether the connection or the link had gone, so that a new one may do.
-
-    The service takes links away that are idle for ten minutes, or whose token has expired; a new
-    link comes with a new token.
-    """
-    names = _names(error)
-    return not isinstance(error, TimeoutError) and names.isdisjoint(
-        {"OperationTimeoutError", *_STAY, *PRESSURE}
-    )
-
-
 def is_missing(error: UnavailableError) -> bool:
     """Return whether what this speaks of does not exist."""
-    return error.__cause__ is not None and "MessagingEntityNotFoundError" in _names(error.__cause__)
+    cause = error.__cause__
+    return cause is not None and "MessagingEntityNotFoundError" in names_of(cause)
 
 
 def failure_of(
@@ -131,7 +132,7 @@ def failure_of(
 def _meaning(
     error: BaseException, failure: str, entity: str, options: ServiceBusOptions
 ) -> Failure:
-    names, details = _names(error), _details(error)
+    names, details = names_of(error), details_of(error)
     for name in names & PRESSURE.keys():
         why, pause = PRESSURE[name]
         return TransientError(f"{failure}: {why} ({details})", retry_after=pause)
@@ -148,7 +149,7 @@ def _meaning(
 
 
 def _no_answer(error: BaseException, failure: str, options: ServiceBusOptions) -> TransientError:
-    host, details = host_of(options), _details(error)
+    host, details = host_of(options), details_of(error)
     if isinstance(error, TimeoutError):
         return TransientError(f"{failure}: no answer in time from {host}")
     if "CERTIFICATE_VERIFY_FAILED" in details:
@@ -156,7 +157,7 @@ def _no_answer(error: BaseException, failure: str, options: ServiceBusOptions) -
             f"{failure}: the certificate of {host} is not trusted; cafile names who may vouch for "
             f"it ({details})"
         )
-    if "ServiceBusConnectionError" in _names(error):
+    if "ServiceBusConnectionError" in names_of(error):
         return TransientError(f"{failure}: no connection to {host} ({details})")
     return TransientError(f"{failure}: {details}")
 
@@ -174,14 +175,14 @@ def _refusal(
     return PermanentError(f"{failure}the event is refused{details}")
 
 
-def _names(error: BaseException) -> set[str]:
+def names_of(error: BaseException) -> set[str]:
     """Return the names of the error's classes, and of those of what the client wraps in it."""
     inner = getattr(error, "inner_exception", None)
     kinds = [*type(error).__mro__, *(type(inner).__mro__ if inner is not None else ())]
     return {kind.__name__ for kind in kinds}
 
 
-def _details(error: BaseException) -> str:
+def details_of(error: BaseException) -> str:
     text = " ".join(str(error).split())
     name = type(error).__name__
     return f"{name}: {text}".removesuffix(": ")
