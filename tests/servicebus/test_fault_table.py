@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.filterwarnings(*LEAKS), pytest.mark.timeout(180)]
 
-CONTEXT = OpenContext(name="events", delivery_timeout=5)
+CONTEXT = OpenContext(name="events", delivery_timeout=30)
 EVENTS, TIMES = (10_000, 20) if LONG else (500, 1)
 SESSIONS = 5
 DETECTION = {"yes": 600.0, "no": 0.0}
@@ -163,6 +163,8 @@ async def test_links_that_are_taken_away_while_idle(peer: ServiceBusPeer, entity
     found = await stream(peer, entity, detach, f"{TIMES} detaches of idle links")
 
     assert found["yes"] == Tally(EVENTS)
+    # Links of both queues end, and on one of them a batch may be on its way.
+    assert found["no"]._replace(twice=0) == Tally(EVENTS)
 
 
 async def test_a_service_that_is_away_again_and_again(own_peer: ServiceBusPeer) -> None:
