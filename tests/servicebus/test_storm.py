@@ -100,10 +100,11 @@ async def test_without_duplicate_detection_nothing_is_lost(
     peer: ServiceBusPeer, queue: str
 ) -> None:
     """Given no duplicate detection, When the storm is over, Then all is there, at least once."""
-    records = story()[: EVENTS if LONG else EVENTS // 2]
+    records = story()[: EVENTS if LONG else EVENTS // 5]
+    faults = storm() if LONG else storm()[::4]
 
     async with plugin.open(options_of(peer, queue, send_timeout_ms=200), CONTEXT) as backplane:
-        peer.inject(*(msgspec.structs.replace(fault, skip=1) for fault in storm()))
+        peer.inject(*(msgspec.structs.replace(fault, skip=1) for fault in faults))
         failed = [
             await deliver_all(backplane, records[at : at + 100])
             for at in range(0, len(records), 100)
@@ -115,6 +116,6 @@ async def test_without_duplicate_detection_nothing_is_lost(
         f"{STORM} | no",
     )
     assert peer.state.faults == 0
-    assert sum(failed) >= 20
+    assert sum(failed) > 0
     assert found == Tally(len(records), twice=found.twice)
     assert found.twice > 0
