@@ -37,6 +37,8 @@ layers = (
     ("codec",),
     ("_codec",),
     ("schemas",),
+    ("compatibility",),
+    ("_compatibility",),
     ("envelope",),
     ("events",),
     ("status",),
