@@ -34,6 +34,8 @@ layers = (
     ("extension",),
     ("plugin",),
     ("destinations",),
+    ("cloudevents",),
+    ("_cloudevents",),
     ("codec",),
     ("_codec",),
     ("schemas",),

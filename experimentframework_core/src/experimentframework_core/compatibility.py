@@ -12,6 +12,8 @@ from experimentframework_core._compatibility.nodes import Node
 if TYPE_CHECKING:
     from experimentframework_core._compatibility.findings import Finding
 
+__all__ = ["Difference", "Schema", "differences"]
+
 Schema = dict[str, Any] | bool
 
 
