@@ -50,7 +50,7 @@ def attributes_of(
     Raises:
         InvalidEventError: It cannot be encoded, or its type has characters that no attribute may.
     """
-    record = event if isinstance(event, Record) else encode_record(event)
+    record = event if isinstance(event, Record) else encode_record(event, limits=False)
     fields = _fields_decoder.decode(record.body)
     payload = bytes(fields.pop("payload"))
     event_id, time, event_type, version = (
