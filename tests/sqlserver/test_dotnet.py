@@ -14,7 +14,7 @@ from experimentframework_core.events import built_in_types
 from experimentframework_core.plugins import find_plugin
 from experimentframework_core.units import Secret
 from experimentframework_sqlserver import SqlServerOptions
-from experimentframework_sqlserver._stored_row import Row, body_of
+from experimentframework_sqlserver._reading.stored_row import Row, body_of
 
 FILE = Path(__file__).parent / "data" / "dotnet.yaml"
 EVENTS = Path(__file__).parents[1] / "core" / "data" / "dotnet"

@@ -235,10 +235,13 @@ def _differs(published: bytes, text: bytes) -> bool:
 
 
 def _shape(schema: object) -> object:
+    """Return a schema without its wording; a class that is kept as a former one has a new name."""
     if isinstance(schema, dict):
-        described = isinstance(schema.get("description"), str)
-        kept = schema.keys() - {"description"} if described else schema.keys()
-        return {key: _shape(schema[key]) for key in kept}
+        return {
+            key: _shape(each)
+            for key, each in schema.items()
+            if key not in {"title", "description"} or not isinstance(each, str)
+        }
     return schema
 
 

@@ -155,7 +155,7 @@ class _JsonLines:
         pass
 
     def show(self, envelope: Envelope) -> None:
-        print_json_line(codec.encode(envelope, limits=False))
+        print_json_line(codec.encode(envelope))
 
 
 def _lines(*, as_json: bool) -> _Lines:
