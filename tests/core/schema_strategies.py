@@ -82,7 +82,22 @@ def _unions(inner: st.SearchStrategy[Schema]) -> st.SearchStrategy[Schema]:
     )
 
 
-schemas = st.recursive(
+simple = leaves | st.one_of(
+    st.builds(
+        lambda fields, needed: {
+            "type": "object",
+            "properties": fields,
+            "required": [name for name in needed if name in fields],
+        },
+        st.dictionaries(names, texts | numbers | listed, min_size=1, max_size=2),
+        st.lists(names, max_size=2, unique=True),
+    ),
+    _with({"type": "array"}, items=texts | numbers | listed, minItems=sizes, maxItems=sizes),
+    st.builds(lambda one, other: {"anyOf": [one, other]}, texts | numbers, listed | numbers),
+)
+"""What events have most."""
+
+schemas = simple | st.recursive(
     leaves,
     lambda inner: _objects(inner) | _arrays(inner) | _unions(inner),
     max_leaves=6,
@@ -117,34 +132,52 @@ def _places(value: object) -> list[tuple[Any, Any]]:
 
 @st.composite
 def changes(draw: st.DrawFn, schema: Schema) -> Schema:
-    """Return the schema with one to three places changed, left out or replaced."""
+    """Return the schema with one or two places changed, left out or replaced."""
     changed = copy.deepcopy(schema)
-    for _ in range(draw(st.integers(1, 3))):
-        places = [(at, key) for at, key in _places(changed) if key not in ("$defs", "Part")]
+    for _ in range(draw(st.integers(1, 2))):
+        places = [(changed, key) for key in changed if key != "$defs"]
+        places += [inner for _, key in places for inner in _places(changed[key])]
+        if "$ref" in str(changed):
+            places += _places(changed["$defs"]["Part"])
+        figures = [(at, key) for at, key in places if _is_figure(at[key])]
         if not places:
             break
-        at, key = draw(st.sampled_from(places))
-        old = at[key]
-        if draw(st.booleans()) and isinstance(at, dict):
-            del at[key]
-        elif isinstance(old, bool):
-            at[key] = not old
-        elif isinstance(old, int | float):
-            at[key] = old + draw(st.sampled_from([-1, 1, 2]))
-        elif isinstance(old, dict) and key not in ("properties", "patternProperties"):
-            at[key] = draw(schemas)
-        elif isinstance(old, list) and len(old) > 1:
-            del old[draw(st.integers(0, len(old) - 1))]
+        of_figures: bool = draw(st.booleans())
+        at, key = draw(st.sampled_from(figures if figures and of_figures else places))
+        _change(draw, at, key)
     return changed
 
 
-values = st.recursive(
-    scalars | st.sampled_from(["yyy", "xyz", 4, 2.5]),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(names | st.just("p1"), inner, max_size=4)
-    ),
-    max_leaves=8,
-)
+def _change(draw: st.DrawFn, at: Any, key: Any) -> None:
+    old = at[key]
+    if _is_figure(old):
+        at[key] = old + draw(st.sampled_from([-1, 1, 2]))
+    elif isinstance(old, bool):
+        at[key] = not old
+    elif isinstance(at, dict) and draw(st.booleans()):
+        del at[key]
+    elif isinstance(old, dict) and key not in _by_name:
+        at[key] = draw(schemas)
+    elif isinstance(old, list) and len(old) > 1:
+        del old[draw(st.integers(0, len(old) - 1))]
+
+
+def _is_figure(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_single = [None, False, True, *range(-4, 6), 0.5, 1.0, 2.5, "", "x", "y", "yy", "xyz", "yyyyy"]
+_some = [None, True, 0, 2, "", "yy"]
+values: list[Any] = [
+    *_single,
+    *([], {}),
+    *([each] for each in _single),
+    *([one, other] for one in _some for other in _some),
+    [1, "x", None, 2, 0.5],
+    *({name: each} for name in ("a", "b", "plan") for each in _single),
+    *({"a": one, "b": other} for one in _some for other in _some),
+    *({"a": one, "c": [other], "plan": {"b": one}} for one in _some for other in _some),
+]
 """Values that the schemas are about."""
 
 _by_name = ("properties", "patternProperties", "$defs")

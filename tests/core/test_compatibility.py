@@ -413,25 +413,21 @@ def test_a_payload_class_with_a_new_optional_field_is_compatible() -> None:
     assert [(each.breaking, each.place) for each in found] == [(False, "/properties/coupon")]
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[*HealthCheck])
+@settings(deadline=None, max_examples=200, suppress_health_check=[*HealthCheck])
 @given(st.data())
 def test_what_breaks_nothing_refuses_nothing(data: st.DataObject) -> None:
     """Given a schema and a change that is judged compatible, then no document is refused by it."""
     old = data.draw(documents)
     new = data.draw(changes(old))
-    assume(is_schema(old) and is_schema(new))
+    assume(old != new and is_schema(old) and is_schema(new))
     try:
         assume(not any(each.breaking for each in differences(old, new)))
     except ValueError:
         assume(condition=False)
 
-    written = [
-        value
-        for value in data.draw(st.lists(values, min_size=8, max_size=20))
-        if accepts(closed(old), value)
-    ]
+    written = accepted(closed(old), values)
 
-    assert [value for value in written if not accepts(new, value)] == []
+    assert accepted(new, written) == written
 
 
 def is_schema(schema: Any) -> bool:
@@ -442,8 +438,9 @@ def is_schema(schema: Any) -> bool:
     return True
 
 
-def accepts(schema: Any, value: object) -> bool:
+def accepted(schema: Any, candidates: list[Any]) -> list[Any]:
+    validator = Draft202012Validator(schema)
     try:
-        return Draft202012Validator(schema).is_valid(value)
+        return [each for each in candidates if validator.is_valid(each)]
     except RecursionError:
-        return False
+        return []
