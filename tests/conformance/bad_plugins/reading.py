@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
-from experimentframework_core.envelope import Envelope
 from tests.conformance.bad_plugins.base import Bad, but
 from tests.conformance.reference_plugin import FileOptions, FileReader, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from experimentframework_core.envelope import Envelope
     from experimentframework_core.plugin import BackplanePlugin, Selection
 
 
@@ -24,20 +24,6 @@ class ReadsWithoutTraceparent(Bad):
     class Reader(FileReader):
         async def __anext__(self) -> Envelope:
             return msgspec.structs.replace(await super().__anext__(), traceparent=None)
-
-    plugin = but(read=Reader)
-
-
-class ReadsOtherVersionsAsPlainValues(Bad):
-    fails: ClassVar = {"test_reads_what_other_versions_wrote"}
-
-    class Reader(FileReader):
-        async def __anext__(self) -> Envelope:
-            envelope = await super().__anext__()
-            written = msgspec.json.decode(self._lines[self._position - 1])
-            if written["schemaVersion"] == envelope.schema_version:
-                return envelope
-            return msgspec.convert(written, Envelope)
 
     plugin = but(read=Reader)
 

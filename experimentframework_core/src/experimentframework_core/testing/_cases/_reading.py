@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-import msgspec
 import pytest
 
 from experimentframework_core.codec import encode
@@ -16,9 +15,7 @@ from experimentframework_core.plugin import OptionsT, Selection
 from experimentframework_core.testing._cases._harness import Harness
 from experimentframework_core.testing._cases._samples import (
     NOON,
-    Order,
     one_of_each_type,
-    orders_of_other_versions,
     story,
 )
 from experimentframework_core.testing._records import make_record, make_records
@@ -48,27 +45,6 @@ class ReadingCases(Harness[OptionsT]):
         found = await self._bodies(options, Selection())
 
         assert set(found) == {record.body for record in records}
-
-    async def test_reads_what_other_versions_wrote(self, options: OptionsT) -> None:
-        """An older version is the newest one, a newer minor is kept, a newer major is plain."""
-        self._needs_read()
-        written = orders_of_other_versions()
-        await self.deliver(options, list(written.values()))
-
-        read = {each.event_id: each for each in await self.read(options, Selection())}
-
-        orders = {version: read.get(f"order-{version}") for version in written}
-        assert None not in orders.values(), f"of four versions these are missing: {orders}"
-        paid = Order(subject_id="u-1", amount=5.0)
-        assert {version: order and order.payload for version, order in orders.items()} == {
-            "1.0.0": msgspec.structs.replace(paid, currency="EUR"),
-            "2.0.0": paid,
-            "2.2.0": paid,
-            "3.0.0": {"subject": {"id": "u-1"}, "lines": []},
-        }, "read the bodies with codec.decode, which knows versions"
-        for version in ("2.2.0", "3.0.0"):
-            assert (order := orders[version])
-            assert encode(order) == written[version].body
 
     async def test_reads_nothing_where_nothing_is(self, options: OptionsT) -> None:
         """A destination that is there and empty has nothing to read, and that is no error."""

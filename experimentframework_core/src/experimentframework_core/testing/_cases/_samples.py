@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from experimentframework_core.codec import decode_record
 from experimentframework_core.events import (
     AnalysisSignal,
     AnalysisSignalType,
@@ -19,7 +16,6 @@ from experimentframework_core.events import (
     SignalSeverity,
     event,
 )
-from experimentframework_core.schemas import upcast
 from experimentframework_core.testing._records import (
     make_exposure,
     make_outcome,
@@ -37,47 +33,6 @@ class Note(Payload, frozen=True):
     """A custom event that has neither experiment nor subject."""
 
     text: str
-
-
-@event("conformanceOrder", version="2.1.0")
-class Order(Payload, frozen=True):
-    """A custom event of which there were other versions, and will be."""
-
-    subject_id: str
-    amount: float
-    currency: str | None = None
-
-
-@upcast("conformanceOrder", "1.0.0", "2.0.0")
-def split_price(payload: dict[str, Any]) -> dict[str, Any]:
-    """Make an amount and a currency of the price, which was a text."""
-    amount, _, currency = payload.pop("price").partition(" ")
-    return {**payload, "amount": float(amount), "currency": currency}
-
-
-def orders_of_other_versions() -> dict[str, Record]:
-    """Return an order as each of four versions wrote it, by the version."""
-    paid = {"subjectId": "u-1", "amount": 5.0}
-    payloads: dict[str, dict[str, object]] = {
-        "1.0.0": {"subjectId": "u-1", "price": "5 EUR"},
-        "2.0.0": paid,
-        "2.2.0": {**paid, "coupon": "SPRING"},
-        "3.0.0": {"subject": {"id": "u-1"}, "lines": []},
-    }
-    return {
-        version: decode_record(
-            msgspec.json.encode(
-                {
-                    "eventId": f"order-{version}",
-                    "timestamp": NOON,
-                    "eventType": "conformanceOrder",
-                    "schemaVersion": version,
-                    "payload": payload,
-                }
-            )
-        )
-        for version, payload in payloads.items()
-    }
 
 
 def one_of_each_type() -> list[Record]:
