@@ -85,9 +85,14 @@ def body_of(row: Row, *, pascal: bool) -> bytes:
         )
     )
     if row.extra is None:
-        foreign = event_type != row.event_type and event_type in built_in_types
-        return encode(decode(body), limits=False) if foreign else body
+        return _ours(body) if event_type != row.event_type else body
     return _encoder.encode(msgspec.json.decode(body) | msgspec.json.decode(row.extra))
+
+
+def _ours(body: bytes) -> bytes:
+    """Return an event, which .NET may have written, in our spelling."""
+    envelope = decode(body)
+    return encode(envelope, limits=False) if envelope.event_type in built_in_types else body
 
 
 def _event_type(written: str, *, pascal: bool) -> str:
