@@ -14,6 +14,8 @@ from experimentframework_core._log import Repeated
 from experimentframework_core.codec import decode, decode_record, encode
 from experimentframework_core.errors import InvalidEventError
 from experimentframework_core.events import Payload, event
+from experimentframework_core.plugin import OpenContext, Selection
+from experimentframework_core.plugins import find_plugin
 from experimentframework_core.schemas import upcast
 from tests.core.event_strategies import own_registry
 
@@ -239,3 +241,21 @@ def test_the_upcast_that_starts_nearest_is_taken() -> None:
     plans = [decode(written(version)).payload.plan for version in ("1.0.0", "1.1.0")]
 
     assert plans == ["of 1.0.0", "of 1.1.0"]
+
+
+@pytest.mark.usefixtures("upcasts")
+@pytest.mark.parametrize("kind", ["sqlite", "inMemory"])
+async def test_readers_lift_what_was_stored_in_another_version(kind: str, tmp_path: Path) -> None:
+    """Given files of all versions in a store, when read back, then each is what decode gives."""
+    bodies = [written(file.stem) for file in sorted(folder.glob("*.json"))]
+    plugin = find_plugin(kind)
+    where = {"path": str(tmp_path / "a.db")} if kind == "sqlite" else {"store": "evolution"}
+    options = plugin.options(**where)
+    async with plugin.open(options, OpenContext(name="old")) as backplane:
+        await backplane.deliver([decode_record(body) for body in bodies])
+    assert plugin.read is not None
+
+    read = [envelope async for envelope in plugin.read(options, Selection())]
+
+    assert read == [decode(body, strict=True) for body in bodies]
+    assert {type(each.payload) for each in read} == {Subscription, dict}
