@@ -48,7 +48,7 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
 def test_what_is_published_is_compatible_with_what_the_command_prints(tmp_path: Path) -> None:
     """Given the published folder and an export, when checked, then there is no difference."""
     export = tmp_path / "export.json"
-    run_here("schema", "events", "--output", export)
+    run("schema", "events", "--output", export)
 
     ran = run("schema", "check", SCHEMAS, export)
 
