@@ -1,7 +1,7 @@
 """The corpus: events of every version that was ever published, as they were written.
 
-``python -m tests.core.corpus`` writes the files of a new version, and anew what today's code reads
-from each. It never changes what was written.
+``python -m tests.core.corpus`` writes the files of a new version, its schema into ``docs/schemas``,
+and anew what today's code reads from each file. It never changes what was written.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FOLDER = Path(__file__).parent / "data" / "corpus"
+SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 SUMS = "SHA256SUMS"
 COMMAND = "python -m tests.core.corpus"
 
@@ -137,6 +138,7 @@ def _sum(file: Path) -> str:
 
 def main() -> None:
     """Write what is missing."""
+    schemas.export(SCHEMAS, built_in_types)
     for each in missing():
         name, _, version = each.partition("/")
         registered = event_type_named(name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,6 +21,7 @@ from experimentframework_core.events import (
 from tests.core.corpus import (
     COMMAND,
     FOLDER,
+    SCHEMAS,
     SUMS,
     decoded,
     differing,
@@ -34,8 +34,7 @@ from tests.core.event_strategies import own_registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
+    from pathlib import Path
 
 every_file = pytest.mark.parametrize(
     "file", written(), ids=lambda file: file.relative_to(FOLDER).as_posix()
