@@ -90,6 +90,25 @@ def test_export_may_change_the_wording(tmp_path: Path) -> None:
     assert file.read_bytes() == text
 
 
+def test_a_class_that_became_a_former_one_may_have_another_name(tmp_path: Path) -> None:
+    """Given a published version, when its class is kept under a new name, then it is the same."""
+
+    @event("purchase", version="1.0.0")
+    class Purchase(Payload, frozen=True, kw_only=True):
+        title: str
+
+    schemas.export(tmp_path, ["purchase"])
+
+    @schemas.former("purchase", version="1.0.0")
+    class PurchaseOfOld(Payload, frozen=True, kw_only=True):
+        title: str
+
+    event("purchase", version="1.1.0")(Purchase)
+    files = schemas.export(tmp_path, ["purchase"])
+
+    assert [file.name for file in files] == ["envelope.json", "1.0.0.json", "1.1.0.json"]
+
+
 def test_export_writes_every_registered_type(tmp_path: Path) -> None:
     """Given an event of your own, when all schemas are exported, then it is among them."""
 

@@ -7,6 +7,8 @@ import sys
 
 heavy_modules = (
     "experimentframework_core.cli",
+    "experimentframework_core.cloudevents",
+    "experimentframework_core.compatibility",
     "experimentframework_core.testing",
     "httpx",
     "opentelemetry",

@@ -102,6 +102,22 @@ def test_public_names_are_pinned() -> None:
             ],
         ),
         (
+            "experimentframework_core.cloudevents",
+            [
+                "batch_content_type",
+                "content_type",
+                "default_source",
+                "default_type_prefix",
+                "from_batch",
+                "from_binary",
+                "from_structured",
+                "to_batch",
+                "to_binary",
+                "to_structured",
+            ],
+        ),
+        ("experimentframework_core.compatibility", ["Difference", "Schema", "differences"]),
+        (
             "experimentframework_kafka",
             ["KafkaOptions", "KafkaSecurity", "KafkaTopicCreation", "plugin"],
         ),

@@ -64,17 +64,22 @@ _canonical_start = re.compile(
 )
 
 
-def encode(envelope: Envelope) -> bytes:
+def encode(envelope: Envelope, *, limits: bool = True) -> bytes:
     """Return the envelope's canonical JSON.
 
     Fields stand in declared order, absent optionals are left out, times are in UTC. ``decode``
     gives back an equal envelope, and encoding that gives the same bytes.
 
+    Args:
+        envelope: The event in its envelope.
+        limits: Refuse names and ids that are empty or too long. Others write such; what was read
+            is encoded again without.
+
     Raises:
         InvalidEventError: Something in it has no wire form; ``path`` names the Python field.
     """
     envelope = normalise(envelope)
-    _check(envelope)
+    _check(envelope, limits=limits)
     try:
         body = _write(envelope)
         read = decode(body)
@@ -117,19 +122,24 @@ def explain(event: msgspec.Struct) -> InvalidEventError | None:
     return InvalidEventError(reason, path=fault.path.removeprefix("payload").removeprefix("."))
 
 
-def encode_record(envelope: Envelope) -> Record:
+def encode_record(envelope: Envelope, *, limits: bool = True) -> Record:
     """Return the envelope encoded, with what routing needs beside it.
+
+    Args:
+        envelope: The event in its envelope.
+        limits: As in `encode`.
 
     Raises:
         InvalidEventError: As for `encode`.
     """
-    return _record(encode(envelope), envelope, _routing(envelope.payload))
+    return _record(encode(envelope, limits=limits), envelope, _routing(envelope.payload))
 
 
 def decode_record(body: bytes) -> Record:
     """Return an encoded event as a record, its bytes unchanged if they are canonical.
 
-    An event in another form, as the .NET ExperimentFramework writes it, is encoded anew.
+    An event in another form, as the .NET ExperimentFramework writes it, is encoded anew, also
+    with names that are longer than ours may be.
 
     Raises:
         InvalidEventError: It is not an event, or has no canonical form.
@@ -143,7 +153,7 @@ def decode_record(body: bytes) -> Record:
             payload = bytes(head.payload)
             routing = _routing_decoder.decode(payload) if payload[:1] == b"{" else _Routing()
             return _record(body, head, routing)
-    return encode_record(decode(body))
+    return encode_record(decode(body), limits=False)
 
 
 def _record(body: bytes, head: Envelope | _Head, routing: _Routing) -> Record:
@@ -196,7 +206,7 @@ def _fault(envelope: Envelope) -> InvalidEventError | None:
     return None
 
 
-def _check(envelope: Envelope) -> None:
+def _check(envelope: Envelope, *, limits: bool) -> None:
     """Check what writing and reading back alone would let pass."""
     if not (isinstance(envelope.event_id, str) and event_id_pattern.fullmatch(envelope.event_id)):
         reason = (
@@ -205,10 +215,13 @@ def _check(envelope: Envelope) -> None:
         raise InvalidEventError(reason, path="event_id")
     if not isinstance(envelope.extra, dict | None):
         raise InvalidEventError("expected a dict or None", path="extra")
-    _check_routing(envelope, "")
-    if isinstance(envelope.payload, msgspec.Struct):
+    typed = isinstance(envelope.payload, msgspec.Struct)
+    if typed:
         _check_type(envelope)
-        _check_routing(envelope.payload, "payload.")
+    if limits:
+        _check_routing(envelope, "")
+        if typed:
+            _check_routing(envelope.payload, "payload.")
     if path := find_depth(envelope, "", max_depth):
         raise InvalidEventError(f"nested deeper than {max_depth} levels", path=path)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
 import msgspec
 
 from experimentframework_core.envelope import Envelope
+from experimentframework_core.errors import InvalidEventError
 from experimentframework_core.events import (
     event_type_named,
     event_types,
@@ -77,12 +78,13 @@ def versions(name: str) -> dict[str, type[msgspec.Struct]]:
 def upcast(name: str, from_version: str, to_version: str) -> Callable[[U], U]:
     """Return a decorator that registers how a payload of one version becomes a later one.
 
-    The function takes the payload as plain JSON with its wire names and returns the new one. It
-    is applied when an event is read; a chain of them is followed to the newest version.
+    The function takes the payload as plain JSON with its wire names, which it may change, and
+    returns the new one. It is applied when an event is read; a chain of them is followed to the
+    newest version. Of several that a payload could take, the one that starts nearest is taken.
 
     Args:
         name: The event type's wire name.
-        from_version: The version it takes, and later minor versions of the same major.
+        from_version: The version it takes, and other minor versions of the same major.
         to_version: The version it returns.
 
     Raises:
@@ -115,17 +117,56 @@ def lift(name: str, version: str, payload: dict[str, Any]) -> tuple[str, dict[st
 
     Returns:
         None if the type is not registered, or no chain of upcasts leads to its newest version.
+
+    Raises:
+        InvalidEventError: A function of the chain failed, or did not return a JSON object.
     """
     current, at = event_type_named(name), parse_version(version)
     if current is None or at is None:
         return None
     newest = _require_version(name, current.version)
-    for _, step in sorted(_steps.get(name, {}).items()):
-        if step.start[0] == at[0] and at < step.end <= newest:
-            payload, at = step.lift(dict(payload)), step.end
+    while step := _next_step(name, at, newest):
+        payload, at = _lifted(name, step, payload), step.end
     if at[0] != newest[0]:
         return None
-    return (".".join(map(str, max(at, newest))), payload)
+    return (_text(max(at, newest)), payload)
+
+
+def _next_step(name: str, at: Version, newest: Version) -> _Step | None:
+    """Return the step that a payload takes: of those of its major the nearest one, older first."""
+    steps = [
+        step
+        for start, step in sorted(_steps.get(name, {}).items())
+        if start[0] == at[0] and at < step.end <= newest
+    ]
+    older = [step for step in steps if step.start <= at]
+    return older[-1] if older else next(iter(steps), None)
+
+
+def _lifted(name: str, step: _Step, payload: dict[str, Any]) -> dict[str, Any]:
+    """Take one step, on a copy of the payload; what comes out is a copy, too, and plain JSON."""
+    doing = f"the upcast of {name} from {_text(step.start)} to {_text(step.end)}"
+    try:
+        made = step.lift(_plain(payload))
+    except Exception as error:
+        raise InvalidEventError(f"{doing} raised {error!r}", path="payload") from error
+    if not isinstance(made, dict):
+        returned = f"{doing} returned {type(made).__name__}; a dict is needed"
+        raise InvalidEventError(returned, path="payload")
+    try:
+        plain: dict[str, Any] = _plain(made)
+    except Exception as error:
+        returned = f"{doing} returned what has no JSON form: {error}"
+        raise InvalidEventError(returned, path="payload") from error
+    return plain
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    return msgspec.json.decode(msgspec.json.encode(value))
+
+
+def _text(version: Version) -> str:
+    return ".".join(map(str, version))
 
 
 def json_schema(name: str, version: str | None = None) -> dict[str, Any]:
@@ -194,10 +235,13 @@ def _differs(published: bytes, text: bytes) -> bool:
 
 
 def _shape(schema: object) -> object:
+    """Return a schema without its wording; a class that is kept as a former one has a new name."""
     if isinstance(schema, dict):
-        described = isinstance(schema.get("description"), str)
-        kept = schema.keys() - {"description"} if described else schema.keys()
-        return {key: _shape(schema[key]) for key in kept}
+        return {
+            key: _shape(each)
+            for key, each in schema.items()
+            if key not in {"title", "description"} or not isinstance(each, str)
+        }
     return schema
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
 from experimentframework_core.codec import decode, decode_record, encode
+from experimentframework_core.errors import InvalidEventError
 from experimentframework_core.events import (
     AnalysisSignal,
     AnalysisSignalType,
@@ -22,7 +23,11 @@ from experimentframework_core.events import (
     Outcome,
     OutcomeType,
     SignalSeverity,
+    built_in_types,
 )
+
+if TYPE_CHECKING:
+    from enum import StrEnum
 
 folder = Path(__file__).parents[1] / "data" / "dotnet"
 cut = datetime(2025, 12, 30, 4, 51, 6, 123456, tzinfo=UTC)
@@ -73,29 +78,55 @@ expected = {
         timestamp=cut,
         variant_key="express",
     ),
+    "governance": Governance(
+        experiment_name="checkout",
+        action=GovernanceAction.ROLLED_BACK,
+        actor="ada",
+        timestamp=cut,
+        from_state="running",
+        to_state="draft",
+        reason="too slow",
+        policy="four-eyes",
+        version="7",
+        attributes={"ticket": 17},
+    ),
 }
 
 
-def written(name: str) -> bytes:
-    return (folder / f"{name}.json").read_bytes()
+def written(name: str, spelling: str = "") -> bytes:
+    return (folder / spelling / f"{name}.json").read_bytes()
 
 
+def test_there_is_a_file_of_every_type_in_every_spelling() -> None:
+    """Given the files of events, then each built-in type has one in each spelling."""
+    found = {
+        spelling: {file.stem for file in (folder / spelling).glob("*.json")}
+        for spelling in ("", "names", "pascal", "sql")
+    }
+
+    assert [*found.values()] == [set(built_in_types)] * 4
+    assert expected.keys() == set(built_in_types)
+
+
+@pytest.mark.parametrize("spelling", ["", "names", "pascal"])
 @pytest.mark.parametrize("name", expected)
-def test_an_event_of_the_original_is_read_as_our_own(name: str) -> None:
+def test_an_event_of_the_original_is_read_as_our_own(name: str, spelling: str) -> None:
     """Given an event as .NET writes it, when decoded, then its payload is typed and complete."""
-    body = written(name)
+    body = written(name, spelling)
 
     envelope = decode(body, strict=True)
 
     assert envelope.event_type == name
     assert envelope.payload == expected[name]
     assert envelope.extra is None
+    assert envelope == decode(written(name))
 
 
+@pytest.mark.parametrize("spelling", ["", "names", "pascal"])
 @pytest.mark.parametrize("name", expected)
-def test_an_event_of_the_original_becomes_canonical(name: str) -> None:
+def test_an_event_of_the_original_becomes_canonical(name: str, spelling: str) -> None:
     """Given an event as .NET writes it, when read as a record, then its body is our wire form."""
-    body = written(name)
+    body = written(name, spelling)
 
     record = decode_record(body)
 
@@ -121,38 +152,45 @@ def changed(name: str, *, payload: dict[str, Any] | None = None, **envelope: obj
     return msgspec.json.encode(event | envelope)
 
 
-@pytest.mark.parametrize("spelling", [1, "Warning", "warning", "WARNING"])
-def test_enums_are_read_by_number_or_by_name_in_any_case(spelling: int | str) -> None:
-    """Given an enum in any of its spellings, when decoded, then it is the same member."""
-    body = changed("analysisSignal", payload={"severity": spelling})
-
-    envelope = decode(body, strict=True)
-
-    assert envelope.payload.severity is SignalSeverity.WARNING
-
-
-@pytest.mark.parametrize("spelling", [3, "AnalysisSignal", "analysissignal", "ANALYSISSIGNAL"])
-def test_event_types_are_read_by_number_or_by_name_in_any_case(spelling: int | str) -> None:
-    """Given an event type in any of its spellings, when decoded, then it is ours."""
-    body = changed("analysisSignal", eventType=spelling)
-
-    envelope = decode(body, strict=True)
-
-    assert envelope.event_type == "analysisSignal"
-
-
-def test_governance_has_the_next_number() -> None:
-    """Given an event type of 5, when decoded, then it is governance."""
-    body = changed(
-        "exposure",
-        eventType=5,
-        payload={"action": 9, "actor": "ada", "policy": "four-eyes"},
+ENUMS = [
+    pytest.param(name, field, number, member, id=f"{field}-{member}")
+    for name, field, kind in (
+        ("exposure", "assignmentPolicy", AssignmentPolicy),
+        ("assignment", "assignmentPolicy", AssignmentPolicy),
+        ("outcome", "outcomeType", OutcomeType),
+        ("analysisSignal", "signalType", AnalysisSignalType),
+        ("analysisSignal", "severity", SignalSeverity),
+        ("governance", "action", GovernanceAction),
     )
+    for number, member in enumerate(kind)
+]
 
-    envelope = decode(body, strict=True)
 
-    assert isinstance(envelope.payload, Governance)
-    assert envelope.payload.action is GovernanceAction.ROLLED_BACK
+def spellings_of(number: int, name: str) -> list[int | str]:
+    return [number, name, name[0].upper() + name[1:], name.lower(), name.upper()]
+
+
+@pytest.mark.parametrize(("name", "field", "number", "member"), ENUMS)
+def test_enums_are_read_by_number_or_by_name_in_any_case(
+    name: str, field: str, number: int, member: StrEnum
+) -> None:
+    """Given an enum in any of its spellings, when decoded, then it is the same member."""
+    bodies = [changed(name, payload={field: each}) for each in spellings_of(number, member)]
+
+    read = [msgspec.to_builtins(decode(body, strict=True).payload)[field] for body in bodies]
+
+    assert read == [str(member)] * 5
+
+
+@pytest.mark.parametrize(("number", "name"), [*enumerate(built_in_types)])
+def test_event_types_are_read_by_number_or_by_name_in_any_case(number: int, name: str) -> None:
+    """Given an event type in any of its spellings, when decoded, then it is ours."""
+    bodies = [changed(name, eventType=each) for each in spellings_of(number, name)]
+
+    read = [decode(body, strict=True) for body in bodies]
+
+    assert [each.event_type for each in read] == [name] * 5
+    assert [each.payload for each in read] == [expected[name]] * 5
 
 
 @pytest.mark.parametrize(("spelling", "name"), [(6, "6"), (-1, "-1"), ("Audit", "Audit")])
@@ -209,10 +247,25 @@ def test_our_own_names_win_over_the_originals() -> None:
     assert envelope.extra == {"payload": {"trialKey": "express", "metricName": "seconds"}}
 
 
-def test_longer_names_than_we_write_are_read() -> None:
-    """Given a name above our limit, when decoded, then it is read all the same."""
-    body = changed("exposure", payload={"experimentName": "x" * 300})
+@pytest.mark.parametrize(
+    ("payload", "envelope"),
+    [
+        ({"experimentName": "x" * 300}, {}),
+        ({"variantKey": "", "subjectId": "s" * 5000}, {}),
+        ({"tenantId": ""}, {"correlationId": "c" * 300}),
+        ({}, {"correlationId": ""}),
+    ],
+)
+def test_names_that_we_would_not_write_are_read(
+    payload: dict[str, Any], envelope: dict[str, Any]
+) -> None:
+    """Given names that are empty or above our limit, when read, then nothing of them is lost."""
+    body = changed("exposure", payload=payload, **envelope)
 
-    envelope = decode(body, strict=True)
+    read, record = decode(body, strict=True), decode_record(body)
 
-    assert len(envelope.payload.experiment_name) == 300
+    assert msgspec.to_builtins(read.payload).items() >= payload.items()
+    assert decode(record.body, strict=True) == read
+    assert record.body == encode(read, limits=False)
+    with pytest.raises(InvalidEventError, match=r"characters; it takes 1 to"):
+        encode(read)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
+from experimentframework_core.codec import decode
 from experimentframework_core.errors import ReplayError, UnavailableError
 from experimentframework_core.plugin import OpenContext, Selection
 from experimentframework_core.testing import make_exposure, make_record, make_records
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from experimentframework_core.envelope import Record
     from experimentframework_sqlserver import SqlServerOptions
     from experimentframework_sqlserver._connection.session import Session
+
+EVENTS_OF_DOTNET = Path(__file__).parents[2] / "core" / "data" / "dotnet"
 
 
 @asynccontextmanager
@@ -186,6 +191,32 @@ async def test_rows_of_dotnet_are_read_from_its_own_table(options: SqlServerOpti
     (outcome,) = (envelope.payload for envelope in found)
     assert (outcome.name, outcome.value, outcome.variant_key) == ("bought", 1.0, "a")
     assert outcome.attributes == {"cart": 3}
+
+
+async def test_rows_of_dotnet_of_every_type_are_read_in_full(options: SqlServerOptions) -> None:
+    """Given a row of each type in the table of .NET, When read, Then each is typed and complete."""
+    files = sorted((EVENTS_OF_DOTNET / "sql").glob("*.json"))
+    execute(options, DOTNET)
+    for file in files:
+        execute(options, insert_of(msgspec.json.decode(file.read_bytes())))
+
+    found = [envelope async for envelope in SqlServerReader(options, Selection())]
+
+    sent = [decode((EVENTS_OF_DOTNET / file.name).read_bytes()) for file in files]
+    assert found == sent
+
+
+def insert_of(columns: dict[str, str | None]) -> str:
+    """Return the statement that inserts a row of .NET."""
+    values = {
+        name: "NULL" if value is None else "N'{}'".format(value.replace("'", "''"))
+        for name, value in columns.items()
+    }
+    values["Timestamp"] = f"CAST({values['Timestamp'][1:]} AS DATETIMEOFFSET(7))"
+    return (
+        f"INSERT INTO [$(Schema)].[$(Table)] ({', '.join(values)})"  # noqa: S608 - of fixtures
+        f" VALUES ({', '.join(values.values())})"
+    )
 
 
 DOTNET = """

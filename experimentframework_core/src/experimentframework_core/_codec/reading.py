@@ -11,6 +11,7 @@ import msgspec
 from experimentframework_core import schemas
 from experimentframework_core._codec import foreign
 from experimentframework_core._codec.normal import fields_of, has_deep_times, normalise, time_fields
+from experimentframework_core._log import Repeated
 from experimentframework_core.envelope import Envelope
 from experimentframework_core.errors import InvalidEventError
 from experimentframework_core.events import EventType, event_type_named
@@ -49,6 +50,7 @@ _plain_reader = _Reader(msgspec.json.Decoder(_Wire[Any]))
 _readers: dict[bytes, _Reader] = {}
 _envelope_names = frozenset(field.encode_name for field in fields_of(_Wire))
 
+_warnings = Repeated()
 _missing_field = re.compile(r"missing required field `([^`]*)`")
 _before_type, _between, _after_version = b'","eventType":"', b'","schemaVersion":"', b'","payload":'
 
@@ -187,20 +189,32 @@ def _typed(envelope: Envelope) -> tuple[str, msgspec.Struct, dict[str, Any]] | N
     if not isinstance(envelope.payload, dict):
         reason = f"a JSON object is needed, not {_json_name(envelope.payload)}"
         raise InvalidEventError(reason, path="payload")
-    fields = foreign.payload_fields(name, envelope.payload)
+    written = foreign.payload_fields(name, envelope.payload)
     try:
-        lifted = schemas.lift(name, envelope.schema_version, fields)
-    except Exception as error:
-        reason = f"upcast from {name} {envelope.schema_version} failed: {error!r}"
-        raise InvalidEventError(reason, path="payload") from error
+        lifted = schemas.lift(name, envelope.schema_version, written)
+    except InvalidEventError as error:
+        raise _failed_upcast(envelope, registered.version, error) from error.__cause__
     if lifted is None:
         return None
     version, fields = lifted
     try:
         payload = msgspec.convert(fields, registered.payload, str_keys=True)
     except msgspec.ValidationError as error:
-        raise _invalid("", error, "payload") from None
+        fault = _invalid("", error, "payload")
+        if fields is not written:
+            fault = _failed_upcast(envelope, registered.version, fault)
+        raise fault from None
     return version, normalise(payload, read=True, path="payload"), _unknown(fields, payload)
+
+
+def _failed_upcast(envelope: Envelope, newest: str, fault: InvalidEventError) -> InvalidEventError:
+    """Log that a function for this event does not do its work, and return what to raise."""
+    reason = (
+        f"upcast from {envelope.event_type} {envelope.schema_version} failed on the way to"
+        f" {newest}, event {envelope.event_id}: {str(fault).removeprefix(f'{fault.path}: ')}"
+    )
+    _warnings.warning("experimentframework.upcast_failed", error=reason)
+    return InvalidEventError(reason, path=fault.path)
 
 
 def _unknown(written: dict[str, Any], read: msgspec.Struct) -> dict[str, Any]:

@@ -113,7 +113,7 @@ def _why_not_decoded(envelope: Envelope) -> str:
     if event_type_named(envelope.event_type) is None:
         return "the type is not registered here"
     try:
-        codec.decode(codec.encode(envelope), strict=True)
+        codec.decode(codec.encode(envelope, limits=False), strict=True)
     except InvalidEventError as error:
         return str(error)
     return f"version {envelope.schema_version}"

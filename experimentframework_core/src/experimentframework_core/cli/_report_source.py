@@ -55,7 +55,7 @@ async def _copy(source: Source, window: Window, path: Path) -> None:
     records: list[Record] = []
     async with SqliteBackplane(path) as store, aclosing(reading.stored()) as envelopes:
         async for envelope in envelopes:
-            records.append(encode_record(envelope))
+            records.append(encode_record(envelope, limits=False))
             if len(records) == _AT_ONCE:
                 await store.deliver(records)
                 records = []

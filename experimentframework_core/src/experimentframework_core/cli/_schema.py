@@ -1,4 +1,4 @@
-"""`schema`: the JSON Schemas of the configuration and of the events."""
+"""`schema`: the JSON Schemas of the configuration and of the events, and changes of them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from experimentframework_core.cli._output import (
     print_json,
     say,
 )
+from experimentframework_core.cli._schema_check import check
 from experimentframework_core.config import json_schema, not_in_schema
 from experimentframework_core.events import event_types
 from experimentframework_core.plugins import installed_plugins
@@ -95,8 +96,8 @@ def _put(schema: dict[str, Any], output: Path | None) -> None:
 
 group = typer.Typer(
     name="schema",
-    help="The JSON Schemas of the configuration and the events.",
+    help="The JSON Schemas of the configuration and the events, and changes of them.",
     no_args_is_help=True,
 )
-for _command in (config, events):
+for _command in (config, events, check):
     group.command()(expected_errors(_command))

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from experimentframework_core.events import event_type_named
+from experimentframework_core.codec import decode, encode
+from experimentframework_core.events import built_in_types, event_type_named
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -61,15 +62,21 @@ def row_of(values: Sequence[object]) -> Row:
 def body_of(row: Row, *, pascal: bool) -> bytes:
     """Return the event as JSON, canonical where the columns are.
 
+    What the .NET ExperimentFramework may have written is encoded anew, in our spelling.
+
     Args:
         row: The row.
         pascal: Whether event types of our own writing begin with a capital.
+
+    Raises:
+        InvalidEventError: It may be of .NET, and cannot be read.
     """
+    event_type = _event_type(row.event_type, pascal=pascal)
     body = _encoder.encode(
         _Body(
             event_id=row.event_id,
             timestamp=row.timestamp.astimezone(UTC),
-            event_type=_event_type(row.event_type, pascal=pascal),
+            event_type=event_type,
             schema_version=row.schema_version,
             payload=msgspec.Raw(row.payload),
             correlation_id=row.correlation_id,
@@ -78,8 +85,14 @@ def body_of(row: Row, *, pascal: bool) -> bytes:
         )
     )
     if row.extra is None:
-        return body
+        return _ours(body) if event_type != row.event_type else body
     return _encoder.encode(msgspec.json.decode(body) | msgspec.json.decode(row.extra))
+
+
+def _ours(body: bytes) -> bytes:
+    """Return an event, which .NET may have written, in our spelling."""
+    envelope = decode(body)
+    return encode(envelope, limits=False) if envelope.event_type in built_in_types else body
 
 
 def _event_type(written: str, *, pascal: bool) -> str:

@@ -1,0 +1,1 @@
+"""Whether one JSON Schema takes every document that another one takes, and where not."""
