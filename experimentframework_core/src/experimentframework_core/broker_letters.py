@@ -27,8 +27,6 @@ class BrokerLetter(msgspec.Struct, frozen=True, kw_only=True):
         deliveries: How often it was given to consumers in vain.
         enqueued_at: When the broker got it, in UTC.
         details: What else a person may want to see, by its name.
-        hindrance: Why it cannot be sent again for now, in words that are the same for all letters
-            of which it is true; None where it can.
     """
 
     key: str
@@ -42,7 +40,6 @@ class BrokerLetter(msgspec.Struct, frozen=True, kw_only=True):
     deliveries: int = 0
     enqueued_at: datetime | None = None
     details: Mapping[str, str] = msgspec.field(default_factory=dict)
-    hindrance: str | None = None
 
 
 class LetterOutcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,8 +47,7 @@ class LetterOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         key: The letter's key.
-        left: Why it is still there, in words that are the same for all letters of which it is
-            true; None where it is gone.
+        left: Why it is still there, and what to do; None where it is gone.
     """
 
     key: str

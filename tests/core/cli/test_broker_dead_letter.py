@@ -136,7 +136,7 @@ class TestList:
 class TestShow:
     def test_everything_is_told(self, config: Path) -> None:
         """Given two letters of an event, When it is shown, Then both are there in full."""
-        one = letter("a", source="nest", hindrance="too young", details={"session id": "s"})
+        one = letter("a", source="nest", details={"session id": "s"})
         same = {"body": one.body, "message_id": "other"}
         broker.reset(one, letter("b", place="coop", **same), letter("c"))
 
@@ -146,7 +146,6 @@ class TestShow:
         for line in (
             "reason       lost",
             "source       nest",
-            "not now      too young",
             "session id: s",
             "place        coop",
             f'  "eventId": "{event_id(one)}",',
@@ -192,8 +191,8 @@ class TestRequeue:
 
     def test_what_stays_is_told_and_adds_up(self, config: Path) -> None:
         """Given one of each trouble, When requeued, Then each letter has one fate."""
-        broker.reset(letter("a"), letter("b"), letter("c", hindrance="too young"), letter("d"))
-        broker.refuses = {"b": "too large"}
+        broker.reset(letter("a"), letter("b"), letter("c"), letter("d"))
+        broker.refuses = {"b": "too large", "c": "too young"}
         broker.fails = {"d": TransientError("no answer")}
 
         ran = dead_letter(config, "requeue", "--json")
@@ -205,28 +204,19 @@ class TestRequeue:
             "backplane": "pigeon",
             "chosen": 4,
             "requeued": 1,
-            "left": {"too young": 1, "too large": 1},
+            "left": {"too large": 1, "too young": 1},
             "notReached": 1,
             "more": False,
             "addsUp": True,
             "interrupted": False,
             "troubles": [
                 "It ended early: no answer",
-                "1 letter left: too young",
                 "1 letter left: too large",
+                "1 letter left: too young",
                 "1 letter left that were not reached.",
             ],
         }
         assert left() == ["b", "c", "d"]
-
-    def test_what_cannot_be_sent_now_is_not_touched(self, config: Path) -> None:
-        """Given letters that are hindered, When requeued, Then the broker is only looked at."""
-        broker.reset(letter("a", hindrance="too young"))
-
-        ran = dead_letter(config, "requeue")
-
-        assert (ran.code, broker.opened, left()) == (1, 1, ["a"])
-        assert ran.err == "1 letter left: too young\n"
 
     def test_none_are_no_failure(self, config: Path) -> None:
         """Given none, When requeued, Then that is well."""
@@ -238,7 +228,7 @@ class TestRequeue:
 class TestPurge:
     def test_exactly_the_counted_ones_go(self, config: Path) -> None:
         """Given another that comes after the count, When purged, Then it stays."""
-        broker.reset(letter("a"), letter("b", hindrance="too young"))
+        broker.reset(letter("a"), letter("b"))
         broker.comes = [letter("c")]
 
         ran = dead_letter(config, "purge", "--yes", "--json")

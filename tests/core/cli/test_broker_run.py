@@ -26,7 +26,7 @@ SOURCE = Source("pigeon", plugin, ChannelSettings())
 
 def run_of(*keys: str) -> Run:
     """Return a run over these letters."""
-    return Run(SOURCE, Chosen(list(keys), {}, more=False), "requeued")
+    return Run(SOURCE, Chosen(list(keys), more=False), "requeued")
 
 
 async def test_a_signal_ends_it_with_what_is_done() -> None:
@@ -59,6 +59,20 @@ async def test_a_fate_too_many_does_not_add_up(keys: list[str]) -> None:
 
     assert not run.adds_up
     assert "The counts do not add up" in list(run.troubles())[-1]
+
+
+async def test_reasons_that_differ_each_time_are_told_together() -> None:
+    """Given more reasons than anybody reads, When it runs, Then the rest is one."""
+    keys = [str(number) for number in range(50)]
+
+    async def act(_letters: BrokerDeadLetters, _keys: Collection[str]) -> Outcomes:
+        for key in keys:
+            yield LetterOutcome(key=key, left=f"request {key}")
+
+    run = run_of(*keys)
+    await run.take(act)
+
+    assert (len(run.left), run.left["for other reasons"], run.adds_up) == (21, 30, True)
 
 
 if TYPE_CHECKING:

@@ -73,7 +73,7 @@ def requeue_of_broker(
     source: Source, chosen: LetterFilter, *, limit: int | None, as_json: bool
 ) -> int:
     """Send letters to where they came from; return the exit code."""
-    those = asyncio.run(_chosen(source, chosen, limit, with_hindered=False))
+    those = asyncio.run(_chosen(source, chosen, limit))
     run = Run(source, those, "requeued")
     if those.keys:
         asyncio.run(run.take(lambda letters, keys: letters.requeue(keys)))
@@ -90,13 +90,13 @@ def purge_of_broker(
     as_json: bool,
 ) -> int:
     """Remove letters for ever, those that were counted and no others; return the exit code."""
-    those = asyncio.run(_chosen(source, chosen, limit, with_hindered=True))
+    those = asyncio.run(_chosen(source, chosen, limit))
     if dry_run:
         if as_json:
-            document = {"backplane": source.name, "chosen": those.number, "more": those.more}
+            document = {"backplane": source.name, "chosen": len(those.keys), "more": those.more}
             print_json({**document, "removed": 0, "dryRun": True})
         else:
-            console().print(f"{count(those.number, 'dead letter')} chosen, 0 removed")
+            console().print(f"{count(len(those.keys), 'dead letter')} chosen, 0 removed")
         return OK
     run = Run(source, those, "removed")
     if those.keys and (yes or confirmed(_question(source, those))):
@@ -133,11 +133,9 @@ async def _found(source: Source, chosen: LetterFilter) -> list[Found]:
         return [found async for found in there]
 
 
-async def _chosen(
-    source: Source, chosen: LetterFilter, limit: int | None, *, with_hindered: bool
-) -> Chosen:
+async def _chosen(source: Source, chosen: LetterFilter, limit: int | None) -> Chosen:
     async with opened(source) as letters:
-        return await chosen_in(letters, chosen, limit, with_hindered=with_hindered)
+        return await chosen_in(letters, chosen, limit)
 
 
 def _end(run: Run, those: Chosen, limit: int | None, *, as_json: bool) -> int:
@@ -156,4 +154,4 @@ def _end(run: Run, those: Chosen, limit: int | None, *, as_json: bool) -> int:
 
 
 def _question(source: Source, those: Chosen) -> str:
-    return f"Remove {count(those.number, 'dead letter')} of {source} for ever?"
+    return f"Remove {count(len(those.keys), 'dead letter')} of {source} for ever?"

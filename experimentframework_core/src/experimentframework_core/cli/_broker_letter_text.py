@@ -44,7 +44,6 @@ def as_json_line(found: Found) -> bytes:
             "source": letter.source,
             "deliveries": letter.deliveries,
             "enqueuedAt": letter.enqueued_at,
-            "hindrance": letter.hindrance,
             "details": letter.details,
             name: body,
         }
@@ -88,8 +87,6 @@ def in_full(found: Found) -> Iterator[str]:
         f"deliveries   {letter.deliveries:,}",
         f"enqueued     {'-' if letter.enqueued_at is None else letter.enqueued_at.isoformat()}",
     )
-    if letter.hindrance is not None:
-        yield f"not now      {letter.hindrance}"
     for name, value in letter.details.items():
         yield f"{name}: {value}"
     yield ""

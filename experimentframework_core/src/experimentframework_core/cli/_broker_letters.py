@@ -41,18 +41,11 @@ class Chosen(NamedTuple):
 
     Attributes:
         keys: Their keys, in order.
-        hindered: How many more cannot be sent again for now, by the reason.
         more: Whether there are others that were left out because they are too many.
     """
 
     keys: list[str]
-    hindered: dict[str, int]
     more: bool
-
-    @property
-    def number(self) -> int:
-        """How many they are."""
-        return len(self.keys) + sum(self.hindered.values())
 
 
 def broker_of(config: Path | None, store: Path | None, backplanes: list[str] | None) -> Source:
@@ -98,36 +91,25 @@ async def found_in(letters: BrokerDeadLetters, chosen: LetterFilter) -> AsyncGen
                 yield found
 
 
-async def chosen_in(
-    letters: BrokerDeadLetters,
-    chosen: LetterFilter,
-    limit: int | None,
-    *,
-    with_hindered: bool,
-) -> Chosen:
+async def chosen_in(letters: BrokerDeadLetters, chosen: LetterFilter, limit: int | None) -> Chosen:
     """Return the keys of the chosen letters that are there now.
 
     Args:
         letters: Where they are.
         chosen: Which.
         limit: How many at most.
-        with_hindered: Take also those that cannot be sent again for now.
 
     Raises:
         DeliveryError: They cannot be looked at.
     """
     most = limit or MOST
-    made = Chosen([], {}, more=False)
+    keys: list[str] = []
     async with aclosing(found_in(letters, chosen)) as there:
         async for found in there:
-            if made.number == most:
-                return made._replace(more=True)
-            why = found.letter.hindrance
-            if why is None or with_hindered:
-                made.keys.append(found.letter.key)
-            else:
-                made.hindered[why] = made.hindered.get(why, 0) + 1
-    return made
+            if len(keys) == most:
+                return Chosen(keys, more=True)
+            keys.append(found.letter.key)
+    return Chosen(keys, more=False)
 
 
 def _why_not(source: Source) -> str | None:

@@ -26,6 +26,12 @@ ENDING = "Ending with those that are under way; once more to end at once."
 """What a run says at the first signal."""
 
 
+MOST_REASONS = 20
+"""Reasons that are told apart: a plugin may put into one what differs each time."""
+
+_OTHERS = "for other reasons"
+
+
 class Run:
     """Takes each chosen letter to its fate, and counts.
 
@@ -45,7 +51,7 @@ class Run:
             did: What becomes of them, as in ``requeued``.
         """
         self.done = 0
-        self.left = dict(chosen.hindered)
+        self.left: dict[str, int] = {}
         self.problem: str | None = None
         self.stopped_by: int | None = None
         self._source = source
@@ -63,7 +69,7 @@ class Run:
     def adds_up(self) -> bool:
         """Whether every chosen letter has one fate, and no other one has any."""
         known = self.done + sum(self.left.values()) + len(self._open)
-        return not self._strange and known == self._chosen.number
+        return not self._strange and known == len(self._chosen.keys)
 
     async def take(self, act: Act) -> None:
         """Do it."""
@@ -97,7 +103,7 @@ class Run:
         return {
             "ok": self.ok,
             "backplane": self._source.name,
-            "chosen": self._chosen.number,
+            "chosen": len(self._chosen.keys),
             self._did: self.done,
             "left": self.left,
             "notReached": len(self._open),
@@ -110,7 +116,7 @@ class Run:
     def headline(self) -> str:
         """Return what became of the letters, in one line."""
         left = sum(self.left.values()) + len(self._open)
-        chosen = count(self._chosen.number, "dead letter")
+        chosen = count(len(self._chosen.keys), "dead letter")
         return f"{chosen} chosen, {self.done:,} {self._did}, {left:,} left"
 
     def _progress(self) -> tuple[int, str]:
@@ -123,5 +129,7 @@ class Run:
         self._open.remove(outcome.key)
         if outcome.left is None:
             self.done += 1
-        else:
-            self.left[outcome.left] = self.left.get(outcome.left, 0) + 1
+            return
+        known = outcome.left in self.left or len(self.left) < MOST_REASONS
+        why = outcome.left if known else _OTHERS
+        self.left[why] = self.left.get(why, 0) + 1
