@@ -5,6 +5,7 @@ from __future__ import annotations
 from experimentframework_core.plugin import BackplanePlugin, Features
 from experimentframework_servicebus._backplane import (
     channel_defaults,
+    open_dead_letters,
     open_service_bus,
     ordering_key,
     read_service_bus,
@@ -24,4 +25,5 @@ plugin = BackplanePlugin(
     channel_defaults=channel_defaults,
     ordering_key=ordering_key,
     attempts_option="max_retry_attempts",
+    dead_letters=open_dead_letters,
 )

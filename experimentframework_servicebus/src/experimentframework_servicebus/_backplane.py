@@ -6,11 +6,13 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from experimentframework_core.destinations import owner_of
+from experimentframework_core.errors import UnavailableError
 from experimentframework_core.plugin import ChannelSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from experimentframework_core.broker_letters import BrokerDeadLetters
     from experimentframework_core.destinations import Owner
     from experimentframework_core.envelope import Envelope, Record
     from experimentframework_core.plugin import Backplane, OpenContext, Selection
@@ -52,6 +54,30 @@ def read_service_bus(options: ServiceBusOptions, selection: Selection) -> AsyncI
     from experimentframework_servicebus._reader import ServiceBusReader
 
     return ServiceBusReader(options, selection)
+
+
+@asynccontextmanager
+async def open_dead_letters(options: ServiceBusOptions) -> AsyncIterator[BrokerDeadLetters]:
+    """Yield the dead letters of the queues or subscriptions.
+
+    Raises:
+        UnavailableError: A topic keeps none, and no subscription is named.
+    """
+    from experimentframework_servicebus._calls import Calls
+    from experimentframework_servicebus._client import open_client
+    from experimentframework_servicebus._dead_letters import ServiceBusDeadLetters
+
+    if options.topic_name is not None and options.subscription_name is None:
+        raise UnavailableError(
+            f"cannot look at dead letters of topic '{options.topic_name}': each subscription has "
+            "its own; say subscriptionName, one of them"
+        )
+    calls = Calls()
+    async with open_client(options) as client:
+        try:
+            yield ServiceBusDeadLetters(options, client, calls)
+        finally:
+            await calls.end()
 
 
 def channel_defaults(_options: ServiceBusOptions) -> ChannelSettings:

@@ -75,9 +75,13 @@ def receiver_of(
     session: Session | None = None,
 ) -> ServiceBusReceiver:
     """Return a receiver of a queue or subscription, which connects when it is first used."""
+    from azure.servicebus import ServiceBusSubQueue
+
+    sub_queue = ServiceBusSubQueue.DEAD_LETTER if place.dead_letters else None
     if place.subscription is None:
         return client.get_queue_receiver(
             place.entity,
+            sub_queue=sub_queue,
             session_id=session,
             client_identifier=options.client_id,
             socket_timeout=SOCKET_TIMEOUT,
@@ -85,6 +89,7 @@ def receiver_of(
     return client.get_subscription_receiver(
         place.entity,
         place.subscription,
+        sub_queue=sub_queue,
         session_id=session,
         client_identifier=options.client_id,
         socket_timeout=SOCKET_TIMEOUT,

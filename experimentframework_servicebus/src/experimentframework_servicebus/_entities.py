@@ -26,14 +26,17 @@ class Place(NamedTuple):
     Attributes:
         entity: The queue or topic.
         subscription: The subscription of a topic; None for a queue.
+        dead_letters: Whether its dead letters are meant.
     """
 
     entity: str
     subscription: str | None = None
+    dead_letters: bool = False
 
     def __str__(self) -> str:
         """Return its path, as the service has it."""
-        return "/Subscriptions/".join(filter(None, self))
+        path = "/Subscriptions/".join(filter(None, (self.entity, self.subscription)))
+        return f"{path}/$DeadLetterQueue" if self.dead_letters else path
 
 
 def entity_of(event_type: str, options: ServiceBusOptions) -> str:
