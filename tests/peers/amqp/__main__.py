@@ -16,7 +16,6 @@ import msgspec
 from tests.peers.amqp.broker import Broker
 from tests.peers.amqp.control import Answer, Order
 from tests.peers.amqp.message import shown
-from tests.peers.amqp.queue import Queue
 from tests.peers.amqp.server import Server
 from tests.peers.obey import orders, say
 
@@ -62,7 +61,7 @@ async def _obey(broker: Broker, server: Server, order: Order) -> Answer:
 
 def _read(broker: Broker, path: str | None) -> list[Shown]:
     entity = None if path is None else broker.namespace.find(path)
-    return [shown(each) for each in entity.messages()] if isinstance(entity, Queue) else []
+    return [] if entity is None else [shown(each) for each in entity.messages()]
 
 
 def _run(arguments: Sequence[str]) -> None:

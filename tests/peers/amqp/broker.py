@@ -83,8 +83,7 @@ class Broker:
     def tick(self) -> None:
         """Do what is due."""
         now = self.now()
-        for queue in self.namespace.queues():
-            queue.tick(now)
+        self.namespace.tick(now)
         for connection in list(self._connections):
             connection.tick(time.monotonic(), now)
         self.wake()
