@@ -93,6 +93,21 @@ def test_a_message_that_is_delivered_too_often_is_dead() -> None:
     assert _names(queue) == []
 
 
+def test_what_is_buried_is_dead_and_says_why() -> None:
+    """Given messages in two sessions, When they are buried, Then all are dead letters."""
+    queue = _queue(Settings(sessions=True))
+    for name, session in (("a", "s"), ("b", "t")):
+        queue.put(_content(name, session), NOW)
+
+    queue.bury("bad", "a bad one")
+
+    assert queue.dead is not None
+    assert _names(queue) == []
+    assert [(each.reason, each.description) for each in queue.dead.messages()] == [
+        ("bad", "a bad one")
+    ] * 2
+
+
 def test_an_expired_message_is_gone() -> None:
     """Given a message for a second, When that is over, Then it is nowhere."""
     queue = _queue()

@@ -14,7 +14,7 @@ from experimentframework_servicebus._entities import Place
 from experimentframework_servicebus._errors import failure_of, refuses_content
 from experimentframework_servicebus._letter import CannotCopyError, copy_of, size_of
 from experimentframework_servicebus._pages import partition_of
-from experimentframework_servicebus._peeking import Peeker
+from experimentframework_servicebus._peeking import PAGE, Peeker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -159,7 +159,7 @@ async def seen(pages: Pages, expected: Mapping[int, str]) -> set[int]:
     open_numbers = sorted(expected)
     while open_numbers:
         first = open_numbers[0]
-        page = await pages.page(first)
+        page = await pages.page(first, min(PAGE, open_numbers[-1] - first + 1))
         there = {message.sequence_number or 0: str(message.message_id) for message in page}
         found.update(each for each in open_numbers if there.get(each) == expected[each])
         # A page holds everything from its beginning to its end; an empty one ends a partition.

@@ -16,12 +16,14 @@ import msgspec
 from tests.peers.amqp.broker import Broker
 from tests.peers.amqp.control import Answer, Order
 from tests.peers.amqp.message import shown
+from tests.peers.amqp.queue import Queue
 from tests.peers.amqp.server import Server
 from tests.peers.obey import orders, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tests.peers.amqp.control import Burial
     from tests.peers.amqp.message import Shown
 
 
@@ -55,8 +57,16 @@ async def _obey(broker: Broker, server: Server, order: Order) -> Answer:
     if order.forward:
         broker.put_forward(order.forward)
         broker.tick()
+    if order.bury is not None:
+        _bury(broker, order.bury)
     broker.faults.add(order.faults)
     return Answer(state=broker.state, messages=_read(broker, order.read))
+
+
+def _bury(broker: Broker, burial: Burial) -> None:
+    entity = broker.namespace.find(burial.path)
+    assert isinstance(entity, Queue), burial.path
+    entity.bury(burial.reason, burial.description)
 
 
 def _read(broker: Broker, path: str | None) -> list[Shown]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from proton import UNDESCRIBED, Array, Data, int32, symbol, timestamp
@@ -73,12 +74,13 @@ def _peek(entity: Entity, body: Mapping[str, Value]) -> Value:
     """Return messages; a topic has only those that are scheduled."""
     first, most = body["from-sequence-number"], body["message-count"]
     session = body.get("session-id")
-    found = [
+    wanted = (
         {"message": wire(each)}
         for each in entity.messages()
         if each.sequence >= first and session in (None, each.session)
-    ]
-    return {"messages": found[:most]} if found else None
+    )
+    found = list(islice(wanted, most))
+    return {"messages": found} if found else None
 
 
 def _renew(queue: Queue, body: Mapping[str, Value], now: int) -> Value:

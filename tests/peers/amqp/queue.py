@@ -142,6 +142,13 @@ class Queue:
             self._bury(lock.message, reason, description)
         return True
 
+    def bury(self, reason: str, description: str) -> None:
+        """Put every message that nobody has among the dead letters, as a consumer would."""
+        for ready in self._ready.values():
+            for _, message in ready:
+                self._bury(message, reason, description)
+            ready.clear()
+
     def deferred(self, sequence: int) -> Message | None:
         """Return a deferred message; it is nobody's until it is locked."""
         return self._deferred.pop(sequence, None)
