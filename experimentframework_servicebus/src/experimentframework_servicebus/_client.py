@@ -73,12 +73,22 @@ def receiver_of(
     place: Place,
     options: ServiceBusOptions,
     session: Session | None = None,
+    session_timeout: float | None = None,
 ) -> ServiceBusReceiver:
-    """Return a receiver of a queue or subscription, which connects when it is first used."""
+    """Return a receiver of a queue or subscription, which connects when it is first used.
+
+    Args:
+        client: The client.
+        place: The queue or subscription.
+        options: Who we are.
+        session: The session to receive from, or the next that is free; None where there are none.
+        session_timeout: Seconds that the service looks for one that is free.
+    """
     if place.subscription is None:
         return client.get_queue_receiver(
             place.entity,
             session_id=session,
+            max_wait_time=session_timeout,
             client_identifier=options.client_id,
             socket_timeout=SOCKET_TIMEOUT,
         )
@@ -86,6 +96,7 @@ def receiver_of(
         place.entity,
         place.subscription,
         session_id=session,
+        max_wait_time=session_timeout,
         client_identifier=options.client_id,
         socket_timeout=SOCKET_TIMEOUT,
     )
