@@ -12,8 +12,10 @@ from experimentframework_servicebus._backplane import (
 )
 from experimentframework_servicebus._check import check_service_bus
 from experimentframework_servicebus._options import ServiceBusOptions
+from experimentframework_servicebus._received import Received
+from experimentframework_servicebus._receiving import Consumer, receive
 
-__all__ = ["ServiceBusOptions", "plugin"]
+__all__ = ["Consumer", "Received", "ServiceBusOptions", "plugin", "receive"]
 
 plugin = BackplanePlugin(
     type="azureServiceBus",

@@ -73,8 +73,17 @@ def receiver_of(
     place: Place,
     options: ServiceBusOptions,
     session: Session | None = None,
+    session_timeout: float | None = None,
 ) -> ServiceBusReceiver:
-    """Return a receiver of a queue or subscription, which connects when it is first used."""
+    """Return a receiver of a queue or subscription, which connects when it is first used.
+
+    Args:
+        client: The client.
+        place: The queue or subscription.
+        options: Who we are.
+        session: The session to receive from, or the next that is free; None where there are none.
+        session_timeout: Seconds that the service looks for one that is free.
+    """
     from azure.servicebus import ServiceBusSubQueue
 
     sub_queue = ServiceBusSubQueue.DEAD_LETTER if place.dead_letters else None
@@ -83,6 +92,7 @@ def receiver_of(
             place.entity,
             sub_queue=sub_queue,
             session_id=session,
+            max_wait_time=session_timeout,
             client_identifier=options.client_id,
             socket_timeout=SOCKET_TIMEOUT,
         )
@@ -91,6 +101,7 @@ def receiver_of(
         place.subscription,
         sub_queue=sub_queue,
         session_id=session,
+        max_wait_time=session_timeout,
         client_identifier=options.client_id,
         socket_timeout=SOCKET_TIMEOUT,
     )
