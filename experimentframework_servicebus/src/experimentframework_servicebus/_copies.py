@@ -13,8 +13,8 @@ from experimentframework_servicebus._client import sender_of
 from experimentframework_servicebus._entities import Place
 from experimentframework_servicebus._errors import failure_of, refuses_content
 from experimentframework_servicebus._letter import CannotCopyError, copy_of, size_of
-from experimentframework_servicebus._pages import partition_of
-from experimentframework_servicebus._peeking import PAGE, Peeker
+from experimentframework_servicebus._pages import PAGE, partition_of
+from experimentframework_servicebus._peeking import Peeker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
