@@ -68,6 +68,7 @@ def peer(shared_peer: ServiceBusPeer) -> Iterator[ServiceBusPeer]:
     yield shared_peer
     shared_peer.listen()
     shared_peer.release()
+    shared_peer.put_back()
 
 
 @pytest.fixture

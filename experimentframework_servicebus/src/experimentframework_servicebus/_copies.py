@@ -31,12 +31,13 @@ DELAY = timedelta(seconds=30)
 """How long a copy stays where it can be seen and not be taken."""
 
 DROPPED = (
-    "the service dropped its copy: duplicate detection still remembers its message id; try again "
-    "when its window is over (10 minutes after the event was sent, where nobody said otherwise)"
+    "the service does not have its copy: duplicate detection still remembers its message id, so "
+    "try again when its window is over (10 minutes after the event was sent, where nobody said "
+    f"otherwise); without it, this machine's clock is more than {DELAY.seconds} seconds behind"
 )
 NOT_SEEN = (
-    "it was sent, but too late to see whether the service has its copy: look for it before you try "
-    "again"
+    "it was sent, but it took too long to see whether the service has its copy: look for it before "
+    "you try again"
 )
 
 _IN_TIME = 0.8

@@ -54,13 +54,19 @@ async def _obey(broker: Broker, server: Server, order: Order) -> Answer:
         broker.cut_all()
     if order.detach is not None:
         broker.detach_senders(order.detach)
-    if order.forward:
-        broker.put_forward(order.forward)
-        broker.tick()
+    _set_clock(broker, order)
     if order.bury is not None:
         _bury(broker, order.bury)
     broker.faults.add(order.faults)
     return Answer(state=broker.state, messages=_read(broker, order.read))
+
+
+def _set_clock(broker: Broker, order: Order) -> None:
+    if order.back:
+        broker.put_back()
+    if order.forward:
+        broker.put_forward(order.forward)
+        broker.tick()
 
 
 def _bury(broker: Broker, burial: Burial) -> None:

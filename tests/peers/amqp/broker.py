@@ -78,6 +78,10 @@ class Broker:
         """Let it be later."""
         self._ahead += round(seconds * 1000)
 
+    def put_back(self) -> None:
+        """Let it be now again."""
+        self._ahead = 0
+
     async def sweep(self) -> None:
         """Do what is due, for ever."""
         while True:

@@ -29,6 +29,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         cut: Cut every connection.
         detach: Detach every link over which clients send, with that error; "" is none.
         forward: Let it be that many seconds later.
+        back: Let it be now again.
         bury: Make dead letters of these.
         faults: Have these happen.
         read: Show the messages of the entity at that path.
@@ -41,6 +42,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cut: bool = False
     detach: str | None = None
     forward: float = 0.0
+    back: bool = False
     bury: Burial | None = None
     faults: list[Fault] = []
     read: str | None = None

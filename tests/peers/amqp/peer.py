@@ -108,6 +108,10 @@ class ServiceBusPeer:
         """Let it be that much later, so that what is due then happens."""
         self._tell(Order(forward=seconds))
 
+    def put_back(self) -> None:
+        """Let it be now again; what happened in between stays as it is."""
+        self._tell(Order(back=True))
+
     def bury(self, path: str, reason: str = "", description: str = "") -> None:
         """Make dead letters of all messages that are stored, as a consumer does that says why."""
         self._tell(Order(bury=Burial(path=path, reason=reason, description=description)))
