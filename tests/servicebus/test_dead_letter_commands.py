@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import subprocess
-import sysconfig
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from experimentframework_core.testing import make_records
 from experimentframework_servicebus import plugin
+from tests.core.cli.command import COMMAND, Ran, run_here
 from tests.servicebus._wire import CONTEXT, LEAKS, ids, options_of, stored
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from experimentframework_core.envelope import Record
     from tests.peers.amqp.peer import ServiceBusPeer
 
 pytestmark = pytest.mark.filterwarnings(*LEAKS)
-
-COMMAND = Path(sysconfig.get_path("scripts")) / "experimentframework"
 
 
 @pytest.fixture
@@ -36,22 +34,9 @@ def config(peer: ServiceBusPeer, queue: str, tmp_path: Path) -> Path:
     return path
 
 
-def begin(config: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Begin a command on the dead letters of the broker."""
-    return subprocess.Popen(
-        [COMMAND, "dead-letter", *arguments, "--source", "broker", "--config", config],
-        env={"PATH": os.environ["PATH"], "HOME": str(config.parent)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def run(config: Path, *arguments: str) -> tuple[int, str]:
-    """Run a command to its end, and return its exit code and what it said."""
-    with begin(config, *arguments) as process:
-        said, _ = process.communicate(timeout=50)
-    return process.returncode, said
+def run(config: Path, *arguments: str) -> Ran:
+    """Run a command on the dead letters of the broker."""
+    return run_here("dead-letter", *arguments, "--source", "broker", "--config", config)
 
 
 def buried(peer: ServiceBusPeer, queue: str, number: int) -> list[Record]:
@@ -71,42 +56,49 @@ def test_what_is_listed_can_be_requeued_and_removed(
     peer: ServiceBusPeer, queue: str, config: Path
 ) -> None:
     """Given dead letters, When one is requeued and the rest removed, Then none is left."""
-    first, *rest = buried(peer, queue, 3)
+    records = buried(peer, queue, 3)
 
     listed = run(config, "list", "--reason", "bad")
-    requeued = run(config, "requeue", "--id", first.event_id)
+    requeued = run(config, "requeue", "--id", records[0].event_id)
     purged = run(config, "purge", "--yes")
 
-    assert [code for code, _ in (listed, requeued, purged)] == [0, 0, 0]
-    assert [row.split()[0] for row in listed[1].splitlines()[1:]] == ids([first, *rest])
-    assert requeued[1] == "1 dead letter chosen, 1 requeued, 0 left\n"
-    assert purged[1] == "2 dead letters chosen, 2 removed, 0 left\n"
-    assert (stored(peer, queue), stored(peer, f"{queue}/$DeadLetterQueue")) == (
-        [first.event_id],
-        [],
-    )
+    assert [ran.code for ran in (listed, requeued, purged)] == [0, 0, 0]
+    assert [row.split()[0] for row in listed.out.splitlines()[1:]] == ids(records)
+    assert requeued.out == "1 dead letter chosen, 1 requeued, 0 left\n"
+    assert purged.out == "2 dead letters chosen, 2 removed, 0 left\n"
+    assert stored(peer, queue) == ids(records[:1])
+    assert stored(peer, f"{queue}/$DeadLetterQueue") == []
 
 
 def test_a_kill_between_copy_and_removal_repeats_the_event(
     peer: ServiceBusPeer, queue: str, config: Path
 ) -> None:
-    """Given a process killed with a copy stored, When it runs again, Then nothing is lost."""
+    """Given a process killed with copies stored, When it runs again, Then nothing is lost."""
     from tests.peers.amqp.faults import Fault
 
     records = buried(peer, queue, 2)
-    # The third request to the queue is the look for the copies; the others go to its letters.
-    peer.inject(Fault(what="slow", at="request", matching=queue, skip=4, seconds=40))
+    peer.inject(Fault(what="hang", at="settle", matching=queue, times=-1))
 
-    with begin(config, "requeue") as process:
+    command: list[str | Path] = [
+        COMMAND,
+        "dead-letter",
+        "requeue",
+        "--source",
+        "broker",
+        "--config",
+        config,
+    ]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         wait_for_copies(peer, queue, 2)
         process.kill()
+    peer.release()
     locked = stored(peer, f"{queue}/$DeadLetterQueue")
     peer.put_forward(31)  # The locks of the dead process are over.
     peer.put_back()
     again = run(config, "requeue")
 
     assert locked == ids(records)
-    assert again == (0, "2 dead letters chosen, 2 requeued, 0 left\n")
+    assert (again.code, again.out) == (0, "2 dead letters chosen, 2 requeued, 0 left\n")
     assert sorted(stored(peer, queue)) == sorted(ids(records) * 2)
     assert stored(peer, f"{queue}/$DeadLetterQueue") == []
 
