@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from itertools import count
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from azure.servicebus import ServiceBusMessage
 from azure.servicebus.amqp import AmqpAnnotatedMessage, AmqpMessageProperties
 
 from experimentframework_core.units import Secret
-from experimentframework_servicebus import ServiceBusOptions
+from experimentframework_servicebus import ServiceBusOptions, _copies
+from experimentframework_servicebus._calls import Calls
 from experimentframework_servicebus._client import open_client
-from experimentframework_servicebus._copies import seen
+from experimentframework_servicebus._copies import DROPPED, NOT_SEEN, Copies, seen
 from experimentframework_servicebus._entities import Place
 from experimentframework_servicebus._pages import PAGE
 from experimentframework_servicebus._peeking import open_peekers
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from azure.servicebus import ServiceBusReceivedMessage as Message
+    from azure.servicebus.aio import ServiceBusClient
 
 PARTITION = 1 << 48
 
@@ -46,11 +49,36 @@ class Pages:
         return [message(number, self._there[number]) for number in numbers[:most]]
 
 
-def message(number: int, name: str) -> Message:
+class Sending:
+    """Copies that go nowhere: each gets the next number, and what is there is told before.
+
+    Attributes:
+        copies: The copies.
+        sent: How many were in each request.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, there: Mapping[int, str]) -> None:
+        self.sent: list[int] = []
+        self._numbers = count(1)
+        options = ServiceBusOptions(queue_name="events")
+        self.copies = Copies(cast("ServiceBusClient", None), "events", options, Calls())
+        monkeypatch.setattr(self.copies, "_peeker", Pages(there))
+        monkeypatch.setattr(self.copies, "_open", self._open)
+        monkeypatch.setattr(self.copies, "_schedule", self._schedule)
+
+    async def _open(self) -> None:
+        pass
+
+    async def _schedule(self, copies: Sequence[AmqpAnnotatedMessage]) -> list[int]:
+        self.sent.append(len(copies))
+        return [next(self._numbers) for _ in copies]
+
+
+def message(number: int, name: str, size: int = 0) -> Message:
     annotations = {b"x-opt-sequence-number": {"TYPE": "LONG", "VALUE": number}}
     properties = AmqpMessageProperties(message_id=name)
     return received(
-        AmqpAnnotatedMessage(data_body=b"", properties=properties, annotations=annotations)  # type: ignore[arg-type]
+        AmqpAnnotatedMessage(data_body=b"x" * size, properties=properties, annotations=annotations)  # type: ignore[arg-type]
     )
 
 
@@ -81,6 +109,45 @@ async def test_a_batch_is_seen_at_once() -> None:
     await seen(pages, {number: str(number) for number in range(10, 110)})
 
     assert pages.asked == 1
+
+
+@pytest.mark.parametrize(("in_time", "why"), [(1.0, DROPPED), (-1.0, NOT_SEEN)])
+async def test_what_is_not_seen_is_not_stored_unless_it_is_too_late_to_say(
+    in_time: float, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given copies of which one is there, When looked for in time or late, Then that is said."""
+    sending = Sending(monkeypatch, {1: "a"})
+    monkeypatch.setattr(_copies, "_IN_TIME", in_time)
+
+    left = await sending.copies.put([message(7, "a"), message(8, "b")])
+
+    assert left == [None, why]
+    assert sending.sent == [2]
+
+
+async def test_no_more_is_sent_at_once_than_a_queue_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given large letters, When they are sent, Then each request has what it can, at least one."""
+    sending = Sending(monkeypatch, dict.fromkeys(range(1, 6), "a"))
+    sizes = (90_000, 90_000, 300_000, 10, 10)
+
+    left = await sending.copies.put(
+        [message(number, "a", size) for number, size in enumerate(sizes)]
+    )
+
+    assert left == [None] * 5
+    assert sending.sent == [2, 1, 2]
+
+
+async def test_what_cannot_be_copied_keeps_no_other_one_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Given a message that is no bytes, When sent with another, Then only that one is left."""
+    sending = Sending(monkeypatch, {1: "a"})
+    value = received(AmqpAnnotatedMessage(value_body="text"))
+
+    left = await sending.copies.put([value, message(7, "a")])
+
+    assert left == ["its body is no bytes, and would not be the same", None]
 
 
 @pytest.mark.parametrize(
