@@ -20,6 +20,7 @@ _names = (
     "sqlite",
     "kafka",
     "sqlserver",
+    "servicebus",
     "tail",
     "config",
     "peers",

@@ -18,20 +18,21 @@ if TYPE_CHECKING:
 _root = Path(__file__).parents[2]
 _chunk = 256 * 1024
 _most_chunks = 64
-_ready = "ready"
 
 
 @contextmanager
-def delayed(port: int, server: int, seconds: float) -> Iterator[None]:
-    """Listen on a port of 127.0.0.1 for a server there, each way so many seconds longer."""
+def delayed(port: int, server: int, seconds: float) -> Iterator[int]:
+    """Listen on a port of 127.0.0.1 for a server there, each way so many seconds longer.
+
+    Yields the port; 0 asks for any that is free.
+    """
     command = [sys.executable, "-m", "tests.benchmarks._delay", str(port), str(server)]
     process = subprocess.Popen(
         [*command, str(seconds)], cwd=_root, stdout=subprocess.PIPE, text=True
     )
     try:
         assert process.stdout is not None
-        assert process.stdout.readline().strip() == _ready
-        yield
+        yield int(process.stdout.readline())
     finally:
         process.terminate()
         process.communicate()
@@ -48,7 +49,7 @@ async def _serve(port: int, server: int, seconds: float) -> None:
             writer.close()
 
     listening = await asyncio.start_server(connected, "127.0.0.1", port, limit=_chunk)
-    sys.stdout.write(f"{_ready}\n")
+    sys.stdout.write(f"{listening.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await listening.serve_forever()
 

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
-from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from experimentframework_core.codec import encode_record
-from experimentframework_core.envelope import Envelope
-from experimentframework_core.events import Exposure, utc_now
+from tests.benchmarks._sending import costs, ready_records
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from experimentframework_core.envelope import Record
     from tests.benchmarks._run import Figures
-
-    Send = Callable[[list[Record]], Awaitable[None]]
+    from tests.benchmarks._sending import Send
 
 PORTION = 500
 BATCH_BYTES = 256 * 1024
@@ -38,7 +30,7 @@ async def backplane(*, brokers: str, topic: str, codec: str, events: int, keys: 
         compression_type=codec,  # type: ignore[arg-type]
         partition_by="subjectId",
     )
-    records = _records(events + _warm, keys)
+    records = ready_records(events + _warm, keys)
     async with plugin.open(options, OpenContext(name="events")) as opened:
         return await _measured(opened.deliver, records, brokers, topic)
 
@@ -47,7 +39,7 @@ async def send_loop(*, brokers: str, topic: str, codec: str, events: int, keys: 
     """Give the same records to ``AIOKafkaProducer.send``, and await each portion."""
     from aiokafka import AIOKafkaProducer
 
-    records = _records(events + _warm, keys)
+    records = ready_records(events + _warm, keys)
     producer = AIOKafkaProducer(
         bootstrap_servers=brokers,
         acks="all",
@@ -75,7 +67,7 @@ async def send_loop(*, brokers: str, topic: str, codec: str, events: int, keys: 
 
 async def confluent(*, brokers: str, topic: str, codec: str, events: int, keys: int) -> Figures:
     """Give the same records to librdkafka's producer, and wait for each portion."""
-    records = _records(events + _warm, keys)
+    records = ready_records(events + _warm, keys)
     producer = Producer(_settings(brokers, codec))
 
     async def send(portion: list[Record]) -> None:
@@ -97,7 +89,7 @@ async def confluent_aio(*, brokers: str, topic: str, codec: str, events: int, ke
     """Give them to confluent-kafka's asyncio producer, which takes neither headers nor times."""
     from confluent_kafka.aio import AIOProducer
 
-    records = _records(events + _warm, keys)
+    records = ready_records(events + _warm, keys)
     producer = AIOProducer(_settings(brokers, codec), batch_size=PORTION)
 
     async def send(portion: list[Record]) -> None:
@@ -132,72 +124,13 @@ def _headers(record: Record) -> list[tuple[str, str | bytes | None]]:
     ]
 
 
-def _records(number: int, keys: int) -> list[Record]:
-    """Return exposures of so many subjects, which take turns; the subject is the key."""
-    return [
-        encode_record(
-            Envelope(
-                event_id=str(uuid4()),
-                timestamp=utc_now(),
-                event_type="exposure",
-                schema_version="1.0.0",
-                payload=Exposure(
-                    experiment_name="checkout",
-                    variant_key="express",
-                    subject_id=f"subject-{each % keys}",
-                    selection_reason="hash-assignment",
-                ),
-                correlation_id=f"request-{each}",
-                traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-            )
-        )
-        for each in range(number)
-    ]
-
-
 async def _measured(send: Send, records: list[Record], brokers: str, topic: str) -> Figures:
-    """Send all records once for the costs, and once more for the loop's lag.
-
-    Who watches the loop wakes it a thousand times a second, which would stand in the costs.
-    """
     warm_up, rest = records[:_warm], records[_warm:]
     await send(warm_up)
     before = _stored(brokers, topic)
-    memory = _resident("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # The peak begins anew.
-    cpu, wall = process_time(), perf_counter()
-    await _send_all(send, rest)
-    figures = {
-        "cpu": (process_time() - cpu) / len(rest) * 1e6,
-        "per_second": len(rest) / (perf_counter() - wall),
-        "rss": (_resident("VmHWM") - memory) / 1024,
-    }
-    lags: list[float] = []
-    watching = asyncio.ensure_future(_watch(lags))
-    await asyncio.sleep(0)
-    await _send_all(send, rest)
-    watching.cancel()
-    figures["lag"] = sorted(lags)[len(lags) * 99 // 100] * 1e3
+    figures = await costs(send, rest, PORTION)
     figures["lost"] = before + 2 * len(rest) - _stored(brokers, topic)
     return figures
-
-
-async def _send_all(send: Send, records: list[Record]) -> None:
-    for first in range(0, len(records), PORTION):
-        await send(records[first : first + PORTION])
-
-
-async def _watch(lags: list[float]) -> None:
-    while True:
-        slept = perf_counter()
-        await asyncio.sleep(0.001)
-        lags.append(perf_counter() - slept - 0.001)
-
-
-def _resident(name: str) -> int:
-    """Return the process's resident memory in KiB: now, or at its peak."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.split(f"{name}:")[1].split()[0])
 
 
 def _stored(brokers: str, topic: str) -> int:

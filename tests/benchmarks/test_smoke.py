@@ -13,6 +13,7 @@ import pytest
 
 from tests.benchmarks._report import Bar, Report, as_text
 from tests.peers import sqlserver_choice
+from tests.peers.proton import why_missing
 from tests.peers.require import require
 
 _root = Path(__file__).parents[2]
@@ -29,6 +30,11 @@ _rows = {
         "loop lag p99, zstd, 6 partitions, 5,000 keys, + 5 ms",
     ),
     "sqlserver": ("events/s of 100, ours", "loop lag, the worst meanwhile"),
+    "servicebus": (
+        "events/s, 100 at a time",
+        "building a message",
+        "events/s, 4 lanes, no sessions, + 20 ms",
+    ),
     "tail": ("p50 of a call", "loop lag p99"),
     "config": (
         "start of validate",
@@ -47,6 +53,8 @@ def test_a_benchmark_runs_and_prints_its_rows(benchmark: str) -> None:
         require(
             "kafka", missing=None if shutil.which("java") else "no java in PATH to run a broker"
         )
+    if benchmark == "servicebus":
+        require("proton", missing=why_missing())
     if benchmark == "sqlserver":
         named = os.environ.get(sqlserver_choice.variable)
         missing = None if named else f"{sqlserver_choice.variable} names no engine to measure on"

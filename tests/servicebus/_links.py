@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 from azure.servicebus import ServiceBusMessageBatch
+from azure.servicebus._pyamqp._decode import decode_payload
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -80,5 +81,38 @@ class _Link:
 
 def _ids(what: Any) -> list[str]:
     if isinstance(what, ServiceBusMessageBatch):
-        return [str(message.message_id) for message in what._messages]
+        return [read(part).message_id for part in parts_of(what)]
     return [str(what.properties.message_id)]
+
+
+def parts_of(batch: ServiceBusMessageBatch) -> list[bytes]:
+    """Return the encoded messages of a batch."""
+    sections: Any = batch._message
+    return [bytes(each) for each in sections[5]]
+
+
+class Read(NamedTuple):
+    """What the client reads in the bytes of a message."""
+
+    message_id: str
+    header: Any
+    properties: Any
+    application: dict[str, Any]
+    body: bytes
+
+
+def read(part: bytes) -> Read:
+    """Return what the client reads in an encoded message."""
+    found: Any = decode_payload(memoryview(part))
+    application = {
+        name.decode(): value.decode() if isinstance(value, bytes) else value
+        for name, value in found.application_properties.items()
+    }
+    properties = found.properties
+    return Read(
+        properties.message_id.decode(),
+        found.header,
+        properties,
+        application,
+        b"".join(bytes(each) for each in found.data),
+    )

@@ -295,3 +295,21 @@ def test_no_problem_shows_what_is_in_the_string(text: str) -> None:
     found = said(options(text))
 
     assert "hunter2" not in str(found)
+
+
+def test_a_signature_that_has_expired_is_a_warning() -> None:
+    """Given an old signature, When it is checked, Then since when is said, and no secret."""
+    text = (
+        "Endpoint=sb://shop.servicebus.windows.net/;SharedAccessSignature=sr=x&sig=y&se=1700000000"
+    )
+
+    found = list(check_service_bus(options(text)))
+
+    assert found == [
+        (
+            "connectionString",
+            "its SharedAccessSignature expired at 2023-11-14T22:13:20+00:00; make a new one",
+            "warning",
+            (),
+        )
+    ]

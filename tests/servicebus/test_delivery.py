@@ -23,7 +23,6 @@ from experimentframework_core.testing import make_exposure, make_outcome, make_r
 from experimentframework_servicebus import ServiceBusOptions
 from experimentframework_servicebus._calls import Calls
 from experimentframework_servicebus._delivery import Delivery
-from experimentframework_servicebus._message import writer_of_messages
 from experimentframework_servicebus._senders import Sender
 from tests.servicebus._links import Links
 
@@ -64,7 +63,7 @@ async def run(
             senders[entity] = Sender(links.make, calls, name=entity, send_timeout=60)
         return senders[entity]
 
-    delivery = Delivery(records, options, writer_of_messages(options), set(confirmed))
+    delivery = Delivery(records, options, set(confirmed))
     await delivery.run(sender_of, asyncio.get_running_loop().time() + 60)
     return delivery
 

@@ -81,7 +81,7 @@ def test_back_pressure_asks_for_a_pause(error: Exception, pause: float) -> None:
         (service_bus.MessagingEntityNotFoundError(), "it does not exist; create it with: az "),
         (service_bus.MessagingEntityDisabledError(), "it is disabled"),
         (service_bus.ServiceBusAuthorizationError(), "give this key the claim Send"),
-        (service_bus.ServiceBusAuthenticationError(), "refuses how we sign in"),
+        (service_bus.ServiceBusAuthenticationError(), "refuses the application's Azure identity"),
         (SIGNED_OUT, "no Azure identity could sign in"),
         (NOT_ALLOWED, "say enableSessions: true"),
     ],

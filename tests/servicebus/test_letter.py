@@ -17,7 +17,7 @@ from experimentframework_core.testing import make_exposure, make_record
 from experimentframework_servicebus import ServiceBusOptions
 from experimentframework_servicebus._entities import Place
 from experimentframework_servicebus._letter import CannotCopyError, copy_of, letter_of
-from experimentframework_servicebus._message import writer_of_messages
+from experimentframework_servicebus._message import message_of
 from tests.servicebus._received import received
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def test_a_copy_of_an_event_is_the_same_message() -> None:
     """Given an event's message with sessions and a life, When copied, Then nothing differs."""
     options = ServiceBusOptions(enable_sessions=True, message_time_to_live_minutes=5)
     record = make_record(make_exposure(), correlation_id="c", traceparent=f"00-{'a' * 32}-b-01")
-    sent = received(writer_of_messages(options)(record))
+    sent = received(message_of(record, options).annotated())
 
     copy = again(sent)
 

@@ -11,17 +11,13 @@ from experimentframework_core.envelope import Record
 from experimentframework_core.errors import PermanentError
 from experimentframework_core.testing import make_exposure, make_record
 from experimentframework_servicebus import ServiceBusOptions
-from experimentframework_servicebus._message import LONGEST_ID, session_of, writer_of_messages
+from experimentframework_servicebus._message import LONGEST_ID, message_of, session_of
 
 if TYPE_CHECKING:
     from azure.servicebus.amqp import AmqpAnnotatedMessage
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 SESSIONS = ServiceBusOptions(enable_sessions=True, session_strategy="subjectId")
-
-
-def message_of(record: Record, options: ServiceBusOptions) -> AmqpAnnotatedMessage:
-    return writer_of_messages(options)(record)
 
 
 def said(message: AmqpAnnotatedMessage) -> dict[str, object]:
@@ -33,7 +29,7 @@ def test_a_message_has_what_the_service_routes_by() -> None:
     """Given a record, When it is a message, Then id, subject, session and properties are set."""
     record = make_record(make_exposure(subject_id="u-1"), correlation_id="order-7")
 
-    message = message_of(record, SESSIONS)
+    message = message_of(record, SESSIONS).annotated()
 
     assert b"".join(message.body) == record.body
     assert said(message) == {
@@ -54,14 +50,14 @@ def test_a_record_in_a_trace_says_so() -> None:
     """Given a trace context, When the record is a message, Then it is a property."""
     record = make_record(make_exposure(), traceparent=TRACE)
 
-    message = message_of(record, ServiceBusOptions())
+    message = message_of(record, ServiceBusOptions()).annotated()
 
     assert (message.application_properties or {})["traceparent"] == TRACE
 
 
 def test_without_sessions_a_message_has_none() -> None:
     """Given no sessions, When a record is a message, Then no session is named."""
-    message = message_of(make_record(make_exposure()), ServiceBusOptions())
+    message = message_of(make_record(make_exposure()), ServiceBusOptions()).annotated()
 
     assert "group_id" not in said(message)
 
@@ -70,7 +66,7 @@ def test_the_spelling_of_the_original() -> None:
     """Given eventTypeCase pascal, When a record is a message, Then its type is in Pascal case."""
     options = ServiceBusOptions(event_type_case="pascal")
 
-    message = message_of(make_record(make_exposure()), options)
+    message = message_of(make_record(make_exposure()), options).annotated()
 
     assert said(message)["subject"] == "Exposure"
     assert (message.application_properties or {})["EventType"] == "Exposure"
@@ -81,7 +77,7 @@ def test_a_message_lives_as_long_as_is_said(minutes: int, milliseconds: int) -> 
     """Given a time to live, When the message is put into a batch, Then the client takes it."""
     message = message_of(
         make_record(make_exposure()), ServiceBusOptions(message_time_to_live_minutes=minutes)
-    )
+    ).annotated()
 
     ServiceBusMessageBatch(100_000).add_message(message)
 

@@ -16,12 +16,12 @@ from azure.servicebus.exceptions import (
 from experimentframework_core.testing import make_records
 from experimentframework_servicebus import ServiceBusOptions
 from experimentframework_servicebus._calls import Calls
-from experimentframework_servicebus._message import writer_of_messages
+from experimentframework_servicebus._message import message_of
 from experimentframework_servicebus._senders import Sender
 from tests.servicebus._links import Links
 
 RECORDS = make_records(30)
-MESSAGES = [writer_of_messages(ServiceBusOptions())(record) for record in RECORDS]
+MESSAGES = [message_of(record, ServiceBusOptions()) for record in RECORDS]
 IDS = [record.event_id for record in RECORDS]
 PATIENCE = 60.0
 

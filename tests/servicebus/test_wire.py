@@ -168,7 +168,9 @@ async def test_a_wrong_key_is_a_matter_of_configuration(peer: ServiceBusPeer, qu
         connection_string=Secret(peer.connection_string(key="hunter2")), queue_name=queue
     )
 
-    with pytest.raises(UnavailableError, match="refuses how we sign in") as raised:
+    with pytest.raises(
+        UnavailableError, match="refuses SharedAccessKeyName or SharedAccessKey"
+    ) as raised:
         await plugin.open(options, CONTEXT).__aenter__()
 
     assert "hunter2" not in str(raised.value)
@@ -199,6 +201,29 @@ async def test_a_session_id_of_200_characters_is_taken(peer: ServiceBusPeer, ent
     messages = peer.messages(entity)
     assert [each.message_id for each in messages] == ids(records)
     assert len({each.fields["session_id"] for each in messages}) == 1
+
+
+@pytest.mark.parametrize("sessions", [False, True])
+async def test_a_partitioned_queue_with_duplicate_detection(
+    own_peer: ServiceBusPeer,
+    sessions: bool,  # noqa: FBT001
+) -> None:
+    """Given partitions and duplicate detection, When events come, Then all arrive, in order.
+
+    Without sessions it takes no batches: that is learnt from the first one.
+    """
+    from tests.peers.amqp.definitions import Settings
+
+    settings = Settings(sessions=sessions, duplicate_seconds=600, partitioned=True)
+    own_peer.queue("events", settings)
+    records = make_records(20)
+
+    async with plugin.open(options_of(own_peer, "events", enable_sessions=sessions), CONTEXT) as it:
+        await it.deliver(records[:10])
+        await it.deliver(records[10:])
+
+    assert stored(own_peer, "events") == ids(records)
+    assert own_peer.state.sends == (2 if sessions else 21)
 
 
 async def test_an_event_that_is_too_large_is_refused_with_its_size(

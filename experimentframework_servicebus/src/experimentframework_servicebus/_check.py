@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from experimentframework_core.config import listed
 from experimentframework_servicebus._connection_string import ConnectionString, parse
 from experimentframework_servicebus._entities import why_no_entity, why_no_subscription
 from experimentframework_servicebus._options import ServiceBusOptions
+from experimentframework_servicebus._sign_in import when_expired
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +48,7 @@ def _namespace(options: ServiceBusOptions) -> Iterator[Finding]:
         found = parse(options.connection_string.reveal())
         if isinstance(found, ConnectionString):
             yield from _of_entity(found, options)
+            yield from _of_signature(found)
         else:
             for problem in found:
                 yield "connectionString", problem, "error", ()
@@ -63,6 +66,12 @@ def _of_entity(found: ConnectionString, options: ServiceBusOptions) -> Iterator[
         if name is not None and name.lower() != found.entity_path.lower():
             message = f"its EntityPath is another queue or topic than {key}"
             yield "connectionString", message, "error", (key,)
+
+
+def _of_signature(found: ConnectionString) -> Iterator[Finding]:
+    if found.signature is not None and (at := when_expired(found.signature, datetime.now(UTC))):
+        message = f"its SharedAccessSignature expired at {at}; make a new one"
+        yield "connectionString", message, "warning", ()
 
 
 def _destination(options: ServiceBusOptions) -> Iterator[Finding]:

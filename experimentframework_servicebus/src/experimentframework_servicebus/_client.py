@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from azure.identity.aio import DefaultAzureCredential
-    from azure.servicebus import ServiceBusSessionFilter, TransportType
+    from azure.servicebus import ServiceBusSessionFilter
     from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver, ServiceBusSender
 
     from experimentframework_servicebus._entities import Place
@@ -35,7 +36,8 @@ async def open_client(options: ServiceBusOptions) -> AsyncIterator[ServiceBusCli
     Whoever opens a sender of it closes that sender.
 
     Raises:
-        UnavailableError: The options name no namespace, or azure-identity is missing.
+        UnavailableError: The options name no namespace, azure-identity is missing, or the cafile
+            cannot be used.
     """
     from azure.servicebus import TransportType
     from azure.servicebus.aio import ServiceBusClient
@@ -44,10 +46,11 @@ async def open_client(options: ServiceBusOptions) -> AsyncIterator[ServiceBusCli
     transport = (
         TransportType.AmqpOverWebsocket if options.transport == "websocket" else TransportType.Amqp
     )
+    trusted = _trusted(options.cafile)
     if options.connection_string is not None:
         text = without_entity(options.connection_string.reveal())
         yield ServiceBusClient.from_connection_string(
-            text, retry_total=RETRIES, transport_type=transport
+            text, retry_total=RETRIES, transport_type=transport, connection_verify=trusted
         )
         return
     if options.fully_qualified_namespace is None:
@@ -55,7 +58,13 @@ async def open_client(options: ServiceBusOptions) -> AsyncIterator[ServiceBusCli
             "cannot connect to Service Bus: expected connectionString or fullyQualifiedNamespace"
         )
     async with _identity() as credential:
-        yield _of_namespace(options.fully_qualified_namespace, credential, transport)
+        yield ServiceBusClient(
+            options.fully_qualified_namespace,
+            credential,
+            retry_total=RETRIES,
+            transport_type=transport,
+            connection_verify=trusted,
+        )
 
 
 def sender_of(
@@ -131,12 +140,16 @@ def without_entity(text: str) -> str:
     return ";".join(parts)
 
 
-def _of_namespace(
-    namespace: str, credential: DefaultAzureCredential, transport: TransportType
-) -> ServiceBusClient:
-    from azure.servicebus.aio import ServiceBusClient
-
-    return ServiceBusClient(namespace, credential, retry_total=RETRIES, transport_type=transport)
+def _trusted(cafile: str | None) -> str | None:
+    """Return the file, once it is known to hold certificates: the client would not name it."""
+    if cafile is not None:
+        try:
+            ssl.create_default_context(cafile=cafile)
+        except OSError as error:
+            raise UnavailableError(
+                f"cannot use cafile {cafile!r}: {error}; expected certificates in PEM"
+            ) from error
+    return cafile
 
 
 def _identity() -> DefaultAzureCredential:

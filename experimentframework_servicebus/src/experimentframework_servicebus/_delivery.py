@@ -15,16 +15,16 @@ from experimentframework_core.errors import (
 )
 from experimentframework_servicebus._batches import groups_of
 from experimentframework_servicebus._errors import failure_of, refuses_content
+from experimentframework_servicebus._message import message_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from collections.abc import Set as AbstractSet
 
-    from azure.servicebus.amqp import AmqpAnnotatedMessage
-
     from experimentframework_core.envelope import Record
     from experimentframework_servicebus._batches import Group
     from experimentframework_servicebus._errors import Failure
+    from experimentframework_servicebus._message import Message
     from experimentframework_servicebus._options import ServiceBusOptions
     from experimentframework_servicebus._senders import Sender
 
@@ -41,13 +41,11 @@ class Delivery:
         self,
         batch: Sequence[Record],
         options: ServiceBusOptions,
-        message_of: Callable[[Record], AmqpAnnotatedMessage],
         confirmed: AbstractSet[str],
     ) -> None:
         """Begin with nothing sent but the event ids of ``confirmed``."""
         self._batch = batch
         self._options = options
-        self._message_of = message_of
         self.stored: set[int] = set()
         if confirmed:
             self.stored.update(
@@ -128,11 +126,11 @@ class Delivery:
                 portions.append(portion[number:])
         return None
 
-    def _messages(self, group: Group) -> dict[int, AmqpAnnotatedMessage]:
-        messages: dict[int, AmqpAnnotatedMessage] = {}
+    def _messages(self, group: Group) -> dict[int, Message]:
+        messages: dict[int, Message] = {}
         for index in group.indexes:
             try:
-                messages[index] = self._message_of(self._batch[index])
+                messages[index] = message_of(self._batch[index], self._options)
             except PermanentError as error:
                 self.failures[index] = error
         return messages

@@ -94,18 +94,28 @@ def creating_subscription(place: Place, options: ServiceBusOptions) -> str:
 
 def creating(entity: str, options: ServiceBusOptions) -> str:
     """Return what creates a queue or topic, for somebody who may."""
+    return f"create it with: {command_that_creates(entity, options)}"
+
+
+def command_that_creates(entity: str, options: ServiceBusOptions) -> str:
+    """Return the command that creates a queue or topic."""
     kind = "queue" if options.topic_name is None else "topic"
     sessions = " --enable-session true" if options.enable_sessions and kind == "queue" else ""
     return (
-        f"create it with: az servicebus {kind} create --resource-group RESOURCE_GROUP "
+        f"az servicebus {kind} create --resource-group RESOURCE_GROUP "
         f"--namespace-name {_namespace(options)} --name {entity} --enable-duplicate-detection "
         f"true{sessions}"
     )
 
 
-def _namespace(options: ServiceBusOptions) -> str:
+def host_of(options: ServiceBusOptions) -> str:
+    """Return the namespace's host."""
     host = options.fully_qualified_namespace
     if options.connection_string is not None:
         found = parse(options.connection_string.reveal())
         host = found.host if isinstance(found, ConnectionString) else None
-    return (host or "NAMESPACE").partition(".")[0]
+    return host or "NAMESPACE"
+
+
+def _namespace(options: ServiceBusOptions) -> str:
+    return host_of(options).partition(".")[0]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from experimentframework_core.errors import PermanentError, TransientError, UnavailableError
-from experimentframework_servicebus._entities import creating
+from experimentframework_servicebus._entities import creating, host_of
+from experimentframework_servicebus._sign_in import why_refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,8 +37,7 @@ CONFIGURATION: Final[Mapping[str, str]] = {
     "MessagingEntityDisabledError": "it is disabled, or disabled for sending; enable it",
     "ServiceBusAuthorizationError": "we may not send to it; give this key the claim Send, or this "
     "identity the role Azure Service Bus Data Sender",
-    "ServiceBusAuthenticationError": "the service refuses how we sign in; see connectionString or "
-    "the application's Azure identity",
+    "ServiceBusAuthenticationError": "the service refuses how we sign in",
     "ClientAuthenticationError": "no Azure identity could sign in; see azure-identity",
 }
 """Errors that last until somebody changes something."""
@@ -54,6 +55,7 @@ REFUSED: Final = frozenset(
 )
 """Conditions that speak of what was sent."""
 
+_STAY: Final = frozenset({"MessagingEntityNotFoundError", "MessagingEntityDisabledError"})
 _CONDITION = re.compile(r"Error condition: ([\w.:-]+?)\.?(?:\s|$)")
 
 
@@ -75,6 +77,16 @@ def too_large(error: BaseException) -> bool:
     return "MessageSizeExceededError" in names_of(error)
 
 
+def takes_no_batches(error: BaseException) -> bool:
+    """Return whether a queue or topic takes one message at a time.
+
+    The service says so of those that have both partitions and duplicate detection. Its error has
+    no condition of its own.
+    """
+    text = str(error).lower()
+    return "partition" in text and "duplicate detection" in text
+
+
 def keeps_link(error: BaseException) -> bool:
     """Return whether a sender that has this error is as good as before.
 
@@ -86,11 +98,19 @@ def keeps_link(error: BaseException) -> bool:
 def lost_link(error: BaseException) -> bool:
     """Return whether the connection or the link had gone, so that a new one may do.
 
-    The service takes links away that are idle for ten minutes.
+    The service takes links away that are idle for ten minutes, or whose token has expired; a new
+    link comes with a new token.
     """
     names = names_of(error)
     return not isinstance(error, TimeoutError) and names.isdisjoint(
-        {"OperationTimeoutError", *CONFIGURATION, *PRESSURE}
+        {"OperationTimeoutError", *_STAY, *PRESSURE}
+    )
+
+
+def is_missing(error: UnavailableError) -> bool:
+    """Return whether what this speaks of does not exist."""
+    return error.__cause__ is not None and "MessagingEntityNotFoundError" in names_of(
+        error.__cause__
     )
 
 
@@ -121,11 +141,25 @@ def _meaning(
         why = CONFIGURATION[name]
         if name == "MessagingEntityNotFoundError":
             why = f"{why}; {creating(entity, options)}"
+        elif name == "ServiceBusAuthenticationError":
+            why = why_refused(options, datetime.now(UTC))
         return UnavailableError(f"{failure}: {why} ({details})")
     if refuses_content(error):
         return _refusal(error, f"{failure}: ", f" ({details})", options)
+    return _no_answer(error, failure, options)
+
+
+def _no_answer(error: BaseException, failure: str, options: ServiceBusOptions) -> TransientError:
+    host, details = host_of(options), details_of(error)
     if isinstance(error, TimeoutError):
-        return TransientError(f"{failure}: no answer in time")
+        return TransientError(f"{failure}: no answer in time from {host}")
+    if "CERTIFICATE_VERIFY_FAILED" in details:
+        return UnavailableError(
+            f"{failure}: the certificate of {host} is not trusted; cafile names who may vouch for "
+            f"it ({details})"
+        )
+    if "ServiceBusConnectionError" in names_of(error):
+        return TransientError(f"{failure}: no connection to {host} ({details})")
     return TransientError(f"{failure}: {details}")
 
 

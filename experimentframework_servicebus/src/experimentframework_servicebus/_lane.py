@@ -13,10 +13,10 @@ from experimentframework_core.events import built_in_types
 from experimentframework_servicebus._calls import Calls
 from experimentframework_servicebus._client import sender_of
 from experimentframework_servicebus._delivery import Delivery
-from experimentframework_servicebus._entities import the_entity
-from experimentframework_servicebus._errors import failure_of
-from experimentframework_servicebus._message import writer_of_messages
+from experimentframework_servicebus._entities import command_that_creates, the_entity
+from experimentframework_servicebus._errors import failure_of, is_missing
 from experimentframework_servicebus._senders import Sender
+from experimentframework_servicebus._sessions import requires_sessions, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,6 @@ class ServiceBusBackplane:
         self._options = options
         self._client = client
         self._patience = delivery_timeout * _SHARE_OF_DELIVERY
-        self._message_of = writer_of_messages(options)
         self._calls = Calls()
         self._senders: dict[str, Sender] = {}
         self._confirmed: set[str] = set()
@@ -65,7 +64,7 @@ class ServiceBusBackplane:
             PartialBatchError: All records that it does not name are stored.
         """
         until = asyncio.get_running_loop().time() + self._patience
-        delivery = Delivery(batch, self._options, self._message_of, self._confirmed)
+        delivery = Delivery(batch, self._options, self._confirmed)
         try:
             await delivery.run(self._sender_of, until)
         except asyncio.CancelledError:
@@ -79,7 +78,8 @@ class ServiceBusBackplane:
         """Return if the service lets us send to the queues or topics that we use.
 
         Where each type has its own and none has been used yet, one that exists is enough: an
-        application need not publish every type.
+        application need not publish every type. Of a queue it is looked whether it requires
+        sessions, if we may receive from it.
 
         Raises:
             DeliveryError: It does not.
@@ -88,6 +88,8 @@ class ServiceBusBackplane:
         used = [entity] if entity is not None else list(self._senders)
         for each in used:
             await self._look_for(each)
+            if self._options.topic_name is None:
+                await self._look_at_sessions(each)
         if not used:
             await self._look_for_any([usual_destination(each) for each in built_in_types])
 
@@ -98,15 +100,19 @@ class ServiceBusBackplane:
         await self._calls.end()
 
     async def _look_for_any(self, entities: Sequence[str]) -> None:
-        missing = []
         for each in entities:
             try:
                 await self._look_for(each)
             except UnavailableError as error:
-                missing.append(error)
+                if not is_missing(error):
+                    raise
             else:
                 return
-        raise UnavailableError("; ".join(map(str, missing)))
+        commands = "; ".join(command_that_creates(each, self._options) for each in entities)
+        raise UnavailableError(
+            f"no queue of any type exists: {', '.join(entities)}; create those of the types that "
+            f"you publish, with: {commands}"
+        )
 
     async def _look_for(self, entity: str) -> None:
         # A new link, since the one in use says nothing of what the service thinks now.
@@ -115,6 +121,13 @@ class ServiceBusBackplane:
             await self._open(entity, sender)
         finally:
             sender.drop()
+
+    async def _look_at_sessions(self, queue: str) -> None:
+        timeout = min(_OPEN_TIMEOUT, self._patience)
+        required = await requires_sessions(self._client, queue, self._calls, timeout)
+        why = why_not(queue, required=required, enabled=self._options.enable_sessions)
+        if why is not None:
+            raise UnavailableError(f"cannot deliver as configured: {why}")
 
     async def _open(self, entity: str, sender: Sender) -> None:
         timeout = min(_OPEN_TIMEOUT, self._patience)

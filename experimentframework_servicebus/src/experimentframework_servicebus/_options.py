@@ -51,6 +51,9 @@ class ServiceBusOptions(ChannelSettings, frozen=True, kw_only=True, rename="came
             up.
         transport: ``amqp`` (port 5671) or ``websocket`` (port 443, for networks that let nothing
             else through).
+        cafile: A file in PEM with the certificates of those who may vouch for the service, where a
+            proxy opens the encryption. None: those of certifi; the client looks at no environment
+            variable.
         send_timeout_ms: How long one send may wait for its confirmation; no longer than the
             channel's ``deliveryTimeoutMs``, whatever is said here. As long waits who reads events
             back or settles them.
@@ -70,5 +73,6 @@ class ServiceBusOptions(ChannelSettings, frozen=True, kw_only=True, rename="came
     session_strategy: Owner = "experimentKey"
     client_id: Text | None = None
     transport: Literal["amqp", "websocket"] = "amqp"
+    cafile: Text | None = None
     send_timeout_ms: Delay = 30_000
     event_type_case: Literal["camel", "pascal"] = "camel"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from azure.servicebus.exceptions import ServiceBusError
 
 from experimentframework_servicebus._batches import fill
-from experimentframework_servicebus._errors import keeps_link, lost_link
+from experimentframework_servicebus._errors import keeps_link, lost_link, takes_no_batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from azure.servicebus.amqp import AmqpAnnotatedMessage
 
     from experimentframework_servicebus._calls import Calls
+    from experimentframework_servicebus._message import Message
 
 _GRACE = 0.5
 """Seconds that the client has to say itself that it timed out."""
@@ -43,6 +44,7 @@ class Sender:
         self._send_timeout = send_timeout
         self._lock = asyncio.Lock()
         self._link: ServiceBusSender | None = None
+        self._batches = True
 
     async def open(self, until: float) -> None:
         """Connect, if there is no link.
@@ -54,11 +56,12 @@ class Sender:
         async with self._lock:
             await self._opened(until)
 
-    async def send(self, messages: Sequence[AmqpAnnotatedMessage], until: float) -> int:
+    async def send(self, messages: Sequence[Message], until: float) -> int:
         """Send as many messages as fit in one batch; return how many, once they are stored.
 
-        Where the link had gone it is sent once more through a new one. When this raises anything
-        but a refusal, or is cancelled, the messages may have been stored.
+        Where the link had gone it is sent once more through a new one, and where no batches are
+        taken, one message is sent, from then on. When this raises anything but a refusal, or is
+        cancelled, the messages may have been stored.
 
         Raises:
             ServiceBusError: The service refuses, or the link is lost.
@@ -69,7 +72,9 @@ class Sender:
             try:
                 return await self._send(messages, until)
             except ServiceBusError as error:
-                if not (was_open and self._link is None and lost_link(error)):
+                if self._batches and takes_no_batches(error):
+                    self._batches = False
+                elif not (was_open and self._link is None and lost_link(error)):
                     raise
             return await self._send(messages, until)
 
@@ -79,16 +84,9 @@ class Sender:
         if link is not None:
             self._calls.start(link.close(), name=f"{self._name}.close")
 
-    async def _send(self, messages: Sequence[AmqpAnnotatedMessage], until: float) -> int:
+    async def _send(self, messages: Sequence[Message], until: float) -> int:
         link = await self._opened(until)
-        number = 1
-        what: AmqpAnnotatedMessage | ServiceBusMessageBatch = messages[0]
-        if len(messages) > 1:
-            # The link is open, so this asks nobody.
-            batch = await link.create_message_batch()
-            filled = fill(batch, messages)
-            if filled > 1:
-                what, number = batch, filled
+        what, number = await _packed(link, messages if self._batches else messages[:1])
         timeout = min(self._send_timeout, self._left(until))
         try:
             await self._calls.run(
@@ -124,3 +122,16 @@ class Sender:
         if left <= 0:
             raise TimeoutError
         return left
+
+
+async def _packed(
+    link: ServiceBusSender, messages: Sequence[Message]
+) -> tuple[AmqpAnnotatedMessage | ServiceBusMessageBatch, int]:
+    """Return the first messages as the client sends them, and how many they are."""
+    if len(messages) > 1:
+        # The link is open, so this asks nobody.
+        batch = await link.create_message_batch()
+        number = await fill(batch, messages)
+        if number > 1:
+            return batch, number
+    return messages[0].annotated(), 1

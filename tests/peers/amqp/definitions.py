@@ -30,6 +30,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         ttl_seconds: How long a message lives at most.
         dead_letter_expired: Whether one that lived too long is a dead letter, instead of nothing.
         duplicate_seconds: How long a message id is remembered; 0 is not at all.
+        partitioned: Whether it has partitions; with duplicate detection it takes no batches then.
         largest: The largest message, and the largest batch, in bytes.
         capacity: How many messages it holds; 0 is any number.
     """
@@ -40,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ttl_seconds: float | None = None
     dead_letter_expired: bool = False
     duplicate_seconds: float = 0.0
+    partitioned: bool = False
     largest: int = 256 * 1024
     capacity: int = 0
 

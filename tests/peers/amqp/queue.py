@@ -72,6 +72,8 @@ class Queue:
         """
         if self.settings.sessions and any("session_id" not in each.fields for each in contents):
             raise AmqpError("amqp:not-allowed", "The SessionId was not set on a message.")
+        if self.settings.partitioned and self.settings.duplicate_seconds:
+            _check_partition(contents)
         self.check_room(len(contents))
 
     def check_room(self, number: int) -> None:
@@ -243,3 +245,14 @@ class Queue:
                 source=self.path,
             )
             self.dead._make_ready(dead)
+
+
+def _check_partition(contents: Sequence[Content]) -> None:
+    """Take messages of one partition only, which the session decides, else the message id."""
+    keys = {each.fields.get("session_id", each.fields.get("message_id")) for each in contents}
+    if len(keys) > 1:
+        raise AmqpError(
+            "amqp:not-allowed",
+            "Batching brokered messages with distinct SessionId, PartitionKey, or MessageId is not "
+            "supported for an entity with partitioning and duplicate detection enabled.",
+        )
