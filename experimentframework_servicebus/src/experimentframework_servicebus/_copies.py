@@ -32,7 +32,7 @@ DELAY = timedelta(seconds=30)
 
 DROPPED = (
     "the service does not have its copy: duplicate detection still remembers its message id, so "
-    "try again when its window is over (10 minutes after the event was sent, where nobody said "
+    "try again when its window is over (10 minutes after it was sent last, where nobody said "
     f"otherwise); without it, this machine's clock is more than {DELAY.seconds} seconds behind"
 )
 NOT_SEEN = (
