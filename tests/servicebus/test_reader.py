@@ -217,6 +217,7 @@ async def test_what_is_no_event_is_told_and_can_be_passed(peer: ServiceBusPeer, 
     with pytest.raises(ReplayError, match=rf"cannot read message [\d,]+ of '{queue}': ") as raised:
         await anext(reader)
     assert str(reader.checkpoint) in str(raised.value)
+    assert raised.value.record == b"not an event"
     reader = ServiceBusReader(options, Selection(checkpoint=reader.checkpoint))
     with pytest.raises(ReplayError, match="the message holds no bytes"):
         await anext(reader)
