@@ -168,7 +168,8 @@ class BackplanePlugin(msgspec.Struct, Generic[OptionsT], frozen=True, kw_only=Tr
         read: Yields envelopes back, in the source's order. The iterator may have ``aclose()``, and
             where the source has positions a ``checkpoint``: the text to resume after what it
             yielded last. What is no event is a ReplayError with the stored ``record``, and the
-            checkpoint behind it, so that a caller may go on there.
+            checkpoint behind it, so that a caller may go on there. A reader that finds a time only
+            by reading everything before it has ``finds_times = False``.
         check: Yields ``(path, message)`` for what the options' types cannot say, as in
             ``("queueName", "give queueName or topicName, not both")``; see `Finding` for how to say
             that it is no error, and which other options it is about.

@@ -157,19 +157,20 @@ class Copies:
 async def seen(pages: Pages, expected: Mapping[int, str]) -> set[int]:
     """Return the numbers of those messages that are there, by the id that each should have."""
     found: set[int] = set()
-    open_numbers = sorted(expected)
-    while open_numbers:
-        first = open_numbers[0]
-        page = await pages.page(first, min(PAGE, open_numbers[-1] - first + 1))
+    unknown = sorted(expected)
+    while unknown:
+        first, partition = unknown[0], partition_of(unknown[0])
+        page = await pages.page(first, min(PAGE, unknown[-1] - first + 1))
         there = {message.sequence_number or 0: str(message.message_id) for message in page}
-        found.update(each for each in open_numbers if there.get(each) == expected[each])
-        # A page holds everything from its beginning to its end; an empty one ends a partition.
-        if there:
-            open_numbers = [each for each in open_numbers if each > max(there)]
-        else:
-            open_numbers = [
-                each for each in open_numbers if partition_of(each) != partition_of(first)
-            ]
+        found.update(each for each in unknown if there.get(each) == expected[each])
+        # A page tells of the partition in which it begins, up to its last message there.
+        last = max((each for each in there if partition_of(each) == partition), default=None)
+        unknown = [
+            each
+            for each in unknown
+            if each not in found
+            and (partition_of(each) != partition or (last is not None and each > last))
+        ]
     return found
 
 
