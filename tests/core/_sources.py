@@ -37,6 +37,7 @@ class FakeReader(AsyncIterator[Envelope]):
     def __init__(self, source: FakeSource, selection: Selection) -> None:
         """Begin behind the selection's checkpoint."""
         self.checkpoint = selection.checkpoint
+        self.finds_times = source.finds_times
         self._source = source
         self._selection = selection
         self._envelopes = self._read()
@@ -72,6 +73,7 @@ class FakeSource:
         held: Events, and errors: those in ``passing`` are raised once, before the position moves
             over them; those in ``passed`` are then no longer there; others are raised behind it.
         counts_all: Whether the checkpoint moves over events that are not selected.
+        finds_times: Whether it says that it finds a time without reading what was before it.
         asked: The selection of each reading.
         closed: How many readers were closed.
     """
@@ -84,6 +86,7 @@ class FakeSource:
         self.passing = list(passing)
         self.passed = list(passing)
         self.counts_all = True
+        self.finds_times = True
         self.asked: list[Selection] = []
         self.told: list[str] = []
         self.closed = 0

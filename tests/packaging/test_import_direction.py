@@ -33,6 +33,7 @@ layers = (
     ("extensions",),
     ("extension",),
     ("plugin",),
+    ("broker_letters",),
     ("destinations",),
     ("cloudevents",),
     ("_cloudevents",),

@@ -52,3 +52,4 @@ def amqp(shared_amqp: ServiceBusPeer) -> Iterator[ServiceBusPeer]:
     yield shared_amqp
     shared_amqp.listen()
     shared_amqp.release()
+    shared_amqp.put_back()

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from proton import symbol
 
 from tests.peers.amqp import sections
-from tests.peers.amqp.definitions import Correlation, QueueDefinition, Settings
+from tests.peers.amqp.definitions import (
+    Correlation,
+    QueueDefinition,
+    Settings,
+    Subscription,
+    TopicDefinition,
+)
 from tests.peers.amqp.errors import AmqpError
 from tests.peers.amqp.message import Content, read
 from tests.peers.amqp.namespace import Namespace, fits
@@ -15,10 +22,14 @@ from tests.peers.amqp.values import section
 NOW = 1_000_000
 
 
-def _content(name: str, session: str | None = None, ttl: int | None = None) -> Content:
+def _content(
+    name: str, session: str | None = None, ttl: int | None = None, scheduled: int | None = None
+) -> Content:
     fields = [name, None, None, "exposure", *[None] * 6, session]
+    at = {symbol("x-opt-scheduled-enqueue-time"): scheduled} if scheduled else {}
     return read(
         section(sections.HEADER, [True, None, ttl])
+        + section(sections.ANNOTATIONS, at)
         + section(sections.PROPERTIES, fields)
         + section(sections.APPLICATION_PROPERTIES, {"tenantId": "shop"})
         + section(sections.DATA, b"{}")
@@ -82,6 +93,21 @@ def test_a_message_that_is_delivered_too_often_is_dead() -> None:
     assert _names(queue) == []
 
 
+def test_what_is_buried_is_dead_and_says_why() -> None:
+    """Given messages in two sessions, When they are buried, Then all are dead letters."""
+    queue = _queue(Settings(sessions=True))
+    for name, session in (("a", "s"), ("b", "t")):
+        queue.put(_content(name, session), NOW)
+
+    queue.bury("bad", "a bad one")
+
+    assert queue.dead is not None
+    assert _names(queue) == []
+    assert [(each.reason, each.description) for each in queue.dead.messages()] == [
+        ("bad", "a bad one")
+    ] * 2
+
+
 def test_an_expired_message_is_gone() -> None:
     """Given a message for a second, When that is over, Then it is nowhere."""
     queue = _queue()
@@ -111,6 +137,37 @@ def test_a_session_that_is_given_up_starts_again_in_order() -> None:
 
     taken = [queue.take("s", NOW) for _ in range(2)]
     assert [each and each.content.fields["message_id"] for each in taken] == ["b", "c"]
+
+
+def test_what_is_scheduled_twice_is_stored_once() -> None:
+    """Given duplicate detection, When an id is scheduled twice, Then both have numbers, as there.
+
+    The service tells nobody which of them it dropped.
+    """
+    queue = _queue(Settings(duplicate_seconds=60))
+    later = _content("a", scheduled=NOW + 1000)
+
+    numbers = [queue.put(later, NOW) for _ in range(2)]
+
+    assert len(set(numbers)) == 2
+    assert [each.sequence for each in queue.messages()] == numbers[:1]
+
+
+def test_a_topic_keeps_what_is_scheduled() -> None:
+    """Given a message for later, When its time comes, Then a subscription has it, not before."""
+    namespace = Namespace()
+    namespace.define(TopicDefinition(name="events", subscriptions=[Subscription(name="all")]))
+    topic, subscription = namespace.find("events"), namespace.find("events/Subscriptions/all")
+    assert topic is not None
+    assert isinstance(subscription, Queue)
+
+    topic.put(_content("a", scheduled=NOW + 1000), NOW)
+    topic.cancel([topic.put(_content("b", scheduled=NOW + 1000), NOW)])
+    before = _names(subscription), [each.state for each in topic.messages()]
+    namespace.tick(NOW + 1000)
+
+    assert before == ([], ["scheduled"])
+    assert (_names(subscription), topic.messages()) == (["a"], [])
 
 
 def test_a_full_queue_takes_all_or_nothing() -> None:

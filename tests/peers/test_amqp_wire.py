@@ -236,6 +236,25 @@ async def test_a_receiver_whose_answer_is_lost_settles_again(
     assert amqp.messages(queue) == []
 
 
+@pytest.mark.parametrize(("after", "left"), [(False, ["a"]), (True, [])])
+async def test_what_a_receiver_says_may_hang(
+    amqp: ServiceBusPeer, sender: ServiceBusSender, queue: str, left: list[str], *, after: bool
+) -> None:
+    """Given an answer that hangs, When a message is completed, Then it is gone, or never was."""
+    await _send(sender)
+    amqp.inject(Fault(what="hang", at="settle", matching=queue, after=after))
+
+    async with (
+        ServiceBusClient.from_connection_string(amqp.connection_string(), retry_total=0) as client,
+        client.get_queue_receiver(queue, socket_timeout=0.02) as receiver,
+    ):
+        (message,) = await receiver.receive_messages(1, max_wait_time=5)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(receiver.complete_message(message), 0.3)
+
+    assert [each.message_id for each in amqp.messages(queue)] == left
+
+
 @pytest.mark.parametrize(
     ("fault", "error"),
     [

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from experimentframework_core.broker_letters import (
+    BrokerDeadLetters,
+    BrokerLetter,
+    LetterOutcome,
+)
 from experimentframework_core.config import (
     BackplaneOptions,
     BreakerOptions,
@@ -90,6 +95,8 @@ __all__ = [
     "BackplaneOptions",
     "BackplanePlugin",
     "BreakerOptions",
+    "BrokerDeadLetters",
+    "BrokerLetter",
     "BufferFullError",
     "BufferOptions",
     "ChannelSettings",
@@ -113,6 +120,7 @@ __all__ = [
     "HealthStatus",
     "InvalidEventError",
     "JournalError",
+    "LetterOutcome",
     "OpenContext",
     "Outcome",
     "OutcomeType",

@@ -10,6 +10,7 @@ from typing import Annotated, Generic, Literal, Protocol, TypeAlias, TypeVar, ru
 
 import msgspec
 
+from experimentframework_core.broker_letters import BrokerDeadLetters
 from experimentframework_core.envelope import Envelope, Record
 from experimentframework_core.units import ByteSize, Milliseconds
 
@@ -167,7 +168,8 @@ class BackplanePlugin(msgspec.Struct, Generic[OptionsT], frozen=True, kw_only=Tr
         read: Yields envelopes back, in the source's order. The iterator may have ``aclose()``, and
             where the source has positions a ``checkpoint``: the text to resume after what it
             yielded last. What is no event is a ReplayError with the stored ``record``, and the
-            checkpoint behind it, so that a caller may go on there.
+            checkpoint behind it, so that a caller may go on there. A reader that finds a time only
+            by reading everything before it has ``finds_times = False``.
         check: Yields ``(path, message)`` for what the options' types cannot say, as in
             ``("queueName", "give queueName or topicName, not both")``; see `Finding` for how to say
             that it is no error, and which other options it is about.
@@ -177,6 +179,8 @@ class BackplanePlugin(msgspec.Struct, Generic[OptionsT], frozen=True, kw_only=Tr
             spelling, as in ``{"bootstrap.servers": "brokers"}``.
         attempts_option: The field of the options that is another spelling of
             ``retry.maxAttempts``, where they have one; None in it means that nothing is said.
+        dead_letters: Opens the dead letters that the broker keeps itself; `BrokerDeadLetters` says
+            what may be raised. Absent: it keeps none.
     """
 
     type: str
@@ -189,3 +193,4 @@ class BackplanePlugin(msgspec.Struct, Generic[OptionsT], frozen=True, kw_only=Tr
     ordering_key: Callable[[Record, OptionsT], str | None] | None = None
     other_names: Mapping[str, str] = msgspec.field(default_factory=dict)
     attempts_option: str | None = None
+    dead_letters: Callable[[OptionsT], AbstractAsyncContextManager[BrokerDeadLetters]] | None = None

@@ -1,4 +1,4 @@
-"""Opens the type ``azureServiceBus``, and says what it keeps in order."""
+"""Opens and reads the type ``azureServiceBus``, and says what it keeps in order."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from experimentframework_core.destinations import owner_of
+from experimentframework_core.errors import UnavailableError
 from experimentframework_core.plugin import ChannelSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from experimentframework_core.broker_letters import BrokerDeadLetters
     from experimentframework_core.destinations import Owner
-    from experimentframework_core.envelope import Record
-    from experimentframework_core.plugin import Backplane, OpenContext
+    from experimentframework_core.envelope import Envelope, Record
+    from experimentframework_core.plugin import Backplane, OpenContext, Selection
     from experimentframework_servicebus._options import ServiceBusOptions
 
 _BATCH_SIZE = 100
@@ -41,6 +43,41 @@ async def open_service_bus(
             yield backplane
         finally:
             await backplane.close()
+
+
+def read_service_bus(options: ServiceBusOptions, selection: Selection) -> AsyncIterator[Envelope]:
+    """Return a reader of the selected events.
+
+    Raises:
+        ReplayError: The selection's checkpoint is not one of this reader's.
+    """
+    from experimentframework_servicebus._reader import ServiceBusReader
+
+    return ServiceBusReader(options, selection)
+
+
+@asynccontextmanager
+async def open_dead_letters(options: ServiceBusOptions) -> AsyncIterator[BrokerDeadLetters]:
+    """Yield the dead letters of the queues or subscriptions.
+
+    Raises:
+        UnavailableError: A topic keeps none, and no subscription is named.
+    """
+    from experimentframework_servicebus._calls import Calls
+    from experimentframework_servicebus._client import open_client
+    from experimentframework_servicebus._dead_letters import ServiceBusDeadLetters
+
+    if options.topic_name is not None and options.subscription_name is None:
+        raise UnavailableError(
+            f"cannot look at dead letters of topic '{options.topic_name}': each subscription has "
+            "its own; say subscriptionName, one of them"
+        )
+    calls = Calls()
+    async with open_client(options) as client:
+        try:
+            yield ServiceBusDeadLetters(options, client, calls)
+        finally:
+            await calls.end()
 
 
 def channel_defaults(_options: ServiceBusOptions) -> ChannelSettings:

@@ -97,6 +97,14 @@ class TestList:
         assert len(ran.out.splitlines()) == 4
         assert "… and 1 more" in ran.err
 
+    @pytest.mark.parametrize("more", [[], ["--json"]])
+    def test_the_newest_may_be_wanted(self, more: list[str], kept: Keep) -> None:
+        ran = run_here(
+            "dead-letter", "list", "--store", kept(*some()), "--limit", 2, "--newest", *more
+        )
+
+        assert [f"e-{number}" in ran.out for number in (1, 2, 3, 4)] == [False, False, True, True]
+
     def test_no_letters_are_no_failure(self, kept: Keep) -> None:
         ran = run_here("dead-letter", "list", "--store", kept(*some()), "--id", "none")
 

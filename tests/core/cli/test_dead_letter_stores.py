@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from experimentframework_core.cli._dead_letter_options import chosen_by
+from experimentframework_core.cli._dead_letter_options import check_local, chosen_by
 from experimentframework_core.cli._output import CommandError
 from tests.core.cli.command import run_here
 from tests.core.letters._letters import keep, make_letter
@@ -121,5 +121,7 @@ def test_damaged_lines_are_said(tmp_path: Path) -> None:
 
 
 def test_an_unknown_reason_is_refused() -> None:
+    chosen = chosen_by(NOW, reasons=["bad"])
+
     with pytest.raises(CommandError, match="expected refused, attempts or plugin_error"):
-        chosen_by(NOW, reasons=["bad"])
+        check_local(chosen)

@@ -23,6 +23,7 @@ from tests.peers.obey import orders, say
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tests.peers.amqp.control import Burial
     from tests.peers.amqp.message import Shown
 
 
@@ -53,16 +54,30 @@ async def _obey(broker: Broker, server: Server, order: Order) -> Answer:
         broker.cut_all()
     if order.detach is not None:
         broker.detach_senders(order.detach)
-    if order.forward:
-        broker.put_forward(order.forward)
-        broker.tick()
+    _set_clock(broker, order)
+    if order.bury is not None:
+        _bury(broker, order.bury)
     broker.faults.add(order.faults)
     return Answer(state=broker.state, messages=_read(broker, order.read))
 
 
+def _set_clock(broker: Broker, order: Order) -> None:
+    if order.back:
+        broker.put_back()
+    if order.forward:
+        broker.put_forward(order.forward)
+        broker.tick()
+
+
+def _bury(broker: Broker, burial: Burial) -> None:
+    entity = broker.namespace.find(burial.path)
+    assert isinstance(entity, Queue), burial.path
+    entity.bury(burial.reason, burial.description)
+
+
 def _read(broker: Broker, path: str | None) -> list[Shown]:
     entity = None if path is None else broker.namespace.find(path)
-    return [shown(each) for each in entity.messages()] if isinstance(entity, Queue) else []
+    return [] if entity is None else [shown(each) for each in entity.messages()]
 
 
 def _run(arguments: Sequence[str]) -> None:

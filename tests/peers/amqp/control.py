@@ -10,6 +10,14 @@ from tests.peers.amqp.faults import Fault
 from tests.peers.amqp.message import Shown
 
 
+class Burial(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Whose messages are to be dead letters, and why."""
+
+    path: str
+    reason: str = ""
+    description: str = ""
+
+
 class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is to be done, in this order.
 
@@ -21,6 +29,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         cut: Cut every connection.
         detach: Detach every link over which clients send, with that error; "" is none.
         forward: Let it be that many seconds later.
+        back: Let it be now again.
+        bury: Make dead letters of these.
         faults: Have these happen.
         read: Show the messages of the entity at that path.
     """
@@ -32,6 +42,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cut: bool = False
     detach: str | None = None
     forward: float = 0.0
+    back: bool = False
+    bury: Burial | None = None
     faults: list[Fault] = []
     read: str | None = None
 

@@ -19,7 +19,8 @@ class Fault(Rule, frozen=True, kw_only=True, omit_defaults=True):
             A connection can only be cut or hang; a link that attaches can be refused with an error
             too; a token or a request can be answered with an error, late or not at all. What a
             receiver says of a message can be cut or hang.
-        after: Let it take effect first, so that only the answer is lost, late or an error.
+        after: Let it take effect first, so that only the answer is lost, late or an error; also
+            what a receiver says.
         condition: The error's symbol; a link or connection may end without any.
         message: The error's text.
         seconds: How late the answer is.

@@ -220,8 +220,9 @@ class Outgoing:
             return
         del self._tokens[delivery]
         fault = self._broker.faults.take("settle", self._queue.path)
-        if fault is not None and fault.what == "cut" and not fault.after:
-            self._connection.cut()
+        if fault is not None and fault.what in {"cut", "hang"} and not fault.after:
+            if fault.what == "cut":
+                self._connection.cut()
             return
         reason, description = _why_dead(delivery)
         held = self._queue.settle(token, outcome, self._broker.now(), reason, description)

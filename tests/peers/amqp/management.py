@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from proton import UNDESCRIBED, Array, Data, int32, symbol, timestamp
@@ -62,20 +63,24 @@ def _do(operation: str, entity: Entity, body: Mapping[str, Value], now: int) -> 
         if not entity.cancel(list(body["sequence-numbers"])):
             raise _no_message()
         return {}
+    if operation == "peek-message":
+        return _peek(entity, body)
     if operation not in _operations or not isinstance(entity, Queue):
         raise AmqpError("amqp:not-implemented", f"{operation} is not known.")
     return _operations[operation](entity, body, now)
 
 
-def _peek(queue: Queue, body: Mapping[str, Value], _now: int) -> Value:
+def _peek(entity: Entity, body: Mapping[str, Value]) -> Value:
+    """Return messages; a topic has only those that are scheduled."""
     first, most = body["from-sequence-number"], body["message-count"]
     session = body.get("session-id")
-    found = [
+    wanted = (
         {"message": wire(each)}
-        for each in queue.messages()
+        for each in entity.messages()
         if each.sequence >= first and session in (None, each.session)
-    ]
-    return {"messages": found[:most]} if found else None
+    )
+    found = list(islice(wanted, most))
+    return {"messages": found} if found else None
 
 
 def _renew(queue: Queue, body: Mapping[str, Value], now: int) -> Value:
@@ -135,7 +140,6 @@ def _sessions(queue: Queue, body: Mapping[str, Value], _now: int) -> Value:
 
 
 _operations: Final[dict[str, Callable[[Queue, Mapping[str, Value], int], Value]]] = {
-    "peek-message": _peek,
     "renew-lock": _renew,
     "renew-session-lock": _renew_session,
     "update-disposition": _settle,

@@ -8,6 +8,7 @@ import msgspec
 
 from tests.peers.amqp.definitions import Correlation, QueueDefinition, Settings, TopicDefinition
 from tests.peers.amqp.duplicates import Seen
+from tests.peers.amqp.message import Message
 from tests.peers.amqp.queue import Queue, numbers
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _never: Final = 2**62
 
 
 class Topic:
-    """A topic; what it keeps itself is only what it must not take twice."""
+    """A topic; it keeps only what is scheduled, and what it must not take twice."""
 
     def __init__(self, definition: TopicDefinition) -> None:
         """Make the topic and its subscriptions."""
@@ -34,6 +35,7 @@ class Topic:
             each.name.lower(): _queue(f"{self.path}/Subscriptions/{each.name}", each.settings)
             for each in definition.subscriptions
         }
+        self._scheduled: dict[int, Message] = {}
 
     def check(self, contents: Sequence[Content]) -> None:
         """Take all of these or none.
@@ -45,17 +47,41 @@ class Topic:
             queue.check_room(len(contents))
 
     def put(self, content: Content, now: int) -> int:
-        """Store a message in each subscription that it fits; return its number in the topic."""
-        if not self.seen.came_before(content, now):
-            for name, queue in self.subscriptions.items():
-                filters = self.filters[name]
-                if not filters or any(fits(each, content) for each in filters):
-                    queue.put(content, now)
-        return next(numbers)
+        """Store a message, now or when it is due; return its number in the topic."""
+        number = next(numbers)
+        if self.seen.came_before(content, now):
+            return number
+        if content.scheduled is not None and content.scheduled > now:
+            self._scheduled[number] = Message(content, number, now, state="scheduled")
+        else:
+            self._spread(content, now)
+        return number
 
-    def cancel(self, _sequences: Sequence[int]) -> bool:
-        """Forget nothing: the messages are in the subscriptions."""
-        return False
+    def cancel(self, sequences: Sequence[int]) -> bool:
+        """Forget scheduled messages; return whether all were there."""
+        if not self._scheduled.keys() >= set(sequences):
+            return False
+        for sequence in sequences:
+            del self._scheduled[sequence]
+        return True
+
+    def messages(self) -> list[Message]:
+        """Return the messages that no subscription has yet."""
+        return sorted(self._scheduled.values(), key=lambda message: message.sequence)
+
+    def tick(self, now: int) -> None:
+        """Give the subscriptions what is due."""
+        for message in self.messages():
+            if message.content.scheduled is not None and message.content.scheduled <= now:
+                del self._scheduled[message.sequence]
+                self._spread(message.content, now)
+
+    def _spread(self, content: Content, now: int) -> None:
+        """Store a message in each subscription that it fits."""
+        for name, queue in self.subscriptions.items():
+            filters = self.filters[name]
+            if not filters or any(fits(each, content) for each in filters):
+                queue.put(content, now)
 
 
 Entity: TypeAlias = Queue | Topic
@@ -91,6 +117,14 @@ class Namespace:
     def duplicates(self) -> int:
         """Return how many messages were dropped because they had come before."""
         return sum(each.seen.again for each in self._entities.values())
+
+    def tick(self, now: int) -> None:
+        """Do what is due."""
+        for entity in self._entities.values():
+            if isinstance(entity, Topic):
+                entity.tick(now)
+        for queue in self.queues():
+            queue.tick(now)
 
     def queues(self) -> Iterator[Queue]:
         """Yield whatever holds messages."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tests.peers.amqp.control import Answer, Order
+from tests.peers.amqp.control import Answer, Burial, Order
 from tests.peers.amqp.definitions import QueueDefinition, Settings, TopicDefinition
 from tests.peers.amqp.server import Ports
 from tests.peers.amqp.tokens import KEY, KEY_NAME
@@ -107,6 +107,14 @@ class ServiceBusPeer:
     def put_forward(self, seconds: float) -> None:
         """Let it be that much later, so that what is due then happens."""
         self._tell(Order(forward=seconds))
+
+    def put_back(self) -> None:
+        """Let it be now again; what happened in between stays as it is."""
+        self._tell(Order(back=True))
+
+    def bury(self, path: str, reason: str = "", description: str = "") -> None:
+        """Make dead letters of all messages that are stored, as a consumer does that says why."""
+        self._tell(Order(bury=Burial(path=path, reason=reason, description=description)))
 
     def messages(self, path: str) -> list[Shown]:
         """Return what is stored, as in ``queue`` and ``topic/Subscriptions/one``.

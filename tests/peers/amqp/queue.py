@@ -144,6 +144,13 @@ class Queue:
             self._bury(lock.message, reason, description)
         return True
 
+    def bury(self, reason: str, description: str) -> None:
+        """Put every message that nobody has among the dead letters, as a consumer would."""
+        for ready in self._ready.values():
+            for _, message in ready:
+                self._bury(message, reason, description)
+            ready.clear()
+
     def deferred(self, sequence: int) -> Message | None:
         """Return a deferred message; it is nobody's until it is locked."""
         return self._deferred.pop(sequence, None)
@@ -177,6 +184,7 @@ class Queue:
         for message in list(self._scheduled.values()):
             if message.content.scheduled is not None and message.content.scheduled <= now:
                 del self._scheduled[message.sequence]
+                message.sequence = next(numbers)
                 message.enqueued = now
                 message.expires = self._expiry(message.content, now)
                 self._make_ready(message)

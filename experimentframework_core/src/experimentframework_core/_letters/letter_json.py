@@ -40,7 +40,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defa
 
 def story_of(letter: DeadLetter) -> Story:
     """Return ``letter`` as it is written."""
-    stays = _stays(letter.body)
+    whole = stays(letter.body)
     return Story(
         event_id=letter.event_id,
         event_type=letter.event_type,
@@ -53,8 +53,8 @@ def story_of(letter: DeadLetter) -> Story:
         first_at=letter.first_at.astimezone(UTC),
         last_at=letter.last_at.astimezone(UTC),
         traceback=letter.traceback,
-        event=msgspec.Raw(letter.body) if stays else UNSET,
-        event_base64=UNSET if stays else letter.body,
+        event=msgspec.Raw(letter.body) if whole else UNSET,
+        event_base64=UNSET if whole else letter.body,
     )
 
 
@@ -84,7 +84,7 @@ def letter_in(story: Story) -> DeadLetter:
     )
 
 
-def _stays(body: bytes) -> bool:
+def stays(body: bytes) -> bool:
     """Return whether ``body`` is JSON that any reader could write again with the same bytes."""
     try:
         value = msgspec.json.decode(body)

@@ -34,6 +34,7 @@ class Reading:
             the source has no positions.
         unreadable: Events that were left out because they cannot be read.
         has_positions: Whether it can go on where it stood; else it begins anew each time.
+        finds_times: Whether it finds a time sooner than by reading everything before it.
     """
 
     def __init__(self, source: Source, selection: Selection, tell: Callable[[str], None]) -> None:
@@ -50,6 +51,7 @@ class Reading:
         self._tell = tell
         self._told: set[str] = set()
         self.has_positions = hasattr(reader, "checkpoint")
+        self.finds_times: bool = getattr(reader, "finds_times", True)
         self._backoff = Backoff(
             initial=_FIRST_WAIT, maximum=_LONGEST_WAIT, multiplier=2, random=lambda: 1.0
         )

@@ -39,7 +39,7 @@ def row_of(found: StoredLetter) -> tuple[str, ...]:
         letter.reason,
         f"{letter.attempts:,}",
         f"{letter.last_at:%Y-%m-%d %H:%M:%S}",
-        _short(letter.error),
+        short(letter.error),
     )
 
 
@@ -66,19 +66,20 @@ def in_full(store: ReadableLetters, found: StoredLetter) -> Iterator[str]:
         f"store       {store.location}, position {found.position}",
         "",
     )
-    yield from _pretty(letter.body)
+    yield from pretty(letter.body)
     if letter.traceback:
         yield from ("", *letter.traceback.rstrip().split("\n"))
 
 
-def _pretty(body: bytes) -> list[str]:
+def pretty(body: bytes) -> list[str]:
+    """Return the lines of a body: JSON with its levels, or what else it is."""
     try:
         return msgspec.json.format(body, indent=2).decode().split("\n")
     except (msgspec.MsgspecError, ValueError):
         return [f"{len(body):,} bytes that are no JSON:", repr(body)]
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
     """Return ``text``, on a terminal cut to what leaves room for the other columns."""
     text = printable(text)
     whole = len(text) <= _LONGEST_ERROR or not sys.stdout.isatty()
