@@ -14,6 +14,7 @@ from experimentframework_core.plugins import find_plugin
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from experimentframework_core.backplanes.composite import FindPlugin
     from experimentframework_core.envelope import Envelope
     from experimentframework_core.plugin import Selection
 
@@ -48,11 +49,15 @@ class Source(msgspec.Struct, frozen=True):
         return self.plugin.read(self.options, selection)
 
 
-def source_from(node: BackplaneOptions) -> Source:
+def source_from(node: BackplaneOptions, find: FindPlugin = find_plugin) -> Source:
     """Return what a backplane's node in a configuration names.
+
+    Args:
+        node: Its node.
+        find: Finds the plugin of its type.
 
     Raises:
         PluginError: There is no such plugin, or it cannot be used.
     """
-    plugin = find_plugin(node.type)
+    plugin = find(node.type)
     return Source(node.name or node.type, plugin, resolved_options(node, plugin))
