@@ -21,6 +21,8 @@ layers = (
     ("exposure", "_requeue"),
     ("_plane",),
     ("_reading",),
+    ("arrow",),
+    ("_columns",),
     ("_gate",),
     ("backplanes",),
     ("_channel",),

@@ -26,6 +26,7 @@ __all__ = [
     "decode",
     "decode_record",
     "encode",
+    "encode_as_read",
     "encode_record",
     "event_id_pattern",
     "explain",
@@ -83,6 +84,16 @@ def encode(envelope: Envelope) -> bytes:
     except (*unreadable, TypeError, ValueError, OverflowError, InvalidEventError):
         pass
     raise _find_fault(envelope)
+
+
+def encode_as_read(envelope: Envelope) -> bytes:
+    """Return the JSON of an envelope that `decode` gave, at a tenth of the cost of `encode`.
+
+    They are the same bytes where `encode` takes the event, and those of the stored event where
+    that was canonical and of the newest version. What others wrote and `encode` refuses, such as
+    a name that is too long, is written as it was read.
+    """
+    return _write(envelope)
 
 
 def explain(event: msgspec.Struct) -> InvalidEventError | None:

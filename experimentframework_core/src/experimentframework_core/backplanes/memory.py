@@ -89,6 +89,14 @@ class InMemoryBackplane:
     async def ping(self) -> None:
         """Return: memory is always there."""
 
+    def read(self, selection: Selection) -> InMemoryReader:
+        """Return a reader of the selected events that are kept.
+
+        Raises:
+            ReplayError: The selection's checkpoint is not one of its readers'.
+        """
+        return InMemoryReader(self, selection)
+
 
 _stores: dict[str, InMemoryBackplane] = {}
 _stores_lock = threading.Lock()
@@ -125,7 +133,7 @@ class InMemoryReader(AsyncIterator[Envelope]):
             for position, record in self._store.after(self._position):
                 self._position = position
                 self.checkpoint = str(position)
-                if _matches(record, self._selection):
+                if self._selection.selects(record):
                     yield decode(record.body)
             if not self._selection.follow:
                 return
@@ -142,17 +150,6 @@ def _position(checkpoint: str | None) -> int:
         ) from None
 
 
-def _matches(record: Record, selection: Selection) -> bool:
-    return (
-        (not selection.types or record.event_type in selection.types)
-        and (not selection.experiments or record.experiment in selection.experiments)
-        and (not selection.subjects or record.subject in selection.subjects)
-        and selection.correlation_id in {None, record.correlation_id}
-        and (selection.since is None or record.timestamp >= selection.since)
-        and (selection.until is None or record.timestamp < selection.until)
-    )
-
-
 @asynccontextmanager
 async def open_in_memory(
     options: InMemoryOptions, _context: OpenContext
@@ -165,7 +162,7 @@ async def open_in_memory(
 
 def read_in_memory(options: InMemoryOptions, selection: Selection) -> InMemoryReader:
     """Read the events that this process's store of that name keeps."""
-    return InMemoryReader(InMemoryBackplane.named(options.store), selection)
+    return InMemoryBackplane.named(options.store).read(selection)
 
 
 plugin = BackplanePlugin(
