@@ -12,6 +12,7 @@ from experimentframework_core._sqlite import database as sqlite_database
 from experimentframework_core.backplanes import _sqlite_reader
 from experimentframework_core.backplanes._sqlite_reader import SqliteReader
 from experimentframework_core.backplanes.sqlite import SqliteBackplane
+from experimentframework_core.codec import decode
 from experimentframework_core.errors import ReplayError, TransientError, UnavailableError
 from experimentframework_core.plugin import Selection
 from experimentframework_core.testing import make_exposure, make_record, make_records
@@ -19,7 +20,7 @@ from experimentframework_core.testing import make_exposure, make_record, make_re
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from experimentframework_core.envelope import Record
+    from experimentframework_core.envelope import Envelope, Record
 
 
 @pytest.fixture
@@ -41,7 +42,11 @@ async def fill(path: Path, number: int) -> list[Record]:
     return records
 
 
-async def ids(reader: SqliteReader) -> list[str]:
+def reading(path: Path, selection: Selection) -> SqliteReader[Envelope]:
+    return SqliteReader(path, selection, decode)
+
+
+async def ids(reader: SqliteReader[Envelope]) -> list[str]:
     return [envelope.event_id async for envelope in reader]
 
 
@@ -60,7 +65,7 @@ async def test_slices_leave_nothing_out(path: Path) -> None:
     records = await fill(path, 60)
     change(path, "DELETE FROM events WHERE position BETWEEN 10 AND 40 OR position = 44")
 
-    found = await ids(SqliteReader(path, Selection()))
+    found = await ids(reading(path, Selection()))
 
     kept = [*records[:9], *records[40:43], *records[44:]]
     assert found == [record.event_id for record in kept]
@@ -74,7 +79,7 @@ async def test_a_rare_event_is_found_over_many_slices(path: Path) -> None:
         await backplane.deliver([make_record(make_exposure(subject_id="rare"), event_id="rare")])
     await fill(path, 40)
 
-    found = await ids(SqliteReader(path, Selection(subjects=("rare",))))
+    found = await ids(reading(path, Selection(subjects=("rare",))))
 
     assert found == ["rare"]
 
@@ -95,7 +100,7 @@ async def test_large_events_make_a_slice_small(path: Path, monkeypatch: pytest.M
     async with SqliteBackplane(path) as backplane:
         await backplane.deliver([make_record(large) for _ in range(3)])
 
-    await ids(SqliteReader(path, Selection()))
+    await ids(reading(path, Selection()))
 
     assert slices == [1, 1, 1, 0]
 
@@ -105,7 +110,7 @@ async def test_many_subjects_can_be_selected(path: Path) -> None:
     await fill(path, 3)
     subjects = tuple(f"nobody-{number}" for number in range(50_000))
 
-    found = await ids(SqliteReader(path, Selection(subjects=subjects)))
+    found = await ids(reading(path, Selection(subjects=subjects)))
 
     assert found == []
 
@@ -113,21 +118,21 @@ async def test_many_subjects_can_be_selected(path: Path) -> None:
 async def test_the_checkpoint_moves_with_the_reading(path: Path) -> None:
     """The checkpoint stands behind the event that was given last, and goes on from there."""
     records = await fill(path, 3)
-    reader = SqliteReader(path, Selection())
+    reader = reading(path, Selection())
 
     assert reader.checkpoint is None
     await anext(reader)
     assert reader.checkpoint == "1"
     await reader.aclose()
 
-    rest = await ids(SqliteReader(path, Selection(checkpoint="1")))
+    rest = await ids(reading(path, Selection(checkpoint="1")))
     assert rest == [record.event_id for record in records[1:]]
 
 
 async def test_at_the_end_the_checkpoint_is_behind_what_was_not_selected(path: Path) -> None:
     """A later reading need not look again at rows that were read and not selected."""
     await fill(path, 3)
-    reader = SqliteReader(path, Selection(types=("outcome",)))
+    reader = reading(path, Selection(types=("outcome",)))
 
     await ids(reader)
 
@@ -138,7 +143,7 @@ async def test_at_the_end_the_checkpoint_is_behind_what_was_not_selected(path: P
 def test_a_foreign_checkpoint_is_refused(path: Path, checkpoint: str) -> None:
     """A checkpoint of another reader is an error that shows it."""
     with pytest.raises(ReplayError, match="cannot read on from the checkpoint"):
-        SqliteReader(path, Selection(checkpoint=checkpoint))
+        reading(path, Selection(checkpoint=checkpoint))
 
 
 @pytest.mark.usefixtures("small_slices")
@@ -147,7 +152,7 @@ async def test_following_sees_what_comes_while_it_reads(
 ) -> None:
     """Events that are stored between two slices, or when all was read, are not passed over."""
     monkeypatch.setattr(_sqlite_reader, "poll_interval", 0.0)
-    reader = SqliteReader(path, Selection(follow=True))
+    reader = reading(path, Selection(follow=True))
     expected: list[str] = []
     found: list[str] = []
 
@@ -162,7 +167,7 @@ async def test_following_sees_what_comes_while_it_reads(
 async def test_a_missing_file_is_an_error_and_is_not_made(path: Path) -> None:
     """Reading makes nothing; the error names the path."""
     with pytest.raises(UnavailableError, match=f"cannot read events from {path}: "):
-        await ids(SqliteReader(path, Selection()))
+        await ids(reading(path, Selection()))
 
     assert not is_there(path)
 
@@ -172,7 +177,7 @@ async def test_a_file_that_was_made_anew_is_not_read_on(path: Path) -> None:
     await fill(path, 3)
 
     with pytest.raises(ReplayError, match=r"checkpoint '4': .* ends at row 3; it was made anew"):
-        await ids(SqliteReader(path, Selection(checkpoint="4")))
+        await ids(reading(path, Selection(checkpoint="4")))
 
 
 async def test_removed_rows_do_not_make_a_file_another(path: Path) -> None:
@@ -180,7 +185,7 @@ async def test_removed_rows_do_not_make_a_file_another(path: Path) -> None:
     await fill(path, 3)
     change(path, "DELETE FROM events")
 
-    assert await ids(SqliteReader(path, Selection(checkpoint="3"))) == []
+    assert await ids(reading(path, Selection(checkpoint="3"))) == []
 
 
 @pytest.mark.parametrize("replaced", [False, True])
@@ -190,7 +195,7 @@ async def test_following_notices_that_its_file_is_gone(
     """A file that was removed, and may be another by now, ends the following with an error."""
     monkeypatch.setattr(_sqlite_reader, "poll_interval", 0.0)
     await fill(path, 1)
-    reader = SqliteReader(path, Selection(follow=True))
+    reader = reading(path, Selection(follow=True))
     await anext(reader)
 
     path.rename(path.with_suffix(".old"))
@@ -205,21 +210,21 @@ async def test_a_row_that_is_no_event_is_named(path: Path) -> None:
     """A row that somebody changed by hand is named, with the checkpoint behind it."""
     records = await fill(path, 3)
     change(path, "UPDATE events SET body = 'x' WHERE position = 2")
-    reader = SqliteReader(path, Selection())
+    reader = reading(path, Selection())
     await anext(reader)
 
     with pytest.raises(ReplayError, match=rf"cannot read row 2 of {path}: .*checkpoint '2'") as it:
         await anext(reader)
 
     assert it.value.record == b"x"
-    assert await ids(SqliteReader(path, Selection(checkpoint="2"))) == [records[2].event_id]
+    assert await ids(reading(path, Selection(checkpoint="2"))) == [records[2].event_id]
 
 
 async def test_a_short_lock_is_waited_for(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that is locked for a moment is tried again; nothing is left out."""
     monkeypatch.setattr(_sqlite_reader, "_pause", 0.0)
     await fill(path, 2)
-    reader = SqliteReader(path, Selection())
+    reader = reading(path, Selection())
     run = reader._database.run
     locked = iter([TransientError("locked"), TransientError("locked")])
 
@@ -242,13 +247,13 @@ async def test_a_lock_that_stays_is_an_error(path: Path, monkeypatch: pytest.Mon
         other.execute("BEGIN EXCLUSIVE")
 
         with pytest.raises(TransientError, match="another process is using it"):
-            await ids(SqliteReader(path, Selection()))
+            await ids(reading(path, Selection()))
 
 
 async def test_a_reader_needs_no_right_to_write(path: Path) -> None:
     """The reading connection refuses to change the file."""
     await fill(path, 1)
-    reader = SqliteReader(path, Selection())
+    reader = reading(path, Selection())
 
     with pytest.raises(UnavailableError, match="SQLITE_READONLY"):
         await reader._database.run(

@@ -143,7 +143,7 @@ class Reading:
             self._tell(f"Left out: {error}")
 
 
-def position_of(reader: AsyncIterator[Envelope]) -> str | None:
+def position_of(reader: AsyncIterator[object]) -> str | None:
     """Return where a reader stands; None at the start, or where its source has no positions."""
     position = getattr(reader, "checkpoint", None)
     return position if isinstance(position, str) else None

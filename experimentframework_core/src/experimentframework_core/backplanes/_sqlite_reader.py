@@ -7,12 +7,10 @@ import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from experimentframework_core._sqlite.database import Database, microseconds
 from experimentframework_core.backplanes._sqlite_schema import schema
-from experimentframework_core.codec import decode
-from experimentframework_core.envelope import Envelope
 from experimentframework_core.errors import (
     InvalidEventError,
     ReplayError,
@@ -22,6 +20,7 @@ from experimentframework_core.errors import (
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable
     from pathlib import Path
 
     from experimentframework_core.plugin import Selection
@@ -34,8 +33,10 @@ _tries = 15
 _pause = 0.05
 _row_number = re.compile(r"[0-9]{1,18}")
 
+Event = TypeVar("Event")
 
-class SqliteReader(AsyncIterator[Envelope]):
+
+class SqliteReader(AsyncIterator[Event]):
     """The selected events in the order in which they were stored.
 
     Memory is bounded: a slice of rows is read at a time, and no lock is held between slices, so
@@ -44,15 +45,25 @@ class SqliteReader(AsyncIterator[Envelope]):
     Attributes:
         checkpoint: Where the reading stands: behind the event that was given last. A selection
             with it goes on there. None at the start.
+        progress: How much of the table lies behind that, from 0 to 1; None at the start.
     """
 
-    def __init__(self, path: Path | str, selection: Selection) -> None:
+    def __init__(
+        self, path: Path | str, selection: Selection, form: Callable[[bytes], Event]
+    ) -> None:
         """Store what to read; the file is opened with the first event.
+
+        Args:
+            path: The file.
+            selection: Which events.
+            form: Makes of a stored event what is given.
 
         Raises:
             ReplayError: The selection's checkpoint is not one of this reader's.
         """
         self.checkpoint = selection.checkpoint
+        self.progress: float | None = None
+        self._form = form
         self._query = _query(selection)
         self._follow = selection.follow
         self._database = Database(path, prepare=self._prepare, create=False)
@@ -60,14 +71,14 @@ class SqliteReader(AsyncIterator[Envelope]):
         self._file: tuple[int, int] | None = None
         self._envelopes = self._read()
 
-    async def __anext__(self) -> Envelope:
+    async def __anext__(self) -> Event:
         return await anext(self._envelopes)
 
     async def aclose(self) -> None:
         """Close the file; needed only where the reading is left before its end."""
         await self._envelopes.aclose()
 
-    async def _read(self) -> AsyncGenerator[Envelope, None]:
+    async def _read(self) -> AsyncGenerator[Event, None]:
         async with self._database:
             while True:
                 part = await self._next_slice()
@@ -76,6 +87,7 @@ class SqliteReader(AsyncIterator[Envelope]):
                     yield self._decoded(position, body)
                 self._position = part.end
                 self.checkpoint = str(part.end)
+                self.progress = part.progress
                 if part.is_last:
                     if not self._follow:
                         return
@@ -93,9 +105,9 @@ class SqliteReader(AsyncIterator[Envelope]):
                 await asyncio.sleep(_pause)
         return await self._database.run(work, doing="read events from")
 
-    def _decoded(self, position: int, body: str | bytes) -> Envelope:
+    def _decoded(self, position: int, body: str | bytes) -> Event:
         try:
-            return decode(body)
+            return self._form(body if isinstance(body, bytes) else body.encode())
         except InvalidEventError as error:
             raise ReplayError(
                 f"cannot read row {position} of {self._database.path}: {error}; remove the row,"
@@ -139,11 +151,19 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 class _Slice(NamedTuple):
-    """Some rows, and the position up to which the table is read with them."""
+    """Some rows, and the position up to which the table is read with them.
+
+    Attributes:
+        rows: The rows.
+        end: That position.
+        is_last: Whether there is nothing behind it now.
+        progress: How much of the table lies behind it, from 0 to 1.
+    """
 
     rows: list[tuple[int, str]]
     end: int
     is_last: bool
+    progress: float = 1.0
 
 
 class _Query(NamedTuple):
@@ -192,8 +212,9 @@ def _read_slice(query: _Query, position: int, connection: sqlite3.Connection) ->
         size += len(row[1])
         if len(rows) == _slice_rows or size >= _slice_bytes:
             cursor.close()
-            return _Slice(rows, row[0], is_last=False)
-    return _Slice(rows, end, is_last=False)
+            end = row[0]
+            break
+    return _Slice(rows, end, is_last=False, progress=end / last)
 
 
 def _position(checkpoint: str | None) -> int:

@@ -14,6 +14,7 @@ from experimentframework_core._sqlite.database import Database, microseconds, sh
 from experimentframework_core.backplanes._sqlite_reader import SqliteReader
 from experimentframework_core.backplanes._sqlite_retention import Retention
 from experimentframework_core.backplanes._sqlite_schema import schema
+from experimentframework_core.codec import decode, decode_record
 from experimentframework_core.events import utc_now
 from experimentframework_core.plugin import (
     BackplanePlugin,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from experimentframework_core.envelope import Record
+    from experimentframework_core.envelope import Envelope, Record
     from experimentframework_core.plugin import Finding
 
 _insert = """
@@ -159,7 +160,7 @@ def check_store(connection: sqlite3.Connection, path: Path) -> None:
     schema.check(connection, path)
 
 
-def read_sqlite(options: SqliteOptions, selection: Selection) -> SqliteReader:
+def read_sqlite(options: SqliteOptions, selection: Selection) -> SqliteReader[Envelope]:
     """Read events back in the order in which they were stored, also while others write.
 
     The iterator's ``checkpoint`` says where it stands, for a later ``Selection.checkpoint``.
@@ -168,7 +169,12 @@ def read_sqlite(options: SqliteOptions, selection: Selection) -> SqliteReader:
         UnavailableError: There is no event database at the path (at the first event).
         ReplayError: The checkpoint, or a row, is not understood.
     """
-    return SqliteReader(options.path, selection)
+    return SqliteReader(options.path, selection, decode)
+
+
+def read_records(options: SqliteOptions, selection: Selection) -> SqliteReader[Record]:
+    """Read events back as `read_sqlite` does, with the bytes that were stored."""
+    return SqliteReader(options.path, selection, decode_record)
 
 
 def check_sqlite(options: SqliteOptions) -> Iterable[Finding]:
@@ -187,6 +193,7 @@ plugin = BackplanePlugin(
     options=SqliteOptions,
     open=open_sqlite,
     read=read_sqlite,
+    read_records=read_records,
     check=check_sqlite,
     features=Features(ordered=True, deduplicates=True, durable=True, readable=True),
 )
