@@ -42,9 +42,6 @@ class _Stored(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     check: str = ""
 
 
-
-
-
 def load(path: Path, facts: Facts) -> str | None:
     """Return the position in the file; None where there is no file.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -73,6 +74,8 @@ def _says_where(value: object) -> bool:
 def _text(value: Any) -> str:  # noqa: ANN401 - an option's value may be anything
     if isinstance(value, str):
         return value
+    if isinstance(value, datetime):
+        return value.isoformat()
     return msgspec.json.encode(value, enc_hook=str, order="sorted").decode()
 
 

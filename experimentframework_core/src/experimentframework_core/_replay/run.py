@@ -56,6 +56,7 @@ class Replay:
     Attributes:
         counts: What was read so far.
         position: The source's checkpoint: all before it has met its fate at the target.
+        bytes: How long the events that were read are together.
         intake: Where the events come from.
         target: Where they go.
     """
@@ -67,6 +68,7 @@ class Replay:
             ReplayError: The plan's checkpoint is not one of its source's, which may have none.
         """
         self.counts = Counts()
+        self.bytes = 0
         self.position = plan.selection.checkpoint
         self.intake = Intake(plan.source, plan.selection, self._pass_by)
         if plan.checkpoint is not None and not self.intake.has_positions:
@@ -91,6 +93,7 @@ class Replay:
         self._seconds = 0.0
         self._problem: str | None = None
         self._complete = False
+        self._arrived_all = plan.dry_run
         self._gave_up = False
 
     async def __aenter__(self) -> Self:
@@ -134,20 +137,20 @@ class Replay:
         except OSError as error:
             self._problem = f"cannot write {error.filename}: {error.strerror}"
 
-    async def finish(self) -> None:
-        """Have what was read delivered; where not all was read, for a limited time."""
-        if self._plan.dry_run:
-            return
-        if not self._gave_up:
-            limit = None if self._complete else self._plan.drain_timeout
-            arrived = await self.target.drain(limit, self._look)
-            self._gave_up = self._complete and not arrived
+    async def finish(self, *, soon: bool = False) -> None:
+        """Have what was read delivered.
+
+        Args:
+            soon: Within the target's ``shutdownTimeoutMs``, because it has been interrupted.
+        """
+        if not (self._plan.dry_run or self._gave_up):
+            limit = self._plan.drain_timeout if soon else None
+            self._arrived_all = await self.target.drain(limit, self._look)
+            self._gave_up = not (self._arrived_all or soon)
         if self._gave_up:
             reasons = "; ".join(self.target.troubles()) or "it does not say why"
-            self._problem = (
-                f"The target took nothing for {self._plan.patience:g} s, so this has been given up:"
-                f" {reasons}"
-            )
+            given_up = f"Nothing arrived for {self._plan.patience:g} s, so it gave up: {reasons}"
+            self._problem = "; ".join(filter(None, (self._problem, given_up)))
 
     async def _deal_with(self, record: Record) -> None:
         counts, plan = self.counts, self._plan
@@ -161,6 +164,7 @@ class Replay:
         else:
             await self._hand_on(changed)
         counts.read += 1
+        self.bytes += len(record.body)
 
     async def _hand_on(self, record: Record) -> None:
         if self._pace is not None:
@@ -236,7 +240,7 @@ class Replay:
             backplanes=self.target.statistics(),
             seconds=self._seconds,
             problem=self._problem,
-            interrupted=not self._complete and self._problem is None,
+            interrupted=self._problem is None and not (self._complete and self._arrived_all),
             resumed=self._plan.selection.checkpoint is not None,
             position=self.position,
             rejected_file=self._rejected.path if self._rejected.count else None,

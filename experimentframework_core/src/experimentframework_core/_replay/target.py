@@ -103,9 +103,7 @@ class Target:
         """Return whether all records before the mark have met their fate in every channel."""
         return all(map(Channel.settled, self._channels, mark))
 
-    async def drain(
-        self, timeout: float | None, meanwhile: Callable[[], Awaitable[None]]
-    ) -> bool:
+    async def drain(self, timeout: float | None, meanwhile: Callable[[], Awaitable[None]]) -> bool:
         """Deliver what was taken; return whether all of it has met its fate.
 
         Args:
