@@ -164,10 +164,14 @@ class BackplanePlugin(msgspec.Struct, Generic[OptionsT], frozen=True, kw_only=Tr
             does not inherit them all.
         open: Opens one instance. May raise TransientError or UnavailableError; it is tried again.
         features: What the plugin guarantees.
-        read: Yields envelopes back, in the source's order. The iterator may have ``aclose()``, and
-            where the source has positions a ``checkpoint``: the text to resume after what it
-            yielded last. What is no event is a ReplayError with the stored ``record``, and the
-            checkpoint behind it, so that a caller may go on there.
+        read: Yields envelopes back, in the source's order, each as it was delivered: encoding it
+            again gives the same bytes. Nothing is opened before the first is asked for; the
+            iterator may have ``aclose()``, which releases what was. Where the source has
+            positions, the iterator has a ``checkpoint``: the text to resume behind what it yielded
+            last, None at the start. A checkpoint that is none of this source's is a ReplayError.
+            What is no event is a ReplayError with the stored ``record``; what retention took away
+            behind the selection's checkpoint, or while it is read, is one with ``lost``. Both
+            leave the checkpoint behind it, and asking the iterator again may go on there.
         read_records: Like ``read``, but yields what is stored as records, with the bytes that were
             delivered: what a replay wants. Such an iterator, and that of ``read``, may have a
             ``progress`` too: how much of what it goes through lies behind it, from 0 to 1, or None

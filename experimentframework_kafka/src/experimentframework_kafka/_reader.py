@@ -11,7 +11,7 @@ from experimentframework_core.codec import decode, decode_record
 from experimentframework_core.envelope import Envelope
 from experimentframework_core.errors import InvalidEventError, ReplayError, TransientError
 from experimentframework_kafka._checkpoint import Place, positions_of, written
-from experimentframework_kafka._log import open_log
+from experimentframework_kafka._log import OutOfRangeError, open_log
 from experimentframework_kafka._topics import readable_topics, topic_of
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class KafkaReader(AsyncIterator[Envelope]):
                 f"cannot read on from the checkpoint: topic '{min(unknown)}' is not one of the "
                 f"backplane's: {', '.join(sorted(self._topics))}"
             )
-        self._envelopes = self._read()
+        self._found = self._read()
         self._idle = asyncio.Event()
         self._idle.set()
         self._waiting: asyncio.Task[object] | None = None
@@ -83,14 +83,17 @@ class KafkaReader(AsyncIterator[Envelope]):
             raise RuntimeError("the next event is being waited for already")
         self._idle.clear()
         try:
-            return await anext(self._envelopes)
+            found = await anext(self._found)
         except _ClosedError:
             raise StopAsyncIteration from None
         except TransientError:
-            self._envelopes = self._read()  # Who calls again goes on behind what was given.
+            self._found = self._read()  # Who calls again goes on behind what was given.
             raise
         finally:
             self._idle.set()
+        if isinstance(found, ReplayError):
+            raise found
+        return found
 
     async def aclose(self) -> None:
         """Disconnect; who waits for the next event meanwhile is told that there is none."""
@@ -98,7 +101,7 @@ class KafkaReader(AsyncIterator[Envelope]):
         if self._waiting is not None:
             self._waiting.cancel()
         await self._idle.wait()
-        await self._envelopes.aclose()
+        await self._found.aclose()
 
     async def _unless_closed(self, doing: Coroutine[object, object, Answer]) -> Answer:
         """Return what ``doing`` returns; `aclose` ends it.
@@ -119,7 +122,8 @@ class KafkaReader(AsyncIterator[Envelope]):
         finally:
             self._waiting = None
 
-    async def _read(self) -> AsyncGenerator[Envelope, None]:
+    async def _read(self) -> AsyncGenerator[Envelope | ReplayError, None]:
+        """Yield events, and what is wrong between them: a generator that raises is at its end."""
         async with AsyncExitStack() as stack:
             opening = stack.enter_async_context(open_log(self._options))
             log = await self._unless_closed(opening)
@@ -128,12 +132,14 @@ class KafkaReader(AsyncIterator[Envelope]):
             bounds = await self._unless_closed(log.bounds(partitions, since))
             begins = self._begins(bounds)
             for partition in partitions:
+                if (gap := self._gap_before(partition, bounds[partition])) is not None:
+                    yield gap
                 log.begin({partition: begins[partition]})
-                async for envelope in self._up_to(log, partition, bounds[partition].end):
-                    yield envelope
+                async for found in self._up_to(log, partition, bounds[partition].end):
+                    yield found
             if self._selection.follow:
-                async for envelope in self._follow(log, partitions):
-                    yield envelope
+                async for found in self._follow(log, partitions):
+                    yield found
 
     def _begins(self, bounds: Mapping[TopicPartition, Bounds]) -> dict[TopicPartition, int]:
         """Return where to begin in each partition; all are looked at before one is read.
@@ -154,16 +160,43 @@ class KafkaReader(AsyncIterator[Envelope]):
         """Return where to begin: at the checkpoint, else at the first event that is late enough."""
         known = self._positions.get((*partition,))
         if known is not None and known > bounds.end:
-            raise ReplayError(
-                f"cannot read on from the checkpoint: partition {partition.partition} of topic "
-                f"'{partition.topic}' ends at offset {bounds.end:,}, before {known:,}; the topic "
-                "was made anew: read it from its beginning"
-            )
-        return max(bounds.first, known or 0)
+            raise _made_anew(partition, bounds.end, known)
+        return max(bounds.late, known or 0)
+
+    def _gap_before(self, partition: TopicPartition, bounds: Bounds) -> ReplayError | None:
+        """Return what is wrong if events behind the checkpoint are gone that were late enough."""
+        known = self._positions.get((*partition,))
+        if known is None or known >= bounds.first or bounds.late > bounds.first:
+            return None
+        return self._gap(partition, known, bounds.first)
+
+    def _gap(self, partition: TopicPartition, known: int, first: int) -> ReplayError:
+        self._positions[*partition,] = first
+        return ReplayError(
+            f"cannot read the offsets {known:,} to {first - 1:,} of partition {partition.partition}"
+            f" of topic '{partition.topic}': the brokers removed them before, at most"
+            f" {first - known:,} events; keep them for longer with retention.ms, or read on behind"
+            f" them with the checkpoint {self.checkpoint}",
+            lost=first - known,
+        )
+
+    async def _out_of_range(
+        self, log: Log, partition: TopicPartition, offset: int
+    ) -> ReplayError | None:
+        """Go on behind what is gone, and return what is wrong; None if nothing is.
+
+        Raises:
+            ReplayError: The topic was made anew.
+        """
+        bounds = (await log.bounds([partition], None))[partition]
+        if offset > bounds.end:
+            raise _made_anew(partition, bounds.end, offset)
+        log.go_to(partition, max(offset, bounds.first))
+        return self._gap(partition, offset, bounds.first) if offset < bounds.first else None
 
     async def _up_to(
         self, log: Log, partition: TopicPartition, end: int
-    ) -> AsyncGenerator[Envelope, None]:
+    ) -> AsyncGenerator[Envelope | ReplayError, None]:
         loop = asyncio.get_running_loop()
         # The log itself gives up sooner on brokers that do not answer.
         patience = 2 * self._options.request_timeout_ms / 1000
@@ -176,19 +209,19 @@ class KafkaReader(AsyncIterator[Envelope]):
                 )
             if position > before:
                 before, give_up = position, loop.time() + patience
-            async for envelope in self._next(log, end):
-                yield envelope
+            async for found in self._next(log, end):
+                yield found
         self._positions[*partition,] = max(end, self._positions.get((*partition,), 0))
 
     async def _follow(
         self, log: Log, partitions: list[TopicPartition]
-    ) -> AsyncGenerator[Envelope, None]:
+    ) -> AsyncGenerator[Envelope | ReplayError, None]:
         """Yield what comes from now on, also from topics and partitions that are made later."""
         look_at = log.waited + LOOK_FOR_NEW
         log.begin(self._places(partitions))
         while True:
-            async for envelope in self._next(log):
-                yield envelope
+            async for found in self._next(log):
+                yield found
             if log.waited < look_at:
                 continue
             look_at = log.waited + LOOK_FOR_NEW
@@ -212,17 +245,26 @@ class KafkaReader(AsyncIterator[Envelope]):
             return []
         return new
 
-    async def _next(self, log: Log, end: int | None = None) -> AsyncGenerator[Envelope, None]:
+    async def _next(
+        self, log: Log, end: int | None = None
+    ) -> AsyncGenerator[Envelope | ReplayError, None]:
         """Yield what is selected of the messages that are there, or come in a moment."""
-        for partition, messages in (await self._unless_closed(log.next())).items():
+        try:
+            came = await self._unless_closed(log.next())
+        except OutOfRangeError as error:
+            looking = self._out_of_range(log, error.partition, error.offset)
+            if (gap := await self._unless_closed(looking)) is not None:
+                yield gap
+            return
+        for partition, messages in came.items():
             for message in messages:
                 if end is not None and message.offset >= end:
                     break
                 self._positions[*partition,] = message.offset + 1
-                if (envelope := self._selected(message)) is not None:
-                    yield envelope
+                if (found := self._selected(message)) is not None:
+                    yield found
 
-    def _selected(self, message: ConsumerRecord) -> Envelope | None:
+    def _selected(self, message: ConsumerRecord) -> Envelope | ReplayError | None:
         if message.value is None:
             return None
         try:
@@ -230,8 +272,19 @@ class KafkaReader(AsyncIterator[Envelope]):
                 return None
             return decode(message.value)
         except InvalidEventError as error:
-            raise ReplayError(
+            told = ReplayError(
                 f"cannot read offset {message.offset:,} of partition {message.partition} of topic "
                 f"'{message.topic}': {error}; read on behind it with the checkpoint "
-                f"{self.checkpoint}"
-            ) from error
+                f"{self.checkpoint}",
+                record=message.value,
+            )
+            told.__cause__ = error
+            return told
+
+
+def _made_anew(partition: TopicPartition, end: int, known: int) -> ReplayError:
+    return ReplayError(
+        f"cannot read on from the checkpoint: partition {partition.partition} of topic "
+        f"'{partition.topic}' ends at offset {end:,}, before {known:,}; the topic was made anew: "
+        "read it from its beginning"
+    )

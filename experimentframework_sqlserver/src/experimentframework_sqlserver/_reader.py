@@ -13,7 +13,7 @@ from experimentframework_core.errors import InvalidEventError, ReplayError
 from experimentframework_sqlserver._checkpoint import position_of
 from experimentframework_sqlserver._pages import Page, Pages
 from experimentframework_sqlserver._progress import Progress
-from experimentframework_sqlserver._stored_row import body_of
+from experimentframework_sqlserver._stored_row import body_of, stored_in
 
 if TYPE_CHECKING:
     from experimentframework_core.plugin import Selection
@@ -49,7 +49,7 @@ class SqlServerReader(AsyncIterator[Envelope]):
         self._selection = selection
         self._begun = selection.checkpoint is not None
         self._progress = Progress(position_of(selection.checkpoint))
-        self._envelopes = self._read()
+        self._found = self._read()
 
     @property
     def checkpoint(self) -> str | None:
@@ -57,25 +57,41 @@ class SqlServerReader(AsyncIterator[Envelope]):
         return str(self._progress.position) if self._begun else None
 
     async def __anext__(self) -> Envelope:
-        return await anext(self._envelopes)
+        found = await anext(self._found)
+        if isinstance(found, ReplayError):
+            raise found
+        return found
 
     async def aclose(self) -> None:
         """Disconnect; needed only where the reading is left before its end."""
-        await self._envelopes.aclose()
+        await self._found.aclose()
 
-    async def _read(self) -> AsyncGenerator[Envelope, None]:
+    async def _read(self) -> AsyncGenerator[Envelope | ReplayError, None]:
+        """Yield events, and what is wrong between them: a generator that raises is at its end."""
         async with Pages.of(self._options, self._selection) as pages:
+            if self._progress.after and (lost := await pages.removed(self._progress.after)):
+                yield self._gap(lost)
             self._begun = True
-            async with aclosing(self._up_to_end(pages)) as envelopes:
-                async for envelope in envelopes:
-                    yield envelope
+            async with aclosing(self._up_to_end(pages)) as found:
+                async for each in found:
+                    yield each
             while self._selection.follow:
                 await asyncio.sleep(poll_interval)
-                async with aclosing(self._new(pages, None)) as envelopes:
-                    async for envelope in envelopes:
-                        yield envelope
+                async with aclosing(self._new(pages, None)) as found:
+                    async for each in found:
+                        yield each
 
-    async def _up_to_end(self, pages: Pages) -> AsyncGenerator[Envelope, None]:
+    def _gap(self, lost: int) -> ReplayError:
+        after = self._progress.after
+        self._progress.settled(after + lost)
+        return ReplayError(
+            f"cannot read the rows with Ids {after + 1} to {after + lost}: they were removed"
+            f" before, at most {lost:,} events; keep them for longer, or read on behind them with"
+            f" the checkpoint {self.checkpoint}",
+            lost=lost,
+        )
+
+    async def _up_to_end(self, pages: Pages) -> AsyncGenerator[Envelope | ReplayError, None]:
         progress = self._progress
         bounds = await pages.bounds()
         span = await pages.span(progress.after, bounds.settled)
@@ -85,14 +101,16 @@ class SqlServerReader(AsyncIterator[Envelope]):
             page = await pages.settled(progress.after, span.last)
             for each in page.rows:
                 progress.settled(each.number)
-                if (envelope := self._selected(each)) is not None:
-                    yield envelope
+                if (found := self._selected(each)) is not None:
+                    yield found
         progress.settled(bounds.settled)
-        async with aclosing(self._new(pages, bounds.last)) as envelopes:
-            async for envelope in envelopes:
-                yield envelope
+        async with aclosing(self._new(pages, bounds.last)) as found:
+            async for each in found:
+                yield each
 
-    async def _new(self, pages: Pages, last: int | None) -> AsyncGenerator[Envelope, None]:
+    async def _new(
+        self, pages: Pages, last: int | None
+    ) -> AsyncGenerator[Envelope | ReplayError, None]:
         """Yield what was missing and has come, then what is behind."""
         progress = self._progress
         progress.forget(pages.now())
@@ -101,24 +119,27 @@ class SqlServerReader(AsyncIterator[Envelope]):
             page = await pages.came(progress.missing)
             for each in page.rows:
                 progress.came(each.number)
-                if (envelope := self._selected(each)) is not None:
-                    yield envelope
+                if (found := self._selected(each)) is not None:
+                    yield found
         page = Page((), is_last=False)
         while not page.is_last:
             page = await pages.recent(progress.after, last)
             for each in page.rows:
                 progress.read(each.number, each.made, pages.now())
-                if (envelope := self._selected(each)) is not None:
-                    yield envelope
+                if (found := self._selected(each)) is not None:
+                    yield found
 
-    def _selected(self, numbered: Numbered) -> Envelope | None:
+    def _selected(self, numbered: Numbered) -> Envelope | ReplayError | None:
         if numbered.row is None:
             return None
         try:
             body = body_of(numbered.row, pascal=self._options.event_type_case == "pascal")
             return decode(body) if self._selection.selects(decode_record(body)) else None
         except InvalidEventError as error:
-            raise ReplayError(
+            told = ReplayError(
                 f"cannot read the row with Id {numbered.number}: {error}; read on behind it with"
-                f" the checkpoint {self.checkpoint}"
-            ) from error
+                f" the checkpoint {self.checkpoint}",
+                record=stored_in(numbered.row),
+            )
+            told.__cause__ = error
+            return told

@@ -9,7 +9,8 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from experimentframework_core._sqlite.database import Database, microseconds
+from experimentframework_core._sqlite.database import Database, microseconds, snapshot
+from experimentframework_core.backplanes._sqlite_removed import count_lost
 from experimentframework_core.backplanes._sqlite_schema import schema
 from experimentframework_core.errors import (
     InvalidEventError,
@@ -65,23 +66,31 @@ class SqliteReader(AsyncIterator[Event]):
         self.progress: float | None = None
         self._form = form
         self._query = _query(selection)
+        self._since = None if selection.since is None else microseconds(selection.since)
         self._follow = selection.follow
         self._database = Database(path, prepare=self._prepare, create=False)
         self._position = _position(selection.checkpoint)
         self._file: tuple[int, int] | None = None
-        self._envelopes = self._read()
+        self._found = self._read()
 
     async def __anext__(self) -> Event:
-        return await anext(self._envelopes)
+        found = await anext(self._found)
+        if isinstance(found, ReplayError):
+            raise found
+        return found
 
     async def aclose(self) -> None:
         """Close the file; needed only where the reading is left before its end."""
-        await self._envelopes.aclose()
+        await self._found.aclose()
 
-    async def _read(self) -> AsyncGenerator[Event, None]:
+    async def _read(self) -> AsyncGenerator[Event | ReplayError, None]:
+        """Yield events, and what is wrong between them: a generator that raises is at its end."""
         async with self._database:
             while True:
                 part = await self._next_slice()
+                if part.lost:
+                    self.checkpoint = str(part.end)
+                    yield self._gap(part)
                 for position, body in part.rows:
                     self.checkpoint = str(position)
                     yield self._decoded(position, body)
@@ -94,8 +103,18 @@ class SqliteReader(AsyncIterator[Event]):
                     self._stay_with_the_file()
                     await asyncio.sleep(poll_interval)
 
+    def _gap(self, part: _Slice) -> ReplayError:
+        return ReplayError(
+            f"cannot read the rows {self._position + 1:,} to {part.end:,} of {self._database.path}:"
+            f" retentionDays removed them before, at most {part.lost:,} events; read on behind them"
+            f" with the checkpoint {str(part.end)!r}",
+            lost=part.lost,
+        )
+
     async def _next_slice(self) -> _Slice:
-        work = partial(_read_slice, self._query, self._position)
+        # Who begins at the beginning begins with what is left.
+        stands = self.checkpoint is not None
+        work = partial(_read_slice, self._query, self._position, self._since, stands=stands)
         for _ in range(_tries - 1):
             try:
                 return await self._database.run(work, doing="read events from")
@@ -105,15 +124,17 @@ class SqliteReader(AsyncIterator[Event]):
                 await asyncio.sleep(_pause)
         return await self._database.run(work, doing="read events from")
 
-    def _decoded(self, position: int, body: str | bytes) -> Event:
+    def _decoded(self, position: int, body: str | bytes) -> Event | ReplayError:
         try:
             return self._form(body if isinstance(body, bytes) else body.encode())
         except InvalidEventError as error:
-            raise ReplayError(
+            told = ReplayError(
                 f"cannot read row {position} of {self._database.path}: {error}; remove the row,"
                 f" or read on behind it with the checkpoint {str(position)!r}",
                 record=body if isinstance(body, bytes) else body.encode(),
-            ) from error
+            )
+            told.__cause__ = error
+            return told
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         # Not opened with mode=ro: after a crash the first to open the file must roll back.
@@ -154,16 +175,18 @@ class _Slice(NamedTuple):
     """Some rows, and the position up to which the table is read with them.
 
     Attributes:
-        rows: The rows.
-        end: That position.
-        is_last: Whether there is nothing behind it now.
-        progress: How much of the table lies behind it, from 0 to 1.
+        rows: Positions and bodies.
+        end: The position up to which the table is read.
+        is_last: Whether nothing is behind it now.
+        lost: How many positions up to the end, at most, had events that are removed.
+        progress: How much of the table lies behind the end, from 0 to 1, where that is known.
     """
 
     rows: list[tuple[int, str]]
     end: int
     is_last: bool
-    progress: float = 1.0
+    lost: int = 0
+    progress: float | None = None
 
 
 class _Query(NamedTuple):
@@ -195,14 +218,35 @@ def _query(selection: Selection) -> _Query:
     )
 
 
-def _read_slice(query: _Query, position: int, connection: sqlite3.Connection) -> _Slice:
+def _read_slice(
+    query: _Query,
+    position: int,
+    since: int | None,
+    connection: sqlite3.Connection,
+    *,
+    stands: bool,
+) -> _Slice:
+    # What others remove meanwhile is gone for all of the statements, or for none.
+    with snapshot(connection):
+        first, last = _bounds(position, connection)
+        if stands and (lost := count_lost(position, first, since, connection)):
+            return _Slice([], position + lost, is_last=False, lost=lost)
+        if first is None:
+            return _Slice([], position, is_last=True, progress=1.0)
+        return _selected(query, first, last, connection)
+
+
+def _bounds(position: int, connection: sqlite3.Connection) -> tuple[int | None, int]:
+    """Return the first row behind a position, and the last of all."""
     # Positions grow in the order of commits: up to the last one seen here nothing can come later.
     first, last = connection.execute(
         "SELECT min(position), (SELECT max(position) FROM events) FROM events WHERE position > ?",
         (position,),
     ).fetchone()
-    if first is None:
-        return _Slice([], position, is_last=True)
+    return first, last
+
+
+def _selected(query: _Query, first: int, last: int, connection: sqlite3.Connection) -> _Slice:
     end = min(first + _range - 1, last)
     rows: list[tuple[int, str]] = []
     size = 0
