@@ -13,7 +13,6 @@ from experimentframework_core._sqlite import database as sqlite_database
 from experimentframework_core.backplanes import _sqlite_reader
 from experimentframework_core.backplanes._sqlite_reader import SqliteReader
 from experimentframework_core.backplanes.sqlite import SqliteBackplane
-from experimentframework_core.codec import decode
 from experimentframework_core.errors import ReplayError, TransientError, UnavailableError
 from experimentframework_core.plugin import Selection
 from experimentframework_core.testing import make_exposure, make_record, make_records
@@ -21,7 +20,7 @@ from experimentframework_core.testing import make_exposure, make_record, make_re
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from experimentframework_core.envelope import Envelope, Record
+    from experimentframework_core.envelope import Record
 
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -46,11 +45,7 @@ async def fill(path: Path, number: int) -> list[Record]:
     return records
 
 
-def reading(path: Path, selection: Selection) -> SqliteReader[Envelope]:
-    return SqliteReader(path, selection, decode)
-
-
-async def ids(reader: SqliteReader[Envelope]) -> list[str]:
+async def ids(reader: SqliteReader) -> list[str]:
     return [envelope.event_id async for envelope in reader]
 
 
@@ -69,7 +64,7 @@ async def test_slices_leave_nothing_out(path: Path) -> None:
     records = await fill(path, 60)
     change(path, "DELETE FROM events WHERE position BETWEEN 10 AND 40 OR position = 44")
 
-    found = await ids(reading(path, Selection()))
+    found = await ids(SqliteReader(path, Selection()))
 
     kept = [*records[:9], *records[40:43], *records[44:]]
     assert found == [record.event_id for record in kept]
@@ -83,7 +78,7 @@ async def test_a_rare_event_is_found_over_many_slices(path: Path) -> None:
         await backplane.deliver([make_record(make_exposure(subject_id="rare"), event_id="rare")])
     await fill(path, 40)
 
-    found = await ids(reading(path, Selection(subjects=("rare",))))
+    found = await ids(SqliteReader(path, Selection(subjects=("rare",))))
 
     assert found == ["rare"]
 
@@ -104,7 +99,7 @@ async def test_large_events_make_a_slice_small(path: Path, monkeypatch: pytest.M
     async with SqliteBackplane(path) as backplane:
         await backplane.deliver([make_record(large) for _ in range(3)])
 
-    await ids(reading(path, Selection()))
+    await ids(SqliteReader(path, Selection()))
 
     assert slices == [1, 1, 1, 0]
 
@@ -114,7 +109,7 @@ async def test_many_subjects_can_be_selected(path: Path) -> None:
     await fill(path, 3)
     subjects = tuple(f"nobody-{number}" for number in range(50_000))
 
-    found = await ids(reading(path, Selection(subjects=subjects)))
+    found = await ids(SqliteReader(path, Selection(subjects=subjects)))
 
     assert found == []
 
@@ -122,21 +117,21 @@ async def test_many_subjects_can_be_selected(path: Path) -> None:
 async def test_the_checkpoint_moves_with_the_reading(path: Path) -> None:
     """The checkpoint stands behind the event that was given last, and goes on from there."""
     records = await fill(path, 3)
-    reader = reading(path, Selection())
+    reader = SqliteReader(path, Selection())
 
     assert reader.checkpoint is None
     await anext(reader)
     assert reader.checkpoint == "1"
     await reader.aclose()
 
-    rest = await ids(reading(path, Selection(checkpoint="1")))
+    rest = await ids(SqliteReader(path, Selection(checkpoint="1")))
     assert rest == [record.event_id for record in records[1:]]
 
 
 async def test_at_the_end_the_checkpoint_is_behind_what_was_not_selected(path: Path) -> None:
     """A later reading need not look again at rows that were read and not selected."""
     await fill(path, 3)
-    reader = reading(path, Selection(types=("outcome",)))
+    reader = SqliteReader(path, Selection(types=("outcome",)))
 
     await ids(reader)
 
@@ -147,7 +142,7 @@ async def test_at_the_end_the_checkpoint_is_behind_what_was_not_selected(path: P
 def test_a_foreign_checkpoint_is_refused(path: Path, checkpoint: str) -> None:
     """A checkpoint of another reader is an error that shows it."""
     with pytest.raises(ReplayError, match="cannot read on from the checkpoint"):
-        reading(path, Selection(checkpoint=checkpoint))
+        SqliteReader(path, Selection(checkpoint=checkpoint))
 
 
 @pytest.mark.usefixtures("small_slices")
@@ -156,7 +151,7 @@ async def test_following_sees_what_comes_while_it_reads(
 ) -> None:
     """Events that are stored between two slices, or when all was read, are not passed over."""
     monkeypatch.setattr(_sqlite_reader, "poll_interval", 0.0)
-    reader = reading(path, Selection(follow=True))
+    reader = SqliteReader(path, Selection(follow=True))
     expected: list[str] = []
     found: list[str] = []
 
@@ -171,7 +166,7 @@ async def test_following_sees_what_comes_while_it_reads(
 async def test_a_missing_file_is_an_error_and_is_not_made(path: Path) -> None:
     """Reading makes nothing; the error names the path."""
     with pytest.raises(UnavailableError, match=f"cannot read events from {path}: "):
-        await ids(reading(path, Selection()))
+        await ids(SqliteReader(path, Selection()))
 
     assert not is_there(path)
 
@@ -181,7 +176,7 @@ async def test_a_file_that_was_made_anew_is_not_read_on(path: Path) -> None:
     await fill(path, 3)
 
     with pytest.raises(ReplayError, match=r"checkpoint '4': .* ends at row 3; it was made anew"):
-        await ids(reading(path, Selection(checkpoint="4")))
+        await ids(SqliteReader(path, Selection(checkpoint="4")))
 
 
 async def test_removed_rows_do_not_make_a_file_another(path: Path) -> None:
@@ -189,7 +184,7 @@ async def test_removed_rows_do_not_make_a_file_another(path: Path) -> None:
     await fill(path, 3)
     change(path, "DELETE FROM events")
 
-    assert await ids(reading(path, Selection(checkpoint="3"))) == []
+    assert await ids(SqliteReader(path, Selection(checkpoint="3"))) == []
 
 
 @pytest.mark.parametrize("replaced", [False, True])
@@ -199,7 +194,7 @@ async def test_following_notices_that_its_file_is_gone(
     """A file that was removed, and may be another by now, ends the following with an error."""
     monkeypatch.setattr(_sqlite_reader, "poll_interval", 0.0)
     await fill(path, 1)
-    reader = reading(path, Selection(follow=True))
+    reader = SqliteReader(path, Selection(follow=True))
     await anext(reader)
 
     path.rename(path.with_suffix(".old"))
@@ -214,21 +209,21 @@ async def test_a_row_that_is_no_event_is_named(path: Path) -> None:
     """A row that somebody changed by hand is named, with the checkpoint behind it."""
     records = await fill(path, 3)
     change(path, "UPDATE events SET body = 'x' WHERE position = 2")
-    reader = reading(path, Selection())
+    reader = SqliteReader(path, Selection())
     await anext(reader)
 
     with pytest.raises(ReplayError, match=rf"cannot read row 2 of {path}: .*checkpoint '2'") as it:
         await anext(reader)
 
     assert it.value.record == b"x"
-    assert await ids(reading(path, Selection(checkpoint="2"))) == [records[2].event_id]
+    assert await ids(SqliteReader(path, Selection(checkpoint="2"))) == [records[2].event_id]
 
 
 async def test_a_short_lock_is_waited_for(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that is locked for a moment is tried again; nothing is left out."""
     monkeypatch.setattr(_sqlite_reader, "_pause", 0.0)
     await fill(path, 2)
-    reader = reading(path, Selection())
+    reader = SqliteReader(path, Selection())
     run = reader._database.run
     locked = iter([TransientError("locked"), TransientError("locked")])
 
@@ -251,13 +246,13 @@ async def test_a_lock_that_stays_is_an_error(path: Path, monkeypatch: pytest.Mon
         other.execute("BEGIN EXCLUSIVE")
 
         with pytest.raises(TransientError, match="another process is using it"):
-            await ids(reading(path, Selection()))
+            await ids(SqliteReader(path, Selection()))
 
 
 async def test_a_reader_needs_no_right_to_write(path: Path) -> None:
     """The reading connection refuses to change the file."""
     await fill(path, 1)
-    reader = reading(path, Selection())
+    reader = SqliteReader(path, Selection())
 
     with pytest.raises(UnavailableError, match="SQLITE_READONLY"):
         await reader._database.run(
@@ -284,14 +279,14 @@ async def test_rows_removed_by_retention_behind_a_checkpoint_are_told(path: Path
     """A reading that resumes behind removed rows says how many, once, and goes on behind them."""
     records = await fill_days(path, [9, 8, 7, 6, 2, 1])
     await remove_before(path, 5)
-    reader = reading(path, Selection(checkpoint="1"))
+    reader = SqliteReader(path, Selection(checkpoint="1"))
 
     with pytest.raises(ReplayError, match=r"the rows 2 to 4 of .*: .* at most 3 events") as told:
         await anext(reader)
 
     assert (told.value.lost, told.value.record, reader.checkpoint) == (3, None, "4")
     assert await ids(reader) == [record.event_id for record in records[4:]]
-    assert await ids(reading(path, Selection(checkpoint="4"))) == [
+    assert await ids(SqliteReader(path, Selection(checkpoint="4"))) == [
         record.event_id for record in records[4:]
     ]
 
@@ -300,7 +295,7 @@ async def test_where_everything_was_removed_that_is_told_too(path: Path) -> None
     """A reading that resumes in an empty table says what is gone."""
     await fill_days(path, [9, 8, 7])
     await remove_before(path, 5)
-    reader = reading(path, Selection(checkpoint="1"))
+    reader = SqliteReader(path, Selection(checkpoint="1"))
 
     with pytest.raises(ReplayError) as told:
         await anext(reader)
@@ -314,7 +309,7 @@ async def test_what_was_read_before_is_no_loss(path: Path, checkpoint: str | Non
     records = await fill_days(path, [9, 8, 2, 1])
     await remove_before(path, 5)
 
-    found = await ids(reading(path, Selection(checkpoint=checkpoint)))
+    found = await ids(SqliteReader(path, Selection(checkpoint=checkpoint)))
 
     assert found == [record.event_id for record in records[4 if checkpoint == "4" else 2 :]]
 
@@ -325,7 +320,7 @@ async def test_what_is_not_asked_for_is_no_loss(path: Path) -> None:
     await remove_before(path, 5)
 
     since = NOW - timedelta(days=5)
-    found = await ids(reading(path, Selection(checkpoint="1", since=since)))
+    found = await ids(SqliteReader(path, Selection(checkpoint="1", since=since)))
 
     assert found == [records[3].event_id]
 
@@ -337,7 +332,7 @@ async def test_a_number_without_an_event_is_no_loss(path: Path) -> None:
         await backplane.deliver([records[0], records[0]])
     later = await fill_days(path, [2])
 
-    found = await ids(reading(path, Selection(checkpoint="1")))
+    found = await ids(SqliteReader(path, Selection(checkpoint="1")))
 
     assert found == [later[0].event_id]
 
@@ -346,7 +341,7 @@ async def test_a_number_without_an_event_is_no_loss(path: Path) -> None:
 async def test_what_is_removed_while_it_is_read_is_told(path: Path) -> None:
     """A slow reading that retention overtakes says so where it happens."""
     records = await fill_days(path, [*range(30, 0, -1)])
-    reader = reading(path, Selection())
+    reader = SqliteReader(path, Selection())
     first = [(await anext(reader)).event_id for _ in range(5)]
 
     await remove_before(path, 12)
@@ -362,7 +357,7 @@ async def test_the_reading_goes_on_behind_what_is_no_event(path: Path) -> None:
     """What is no event is given as it is stored, and the same reader gives the rest."""
     records = await fill(path, 3)
     change(path, "UPDATE events SET body = '{broken' WHERE position = 2")
-    reader = reading(path, Selection())
+    reader = SqliteReader(path, Selection())
 
     await anext(reader)
     with pytest.raises(ReplayError, match="cannot read row 2") as told:

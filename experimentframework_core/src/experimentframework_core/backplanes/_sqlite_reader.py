@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from abc import abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from experimentframework_core._sqlite.database import Database, microseconds, snapshot
 from experimentframework_core.backplanes._sqlite_removed import count_lost
 from experimentframework_core.backplanes._sqlite_schema import schema
+from experimentframework_core.codec import decode, decode_record
+from experimentframework_core.envelope import Envelope, Record
 from experimentframework_core.errors import (
     InvalidEventError,
     ReplayError,
@@ -21,7 +24,6 @@ from experimentframework_core.errors import (
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
     from pathlib import Path
 
     from experimentframework_core.plugin import Selection
@@ -37,7 +39,7 @@ _row_number = re.compile(r"[0-9]{1,18}")
 Event = TypeVar("Event")
 
 
-class SqliteReader(AsyncIterator[Event]):
+class _Reader(AsyncIterator[Event]):
     """The selected events in the order in which they were stored.
 
     Memory is bounded: a slice of rows is read at a time, and no lock is held between slices, so
@@ -49,22 +51,14 @@ class SqliteReader(AsyncIterator[Event]):
         progress: How much of the table lies behind that, from 0 to 1; None at the start.
     """
 
-    def __init__(
-        self, path: Path | str, selection: Selection, form: Callable[[bytes], Event]
-    ) -> None:
+    def __init__(self, path: Path | str, selection: Selection) -> None:
         """Store what to read; the file is opened with the first event.
-
-        Args:
-            path: The file.
-            selection: Which events.
-            form: Makes of a stored event what is given.
 
         Raises:
             ReplayError: The selection's checkpoint is not one of this reader's.
         """
         self.checkpoint = selection.checkpoint
         self.progress: float | None = None
-        self._form = form
         self._query = _query(selection)
         self._since = None if selection.since is None else microseconds(selection.since)
         self._follow = selection.follow
@@ -82,6 +76,10 @@ class SqliteReader(AsyncIterator[Event]):
     async def aclose(self) -> None:
         """Close the file; needed only where the reading is left before its end."""
         await self._found.aclose()
+
+    @abstractmethod
+    def _form(self, body: bytes) -> Event:
+        """Make of a stored event what is given."""
 
     async def _read(self) -> AsyncGenerator[Event | ReplayError, None]:
         """Yield events, and what is wrong between them: a generator that raises is at its end."""
@@ -161,6 +159,20 @@ class SqliteReader(AsyncIterator[Event]):
                 f"cannot read events from {self._database.path}: the file was removed or replaced"
                 " while it was read"
             )
+
+
+class SqliteReader(_Reader[Envelope]):
+    """Gives the selected events as envelopes."""
+
+    def _form(self, body: bytes) -> Envelope:
+        return decode(body)
+
+
+class SqliteRecordReader(_Reader[Record]):
+    """Gives the selected events as records, with the bytes that are stored."""
+
+    def _form(self, body: bytes) -> Record:
+        return decode_record(body)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

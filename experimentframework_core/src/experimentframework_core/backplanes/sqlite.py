@@ -11,11 +11,10 @@ import msgspec
 
 from experimentframework_core._paths import why_no_path
 from experimentframework_core._sqlite.database import Database, microseconds, share, transaction
-from experimentframework_core.backplanes._sqlite_reader import SqliteReader
+from experimentframework_core.backplanes._sqlite_reader import SqliteReader, SqliteRecordReader
 from experimentframework_core.backplanes._sqlite_removed import note_removed
 from experimentframework_core.backplanes._sqlite_retention import Retention
 from experimentframework_core.backplanes._sqlite_schema import schema
-from experimentframework_core.codec import decode, decode_record
 from experimentframework_core.events import utc_now
 from experimentframework_core.plugin import (
     BackplanePlugin,
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from experimentframework_core.envelope import Envelope, Record
+    from experimentframework_core.envelope import Record
     from experimentframework_core.plugin import Finding
 
 _insert = """
@@ -169,7 +168,7 @@ def check_store(connection: sqlite3.Connection, path: Path) -> None:
     schema.check(connection, path)
 
 
-def read_sqlite(options: SqliteOptions, selection: Selection) -> SqliteReader[Envelope]:
+def read_sqlite(options: SqliteOptions, selection: Selection) -> SqliteReader:
     """Read events back in the order in which they were stored, also while others write.
 
     The iterator's ``checkpoint`` says where it stands, for a later ``Selection.checkpoint``.
@@ -178,12 +177,12 @@ def read_sqlite(options: SqliteOptions, selection: Selection) -> SqliteReader[En
         UnavailableError: There is no event database at the path (at the first event).
         ReplayError: The checkpoint, or a row, is not understood.
     """
-    return SqliteReader(options.path, selection, decode)
+    return SqliteReader(options.path, selection)
 
 
-def read_records(options: SqliteOptions, selection: Selection) -> SqliteReader[Record]:
+def read_records(options: SqliteOptions, selection: Selection) -> SqliteRecordReader:
     """Read events back as `read_sqlite` does, with the bytes that were stored."""
-    return SqliteReader(options.path, selection, decode_record)
+    return SqliteRecordReader(options.path, selection)
 
 
 def check_sqlite(options: SqliteOptions) -> Iterable[Finding]:
