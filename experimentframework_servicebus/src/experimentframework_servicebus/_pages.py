@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from experimentframework_servicebus._peeking import PAGE
-
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from azure.servicebus import ServiceBusReceivedMessage
+
+PAGE = 250
+"""Most messages that are asked for at once; the service gives fewer where they are large."""
 
 _BITS_IN_PARTITION = 48
 
@@ -39,7 +40,7 @@ async def up_to_end(pages: Pages, read: Read) -> AsyncGenerator[ServiceBusReceiv
     ends: dict[int, int] = {}
     first: int | None = _behind(read, 0)
     while first is not None:
-        page = await pages.page(first)
+        page = await pages.page(first, PAGE)
         for message in page:
             number = message.sequence_number or 0
             partition = partition_of(number)
@@ -86,8 +87,8 @@ async def _end(pages: Pages, number: int) -> int:
 
     async def found(least: int) -> int | None:
         page = await pages.page(least, 1)
-        its = page[0].sequence_number if page else None
-        return its if its is not None and partition_of(its) == partition_of(number) else None
+        its = (page[0].sequence_number or 0) if page else 0
+        return its if its >= least and partition_of(its) == partition_of(number) else None
 
     last, step = number, PAGE
     while (later := await found(last + step)) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,7 +12,8 @@ from azure.servicebus.exceptions import ServiceBusError
 from experimentframework_servicebus._calls import Calls
 from experimentframework_servicebus._client import open_client, receiver_of
 from experimentframework_servicebus._errors import condition_of, lost_link
-from experimentframework_servicebus._read_errors import NOT_ALLOWED, reading_failure
+from experimentframework_servicebus._pages import PAGE
+from experimentframework_servicebus._read_errors import NOT_ALLOWED, MissingError, reading_failure
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -23,9 +25,6 @@ if TYPE_CHECKING:
     from experimentframework_core.errors import TransientError
     from experimentframework_servicebus._entities import Place
     from experimentframework_servicebus._options import ServiceBusOptions
-
-PAGE = 250
-"""Most messages that are asked for at once; the service gives fewer where they are large."""
 
 _NOT_SAID = "amqp:client-error"
 _GRACE = 0.5
@@ -69,6 +68,16 @@ class Peeker:
             return await self._page(first, most)
         except (ServiceBusError, TimeoutError) as error:
             raise await self._failure(error) from error
+
+    async def look(self) -> None:
+        """Return if there is such a queue or subscription, and we may read it.
+
+        Raises:
+            MissingError: There is none.
+            UnavailableError: We may not read it.
+            TransientError: The service does not answer.
+        """
+        await self.page(1, 1)
 
     def drop(self) -> None:
         """Disconnect in the background."""
@@ -148,3 +157,22 @@ async def open_peekers(
             for peeker in peekers:
                 peeker.drop()
             await calls.end()
+
+
+async def there_of(peekers: Sequence[Peeker]) -> list[Peeker]:
+    """Return those whose queue or subscription is there: an application need not use every type.
+
+    All are looked for at the same time, since each takes half a second.
+
+    Raises:
+        MissingError: None is there.
+        TransientError: One cannot be read for another reason.
+    """
+    found = await asyncio.gather(*(each.look() for each in peekers), return_exceptions=True)
+    missing = [outcome for outcome in found if isinstance(outcome, MissingError)]
+    for outcome in found:
+        if outcome is not None and outcome not in missing:
+            raise outcome
+    if len(missing) == len(peekers):
+        raise MissingError("; ".join(map(str, missing)))
+    return [each for each, outcome in zip(peekers, found, strict=True) if outcome is None]

@@ -22,8 +22,7 @@ from experimentframework_servicebus._body import body_of
 from experimentframework_servicebus._checkpoint import positions_of, written
 from experimentframework_servicebus._entities import places_of
 from experimentframework_servicebus._pages import up_to_end
-from experimentframework_servicebus._peeking import open_peekers
-from experimentframework_servicebus._read_errors import MissingError
+from experimentframework_servicebus._peeking import open_peekers, there_of
 
 if TYPE_CHECKING:
     from azure.servicebus import ServiceBusReceivedMessage
@@ -84,30 +83,16 @@ class _Reader(AsyncIterator[Event]):
                 f"cannot read topic '{self._options.topic_name}': a topic keeps no events; say "
                 "subscriptionName, one of its subscriptions"
             )
-        async with open_peekers(self._options, self._places) as peekers:
-            async with aclosing(self._what_is_there(peekers)) as envelopes:
-                async for envelope in envelopes:
-                    yield envelope
-            while self._selection.follow:
-                await asyncio.sleep(poll_interval)
+        async with open_peekers(self._options, self._places) as every:
+            peekers = await there_of(every)
+            while True:
                 for peeker in peekers:
                     async with aclosing(self._new(peeker)) as envelopes:
                         async for envelope in envelopes:
                             yield envelope
-
-    async def _what_is_there(self, peekers: list[Peeker]) -> AsyncGenerator[Event, None]:
-        """Yield what is there; of several places those that are missing are left out."""
-        missing: list[MissingError] = []
-        for peeker in tuple(peekers):
-            try:
-                async with aclosing(self._new(peeker)) as envelopes:
-                    async for envelope in envelopes:
-                        yield envelope
-            except MissingError as error:
-                missing.append(error)
-                peekers.remove(peeker)
-        if not peekers:
-            raise MissingError("; ".join(map(str, missing)))
+                if not self._selection.follow:
+                    return
+                await asyncio.sleep(poll_interval)
 
     async def _new(self, peeker: Peeker) -> AsyncGenerator[Event, None]:
         read = self._positions[str(peeker.place)]
