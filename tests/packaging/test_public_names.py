@@ -31,6 +31,7 @@ public_names = [
     "DeadLetterStoreOptions",
     "DeliveryError",
     "Envelope",
+    "EventStream",
     "ExperimentError",
     "ExperimentFrameworkError",
     "Exposure",
@@ -101,6 +102,8 @@ def test_public_names_are_pinned() -> None:
                 "time_of",
             ],
         ),
+        ("experimentframework_core.arrow", ["record_batch", "schema"]),
+        ("experimentframework_core.replay", ["ReplaySummary", "Transform", "replay"]),
         (
             "experimentframework_kafka",
             ["KafkaOptions", "KafkaSecurity", "KafkaTopicCreation", "plugin"],

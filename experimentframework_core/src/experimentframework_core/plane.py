@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self, Unpack
 
 import msgspec
 from uuid_utils import uuid7
@@ -20,6 +20,9 @@ from experimentframework_core._plane.overview import health_of, statistics_of, s
 from experimentframework_core._plane.routing import Route, Router
 from experimentframework_core._plane.setup import dead_letter_stores, resolve, warned
 from experimentframework_core._plane.threads import Doorway, Tally
+from experimentframework_core._reading.criteria import Criteria, selection_from
+from experimentframework_core._reading.of_plane import source_of
+from experimentframework_core._reading.stream import EventStream
 from experimentframework_core._rules.buffer import CROWDED, FULL
 from experimentframework_core.config import DataPlaneOptions, data_plane_of, read_configuration
 from experimentframework_core.errors import DataPlaneClosedError, PublishError
@@ -41,7 +44,8 @@ if TYPE_CHECKING:
     from experimentframework_core.backplanes.composite import Destination
     from experimentframework_core.deadletter import DeadLetterStore
     from experimentframework_core.envelope import Record
-    from experimentframework_core.plugin import Backplane, BackplanePlugin
+    from experimentframework_core.errors import ReplayError
+    from experimentframework_core.plugin import Backplane, BackplanePlugin, Selection
 
 TURNS = 4
 """Turns of the loop that a delivery needs to begin and to end."""
@@ -456,6 +460,35 @@ class DataPlane:
             self._refuse()
         self._doorway.drain()
         return sum_of(await flush_all(self._channels, timeout))
+
+    def read(
+        self,
+        selection: Selection | None = None,
+        *,
+        backplane: str | None = None,
+        on_unreadable: Callable[[ReplayError], None] | None = None,
+        **criteria: Unpack[Criteria],
+    ) -> EventStream:
+        """Return the events that a backplane has stored, to be read with ``async for``.
+
+        The plane need not be open, and reading does not disturb its deliveries. What is still
+        in a buffer is not there yet: `flush` first.
+
+        Args:
+            selection: Which events; None for all.
+            backplane: The name of the one to read, where several can be.
+            on_unreadable: Called with each stored record that is no event, which is then passed
+                by; may raise. None raises the first one, and `EventStream.checkpoint` is behind it.
+            criteria: Fields of a `Selection`, as in ``types=["exposure"]``, in the place of those
+                of ``selection``.
+
+        Raises:
+            ValueError: Several backplanes can be read and none is named, or none has that name;
+                a time has no zone, or ``since`` is not before ``until``.
+            ReplayError: The backplane cannot be read, or the checkpoint is none of its.
+        """
+        source = source_of(self.options.backplane, self._given, backplane)
+        return EventStream(source, selection_from(selection, criteria), on_unreadable)
 
     async def health(self) -> Health:
         """Return how the plane and each backplane fare, from what they have seen.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, TypeVar
 
 from experimentframework_core.codec import decode, decode_record
-from experimentframework_core.envelope import Envelope
+from experimentframework_core.envelope import Envelope, Record
 from experimentframework_core.errors import InvalidEventError, ReplayError, TransientError
 from experimentframework_kafka._checkpoint import Place, positions_of, written
 from experimentframework_kafka._log import OutOfRangeError, open_log
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from experimentframework_kafka._options import KafkaOptions
 
 Answer = TypeVar("Answer")
+Event = TypeVar("Event")
 
 LOOK_FOR_NEW = 3.0
 """Seconds of waiting after which a reading that follows looks for new topics and partitions."""
@@ -39,11 +41,20 @@ def read_kafka(options: KafkaOptions, selection: Selection) -> AsyncIterator[Env
     return KafkaReader(options, selection)
 
 
+def read_records(options: KafkaOptions, selection: Selection) -> AsyncIterator[Record]:
+    """Return a reader of the selected events as records, with the bytes that are stored.
+
+    Raises:
+        ReplayError: As for `read_kafka`.
+    """
+    return KafkaRecordReader(options, selection)
+
+
 class _ClosedError(Exception):
     """The reading has been closed while it waited."""
 
 
-class KafkaReader(AsyncIterator[Envelope]):
+class _Reader(AsyncIterator[Event]):
     """The selected events: of each partition in its order, one partition after another.
 
     Without ``follow`` it ends where the partitions ended when it began. With it, what comes later
@@ -72,13 +83,26 @@ class KafkaReader(AsyncIterator[Envelope]):
         self._idle.set()
         self._waiting: asyncio.Task[object] | None = None
         self._closed = False
+        self._begun: dict[Place, int] = {}
+        self._ends: dict[Place, int] = {}
+
+    @property
+    def progress(self) -> float | None:
+        """How much of what was there when it began has been read, from 0 to 1."""
+        asked = sum(self._ends.values()) - sum(self._begun.values())
+        if asked <= 0:
+            return None
+        read = sum(
+            self._positions.get(place, begun) - begun for place, begun in self._begun.items()
+        )
+        return min(1.0, max(0.0, read / asked))
 
     @property
     def checkpoint(self) -> str | None:
         """Where the reading stands: behind the event that was given last. None at the start."""
         return written(self._positions)
 
-    async def __anext__(self) -> Envelope:
+    async def __anext__(self) -> Event:
         if not self._idle.is_set():
             raise RuntimeError("the next event is being waited for already")
         self._idle.clear()
@@ -103,6 +127,10 @@ class KafkaReader(AsyncIterator[Envelope]):
         await self._idle.wait()
         await self._found.aclose()
 
+    @abstractmethod
+    def _form(self, body: bytes, record: Record) -> Event:
+        """Make of a stored event, and its record, what is given."""
+
     async def _unless_closed(self, doing: Coroutine[object, object, Answer]) -> Answer:
         """Return what ``doing`` returns; `aclose` ends it.
 
@@ -122,7 +150,7 @@ class KafkaReader(AsyncIterator[Envelope]):
         finally:
             self._waiting = None
 
-    async def _read(self) -> AsyncGenerator[Envelope | ReplayError, None]:
+    async def _read(self) -> AsyncGenerator[Event | ReplayError, None]:
         """Yield events, and what is wrong between them: a generator that raises is at its end."""
         async with AsyncExitStack() as stack:
             opening = stack.enter_async_context(open_log(self._options))
@@ -131,6 +159,8 @@ class KafkaReader(AsyncIterator[Envelope]):
             since = self._selection.since
             bounds = await self._unless_closed(log.bounds(partitions, since))
             begins = self._begins(bounds)
+            self._begun = {(*each,): offset for each, offset in begins.items()}
+            self._ends = {(*each,): its.end for each, its in bounds.items()}
             for partition in partitions:
                 if (gap := self._gap_before(partition, bounds[partition])) is not None:
                     yield gap
@@ -196,7 +226,7 @@ class KafkaReader(AsyncIterator[Envelope]):
 
     async def _up_to(
         self, log: Log, partition: TopicPartition, end: int
-    ) -> AsyncGenerator[Envelope | ReplayError, None]:
+    ) -> AsyncGenerator[Event | ReplayError, None]:
         loop = asyncio.get_running_loop()
         # The log itself gives up sooner on brokers that do not answer.
         patience = 2 * self._options.request_timeout_ms / 1000
@@ -215,7 +245,7 @@ class KafkaReader(AsyncIterator[Envelope]):
 
     async def _follow(
         self, log: Log, partitions: list[TopicPartition]
-    ) -> AsyncGenerator[Envelope | ReplayError, None]:
+    ) -> AsyncGenerator[Event | ReplayError, None]:
         """Yield what comes from now on, also from topics and partitions that are made later."""
         look_at = log.waited + LOOK_FOR_NEW
         log.begin(self._places(partitions))
@@ -247,7 +277,7 @@ class KafkaReader(AsyncIterator[Envelope]):
 
     async def _next(
         self, log: Log, end: int | None = None
-    ) -> AsyncGenerator[Envelope | ReplayError, None]:
+    ) -> AsyncGenerator[Event | ReplayError, None]:
         """Yield what is selected of the messages that are there, or come in a moment."""
         try:
             came = await self._unless_closed(log.next())
@@ -264,13 +294,12 @@ class KafkaReader(AsyncIterator[Envelope]):
                 if (found := self._selected(message)) is not None:
                     yield found
 
-    def _selected(self, message: ConsumerRecord) -> Envelope | ReplayError | None:
+    def _selected(self, message: ConsumerRecord) -> Event | ReplayError | None:
         if message.value is None:
             return None
         try:
-            if not self._selection.selects(decode_record(message.value)):
-                return None
-            return decode(message.value)
+            record = decode_record(message.value)
+            return self._form(message.value, record) if self._selection.selects(record) else None
         except InvalidEventError as error:
             told = ReplayError(
                 f"cannot read offset {message.offset:,} of partition {message.partition} of topic "
@@ -280,6 +309,20 @@ class KafkaReader(AsyncIterator[Envelope]):
             )
             told.__cause__ = error
             return told
+
+
+class KafkaReader(_Reader[Envelope]):
+    """Gives the selected events as envelopes."""
+
+    def _form(self, body: bytes, record: Record) -> Envelope:  # noqa: ARG002 - of the other one
+        return decode(body)
+
+
+class KafkaRecordReader(_Reader[Record]):
+    """Gives the selected events as records, with the bytes that are stored."""
+
+    def _form(self, body: bytes, record: Record) -> Record:  # noqa: ARG002 - of the other one
+        return record
 
 
 def _made_anew(partition: TopicPartition, end: int, known: int) -> ReplayError:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from experimentframework_core.codec import decode, decode_record
-from experimentframework_core.envelope import Envelope
+from experimentframework_core.envelope import Envelope, Record
 from experimentframework_core.errors import InvalidEventError, ReplayError
 from experimentframework_sqlserver._checkpoint import position_of
 from experimentframework_sqlserver._pages import Page, Pages
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 poll_interval = 0.5
 
+Event = TypeVar("Event")
+
 
 def read_sql_server(options: SqlServerOptions, selection: Selection) -> AsyncIterator[Envelope]:
     """Return a reader of the selected events.
@@ -32,7 +35,16 @@ def read_sql_server(options: SqlServerOptions, selection: Selection) -> AsyncIte
     return SqlServerReader(options, selection)
 
 
-class SqlServerReader(AsyncIterator[Envelope]):
+def read_records(options: SqlServerOptions, selection: Selection) -> AsyncIterator[Record]:
+    """Return a reader of the selected events as records, with the bytes that were delivered.
+
+    Raises:
+        ReplayError: As for `read_sql_server`.
+    """
+    return SqlServerRecordReader(options, selection)
+
+
+class _Reader(AsyncIterator[Event]):
     """The selected events in the order of their ``Id``, those of late transactions later.
 
     Without ``follow`` it ends where the table ended when it began. Memory is bounded: a page of
@@ -50,13 +62,22 @@ class SqlServerReader(AsyncIterator[Envelope]):
         self._begun = selection.checkpoint is not None
         self._progress = Progress(position_of(selection.checkpoint))
         self._found = self._read()
+        self._bounds: tuple[int, int] | None = None
+
+    @property
+    def progress(self) -> float | None:
+        """How much of the table, as it was when it began, has been read, from 0 to 1."""
+        first, last = self._bounds or (0, 0)
+        if last <= first:
+            return None
+        return min(1.0, max(0.0, (self._progress.after - first) / (last - first)))
 
     @property
     def checkpoint(self) -> str | None:
         """Where the reading stands: behind the event that was given last. None at the start."""
         return str(self._progress.position) if self._begun else None
 
-    async def __anext__(self) -> Envelope:
+    async def __anext__(self) -> Event:
         found = await anext(self._found)
         if isinstance(found, ReplayError):
             raise found
@@ -66,7 +87,11 @@ class SqlServerReader(AsyncIterator[Envelope]):
         """Disconnect; needed only where the reading is left before its end."""
         await self._found.aclose()
 
-    async def _read(self) -> AsyncGenerator[Envelope | ReplayError, None]:
+    @abstractmethod
+    def _form(self, body: bytes, record: Record) -> Event:
+        """Make of a stored event, and its record, what is given."""
+
+    async def _read(self) -> AsyncGenerator[Event | ReplayError, None]:
         """Yield events, and what is wrong between them: a generator that raises is at its end."""
         async with Pages.of(self._options, self._selection) as pages:
             if self._progress.after and (lost := await pages.removed(self._progress.after)):
@@ -91,9 +116,10 @@ class SqlServerReader(AsyncIterator[Envelope]):
             lost=lost,
         )
 
-    async def _up_to_end(self, pages: Pages) -> AsyncGenerator[Envelope | ReplayError, None]:
+    async def _up_to_end(self, pages: Pages) -> AsyncGenerator[Event | ReplayError, None]:
         progress = self._progress
         bounds = await pages.bounds()
+        self._bounds = progress.after, bounds.last
         span = await pages.span(progress.after, bounds.settled)
         progress.settled(span.after)
         page = Page((), is_last=span.after >= span.last)
@@ -110,7 +136,7 @@ class SqlServerReader(AsyncIterator[Envelope]):
 
     async def _new(
         self, pages: Pages, last: int | None
-    ) -> AsyncGenerator[Envelope | ReplayError, None]:
+    ) -> AsyncGenerator[Event | ReplayError, None]:
         """Yield what was missing and has come, then what is behind."""
         progress = self._progress
         progress.forget(pages.now())
@@ -129,12 +155,13 @@ class SqlServerReader(AsyncIterator[Envelope]):
                 if (found := self._selected(each)) is not None:
                     yield found
 
-    def _selected(self, numbered: Numbered) -> Envelope | ReplayError | None:
+    def _selected(self, numbered: Numbered) -> Event | ReplayError | None:
         if numbered.row is None:
             return None
         try:
             body = body_of(numbered.row, pascal=self._options.event_type_case == "pascal")
-            return decode(body) if self._selection.selects(decode_record(body)) else None
+            record = decode_record(body)
+            return self._form(body, record) if self._selection.selects(record) else None
         except InvalidEventError as error:
             told = ReplayError(
                 f"cannot read the row with Id {numbered.number}: {error}; read on behind it with"
@@ -143,3 +170,17 @@ class SqlServerReader(AsyncIterator[Envelope]):
             )
             told.__cause__ = error
             return told
+
+
+class SqlServerReader(_Reader[Envelope]):
+    """Gives the selected events as envelopes."""
+
+    def _form(self, body: bytes, record: Record) -> Envelope:  # noqa: ARG002 - of the other one
+        return decode(body)
+
+
+class SqlServerRecordReader(_Reader[Record]):
+    """Gives the selected events as records, with the bytes that are stored."""
+
+    def _form(self, body: bytes, record: Record) -> Record:  # noqa: ARG002 - of the other one
+        return record

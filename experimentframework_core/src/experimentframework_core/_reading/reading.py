@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,15 @@ from experimentframework_core._rules.retry import Backoff
 from experimentframework_core.errors import ReplayError, TransientError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator
     from datetime import datetime
 
     from experimentframework_core._reading.source import Source
     from experimentframework_core.envelope import Envelope
     from experimentframework_core.plugin import Selection
+
+OnUnreadable = Callable[[ReplayError, str | None], None]
+"""Is told what is no event, and the checkpoint behind it."""
 
 MOST_TOLD = 20
 """Unreadable events of which each is told."""
@@ -37,8 +41,22 @@ class Reading:
         has_positions: Whether it can go on where it stood; else it begins anew each time.
     """
 
-    def __init__(self, source: Source, selection: Selection, tell: Callable[[str], None]) -> None:
-        """Read from ``selection.checkpoint`` on; ``tell`` says what goes wrong meanwhile.
+    def __init__(
+        self,
+        source: Source,
+        selection: Selection,
+        tell: Callable[[str], None],
+        *,
+        on_unreadable: OnUnreadable | None = None,
+    ) -> None:
+        """Read from ``selection.checkpoint`` on.
+
+        Args:
+            source: What is read.
+            selection: What is wanted of it.
+            tell: Says what goes wrong meanwhile.
+            on_unreadable: Called for what is no event, with the checkpoint behind it. It may
+                raise, which ends the reading there. None tells of it.
 
         Raises:
             ReplayError: The selection's checkpoint is not one of this source's.
@@ -50,6 +68,7 @@ class Reading:
         self._source = source
         self._selection = msgspec.structs.replace(selection, checkpoint=self.checkpoint)
         self._tell = tell
+        self._on_unreadable = on_unreadable or self._tell_of
         self._told: set[str] = set()
         self.has_positions = hasattr(reader, "checkpoint")
         self._backoff = Backoff(
@@ -135,12 +154,15 @@ class Reading:
         self.checkpoint = position
         self.lost += error.lost or 0
         self.unreadable += error.lost is None
+        self._on_unreadable(error, position)
+
+    def _tell_of(self, error: ReplayError, _checkpoint: str | None) -> None:
         if len(self._told) < MOST_TOLD and str(error) not in self._told:
             self._told.add(str(error))
             self._tell(f"Left out: {error}")
 
 
-def position_of(reader: AsyncIterator[Envelope]) -> str | None:
+def position_of(reader: AsyncIterator[object]) -> str | None:
     """Return where a reader stands; None at the start, or where its source has no positions."""
     position = getattr(reader, "checkpoint", None)
     return position if isinstance(position, str) else None

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from abc import abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from experimentframework_core._sqlite.database import Database, microseconds, snapshot
 from experimentframework_core.backplanes._sqlite_removed import count_lost
 from experimentframework_core.backplanes._sqlite_schema import schema
-from experimentframework_core.codec import decode
-from experimentframework_core.envelope import Envelope
+from experimentframework_core.codec import decode, decode_record
+from experimentframework_core.envelope import Envelope, Record
 from experimentframework_core.errors import (
     InvalidEventError,
     ReplayError,
@@ -35,8 +36,10 @@ _tries = 15
 _pause = 0.05
 _row_number = re.compile(r"[0-9]{1,18}")
 
+Event = TypeVar("Event")
 
-class SqliteReader(AsyncIterator[Envelope]):
+
+class _Reader(AsyncIterator[Event]):
     """The selected events in the order in which they were stored.
 
     Memory is bounded: a slice of rows is read at a time, and no lock is held between slices, so
@@ -45,6 +48,7 @@ class SqliteReader(AsyncIterator[Envelope]):
     Attributes:
         checkpoint: Where the reading stands: behind the event that was given last. A selection
             with it goes on there. None at the start.
+        progress: How much of the table lies behind that, from 0 to 1; None at the start.
     """
 
     def __init__(self, path: Path | str, selection: Selection) -> None:
@@ -54,6 +58,7 @@ class SqliteReader(AsyncIterator[Envelope]):
             ReplayError: The selection's checkpoint is not one of this reader's.
         """
         self.checkpoint = selection.checkpoint
+        self.progress: float | None = None
         self._query = _query(selection)
         self._since = None if selection.since is None else microseconds(selection.since)
         self._follow = selection.follow
@@ -62,7 +67,7 @@ class SqliteReader(AsyncIterator[Envelope]):
         self._file: tuple[int, int] | None = None
         self._found = self._read()
 
-    async def __anext__(self) -> Envelope:
+    async def __anext__(self) -> Event:
         found = await anext(self._found)
         if isinstance(found, ReplayError):
             raise found
@@ -72,7 +77,11 @@ class SqliteReader(AsyncIterator[Envelope]):
         """Close the file; needed only where the reading is left before its end."""
         await self._found.aclose()
 
-    async def _read(self) -> AsyncGenerator[Envelope | ReplayError, None]:
+    @abstractmethod
+    def _form(self, body: bytes) -> Event:
+        """Make of a stored event what is given."""
+
+    async def _read(self) -> AsyncGenerator[Event | ReplayError, None]:
         """Yield events, and what is wrong between them: a generator that raises is at its end."""
         async with self._database:
             while True:
@@ -85,6 +94,7 @@ class SqliteReader(AsyncIterator[Envelope]):
                     yield self._decoded(position, body)
                 self._position = part.end
                 self.checkpoint = str(part.end)
+                self.progress = part.progress
                 if part.is_last:
                     if not self._follow:
                         return
@@ -112,9 +122,9 @@ class SqliteReader(AsyncIterator[Envelope]):
                 await asyncio.sleep(_pause)
         return await self._database.run(work, doing="read events from")
 
-    def _decoded(self, position: int, body: str | bytes) -> Envelope | ReplayError:
+    def _decoded(self, position: int, body: str | bytes) -> Event | ReplayError:
         try:
-            return decode(body)
+            return self._form(body if isinstance(body, bytes) else body.encode())
         except InvalidEventError as error:
             told = ReplayError(
                 f"cannot read row {position} of {self._database.path}: {error}; remove the row,"
@@ -151,6 +161,20 @@ class SqliteReader(AsyncIterator[Envelope]):
             )
 
 
+class SqliteReader(_Reader[Envelope]):
+    """Gives the selected events as envelopes."""
+
+    def _form(self, body: bytes) -> Envelope:
+        return decode(body)
+
+
+class SqliteRecordReader(_Reader[Record]):
+    """Gives the selected events as records, with the bytes that are stored."""
+
+    def _form(self, body: bytes) -> Record:
+        return decode_record(body)
+
+
 def _identity(path: Path) -> tuple[int, int] | None:
     try:
         status = path.stat()
@@ -167,12 +191,14 @@ class _Slice(NamedTuple):
         end: The position up to which the table is read.
         is_last: Whether nothing is behind it now.
         lost: How many positions up to the end, at most, had events that are removed.
+        progress: How much of the table lies behind the end, from 0 to 1, where that is known.
     """
 
     rows: list[tuple[int, str]]
     end: int
     is_last: bool
     lost: int = 0
+    progress: float | None = None
 
 
 class _Query(NamedTuple):
@@ -218,7 +244,7 @@ def _read_slice(
         if stands and (lost := count_lost(position, first, since, connection)):
             return _Slice([], position + lost, is_last=False, lost=lost)
         if first is None:
-            return _Slice([], position, is_last=True)
+            return _Slice([], position, is_last=True, progress=1.0)
         return _selected(query, first, last, connection)
 
 
@@ -242,8 +268,9 @@ def _selected(query: _Query, first: int, last: int, connection: sqlite3.Connecti
         size += len(row[1])
         if len(rows) == _slice_rows or size >= _slice_bytes:
             cursor.close()
-            return _Slice(rows, row[0], is_last=False)
-    return _Slice(rows, end, is_last=False)
+            end = row[0]
+            break
+    return _Slice(rows, end, is_last=False, progress=end / last)
 
 
 def _position(checkpoint: str | None) -> int:

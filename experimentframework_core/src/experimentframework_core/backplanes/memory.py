@@ -94,6 +94,14 @@ class InMemoryBackplane:
     async def ping(self) -> None:
         """Return: memory is always there."""
 
+    def read(self, selection: Selection) -> InMemoryReader:
+        """Return a reader of the selected events that are kept.
+
+        Raises:
+            ReplayError: The selection's checkpoint is not one of its readers'.
+        """
+        return InMemoryReader(self, selection)
+
 
 _stores: dict[str, InMemoryBackplane] = {}
 _stores_lock = threading.Lock()
@@ -199,7 +207,7 @@ async def open_in_memory(
 
 def read_in_memory(options: InMemoryOptions, selection: Selection) -> InMemoryReader:
     """Read the events that this process's store of that name keeps."""
-    return InMemoryReader(InMemoryBackplane.named(options.store), selection)
+    return InMemoryBackplane.named(options.store).read(selection)
 
 
 plugin = BackplanePlugin(

@@ -11,7 +11,7 @@ import msgspec
 
 from experimentframework_core._paths import why_no_path
 from experimentframework_core._sqlite.database import Database, microseconds, share, transaction
-from experimentframework_core.backplanes._sqlite_reader import SqliteReader
+from experimentframework_core.backplanes._sqlite_reader import SqliteReader, SqliteRecordReader
 from experimentframework_core.backplanes._sqlite_removed import note_removed
 from experimentframework_core.backplanes._sqlite_retention import Retention
 from experimentframework_core.backplanes._sqlite_schema import schema
@@ -180,6 +180,11 @@ def read_sqlite(options: SqliteOptions, selection: Selection) -> SqliteReader:
     return SqliteReader(options.path, selection)
 
 
+def read_records(options: SqliteOptions, selection: Selection) -> SqliteRecordReader:
+    """Read events back as `read_sqlite` does, with the bytes that were stored."""
+    return SqliteRecordReader(options.path, selection)
+
+
 def check_sqlite(options: SqliteOptions) -> Iterable[Finding]:
     """Yield what is wrong with the path: names that SQLite would not take for a file."""
     if options.path == ":memory:":
@@ -196,6 +201,7 @@ plugin = BackplanePlugin(
     options=SqliteOptions,
     open=open_sqlite,
     read=read_sqlite,
+    read_records=read_records,
     check=check_sqlite,
     features=Features(ordered=True, deduplicates=True, durable=True, readable=True),
 )
