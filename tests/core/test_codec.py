@@ -321,6 +321,33 @@ def test_decode_record_gives_the_same_record_without_touching_the_bytes(
     assert read.body is record.body
 
 
+@pytest.mark.parametrize(
+    ("was", "is_now"),
+    [
+        (b'"metadata":{"a":1}', b'"metadata":[1]'),
+        (b'"timestamp":"2026-', b'"timestamp":"2026-19-'),
+        (b'"correlationId":"c"', b'"correlationId":7'),
+    ],
+)
+def test_what_cannot_be_decoded_is_no_record_either(was: bytes, is_now: bytes) -> None:
+    """Given an envelope's field that is wrong, when read as a record, then that is refused."""
+    made = Envelope(
+        event_id="e-1",
+        timestamp=datetime(2026, 3, 1, tzinfo=UTC),
+        event_type="exposure",
+        schema_version="1.0.0",
+        payload={},
+        metadata={"a": 1},
+        correlation_id="c",
+    )
+    body = encode(made).replace(was, is_now).replace(b"-19-03-01", b"-19-01")
+    assert body != encode(made)
+
+    for read in (decode, decode_record):
+        with pytest.raises(InvalidEventError):
+            read(body)
+
+
 @pytest.mark.parametrize("payload", [None, 7, "text", [1], {"experimentName": 7, "subjectId": ""}])
 def test_a_payload_without_routing_fields_has_none(payload: object) -> None:
     """Given an unknown type with any JSON payload, when read as a record, then nothing is lost."""
