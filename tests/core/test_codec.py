@@ -18,6 +18,7 @@ from experimentframework_core.codec import (
     explain,
     max_depth,
 )
+from experimentframework_core.envelope import Envelope
 from experimentframework_core.errors import InvalidEventError
 from experimentframework_core.events import (
     Assignment,
@@ -38,7 +39,6 @@ from tests.core.event_strategies import (
 )
 
 if TYPE_CHECKING:
-    from experimentframework_core.envelope import Envelope
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 moment = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
