@@ -60,11 +60,13 @@ public_names = [
     "ReplayError",
     "RetryOptions",
     "Secret",
+    "SeenEvents",
     "Selection",
     "SignalSeverity",
     "Statistics",
     "TransientError",
     "UnavailableError",
+    "deduplicate",
     "event",
 ]
 

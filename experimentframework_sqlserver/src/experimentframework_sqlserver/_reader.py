@@ -130,9 +130,9 @@ class _Reader(AsyncIterator[Event]):
                 if (found := self._selected(each)) is not None:
                     yield found
         progress.settled(bounds.settled)
-        async with aclosing(self._new(pages, bounds.last)) as found:
-            async for each in found:
-                yield each
+        async with aclosing(self._new(pages, bounds.last)) as more:
+            async for found in more:
+                yield found
 
     async def _new(
         self, pages: Pages, last: int | None
