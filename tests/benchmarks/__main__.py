@@ -21,6 +21,7 @@ _names = (
     "kafka",
     "sqlserver",
     "tail",
+    "replay",
     "config",
     "peers",
 )
