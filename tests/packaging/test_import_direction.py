@@ -20,6 +20,7 @@ layers = (
     ("plane",),
     ("exposure", "_requeue"),
     ("_plane",),
+    ("_export",),
     ("_reading",),
     ("arrow",),
     ("_columns",),

@@ -126,7 +126,7 @@ def _routing(payloads: Sequence[object]) -> list[list[object] | None]:
     if all(type(payload) in _built_in for payload in payloads):
         found = {name: [getattr(each, name, None) for each in payloads] for name in _wire_names}
     else:
-        found = {name: [_text(each, name) for each in payloads] for name in _wire_names}
+        found = {name: [routing_text(each, name) for each in payloads] for name in _wire_names}
     pairs = zip(found["new_variant_key"], found["variant_key"], strict=True)
     variants = [new or plain for new, plain in pairs]
     return [
@@ -137,7 +137,8 @@ def _routing(payloads: Sequence[object]) -> list[list[object] | None]:
     ]
 
 
-def _text(payload: object, name: str) -> object:
+def routing_text(payload: object, name: str) -> str | None:
+    """Return a routing field of any payload, as ``experiment_name``; None where it has none."""
     if isinstance(payload, dict):
         value = payload.get(_wire_names[name])
     else:
