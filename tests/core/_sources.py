@@ -39,16 +39,19 @@ class FakeReader(AsyncIterator[Envelope]):
         self.checkpoint = selection.checkpoint
         self._source = source
         self._selection = selection
-        self._envelopes = self._read()
+        self._found = self._read()
 
     async def __anext__(self) -> Envelope:
-        return await anext(self._envelopes)
+        found = await anext(self._found)
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     async def aclose(self) -> None:
         """Count that it was closed."""
         self._source.closed += 1
 
-    async def _read(self) -> AsyncGenerator[Envelope, None]:
+    async def _read(self) -> AsyncGenerator[Envelope | Exception, None]:
         since = self._selection.since
         for position in range(int(self.checkpoint or 0), len(self._source.held)):
             held = self._source.held[position]
@@ -60,7 +63,9 @@ class FakeReader(AsyncIterator[Envelope]):
                 self.checkpoint = str(position + 1)
             if isinstance(held, Exception):
                 if held not in self._source.passed:
-                    raise held
+                    yield held
+                    if not self._source.goes_on:
+                        return
             elif selected:
                 yield held
 
@@ -72,6 +77,7 @@ class FakeSource:
         held: Events, and errors: those in ``passing`` are raised once, before the position moves
             over them; those in ``passed`` are then no longer there; others are raised behind it.
         counts_all: Whether the checkpoint moves over events that are not selected.
+        goes_on: Whether a reader goes on behind an error when it is asked again.
         asked: The selection of each reading.
         closed: How many readers were closed.
     """
@@ -84,6 +90,7 @@ class FakeSource:
         self.passing = list(passing)
         self.passed = list(passing)
         self.counts_all = True
+        self.goes_on = False
         self.asked: list[Selection] = []
         self.told: list[str] = []
         self.closed = 0

@@ -17,6 +17,8 @@ layers = (
     ("__init__",),
     ("cli",),
     ("testing",),
+    ("replay",),
+    ("_replay",),
     ("plane",),
     ("exposure", "_requeue"),
     ("_plane",),

@@ -103,6 +103,7 @@ def test_public_names_are_pinned() -> None:
             ],
         ),
         ("experimentframework_core.arrow", ["record_batch", "schema"]),
+        ("experimentframework_core.replay", ["ReplaySummary", "Transform", "replay"]),
         (
             "experimentframework_kafka",
             ["KafkaOptions", "KafkaSecurity", "KafkaTopicCreation", "plugin"],

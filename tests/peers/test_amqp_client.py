@@ -239,8 +239,23 @@ async def test_a_scheduled_message_waits_or_is_cancelled(
     before = amqp.messages("later")
     amqp.put_forward(4 * 3600)
 
-    assert [(each.message_id, each.state) for each in before] == [("b", "scheduled")]
-    assert [(each.message_id, each.state) for each in amqp.messages("later")] == [("b", "active")]
+    (waiting,), (there,) = before, amqp.messages("later")
+    assert (waiting.message_id, waiting.state) == ("b", "scheduled")
+    assert (there.message_id, there.state) == ("b", "active")
+    assert there.sequence > waiting.sequence
+
+
+async def test_links_over_which_clients_receive_are_counted(
+    amqp: ServiceBusPeer, client: ServiceBusClient
+) -> None:
+    """Given a receiver, When it is open and closed, Then the state says so."""
+    amqp.queue("counted")
+
+    async with _queue(client, "counted"):
+        opened = amqp.state.receivers
+
+    assert opened == {"counted": 1}
+    assert "counted" not in amqp.state.receivers
 
 
 async def test_a_message_id_that_came_before_is_dropped(

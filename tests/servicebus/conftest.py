@@ -8,6 +8,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
+from azure.servicebus._pyamqp.aio import AMQPClientAsync
 
 from tests.peers.docker import docker_answers
 from tests.peers.proton import why_missing
@@ -87,6 +88,19 @@ def queue(peer: ServiceBusPeer, entity: str) -> str:
     """Return the name of a queue that is new and empty."""
     peer.queue(entity)
     return entity
+
+
+@pytest.fixture(autouse=True)
+def no_keeping_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have links close at once: the client waits for the second that its task sleeps.
+
+    What the task does, after 30 seconds without traffic, no test comes to.
+    """
+
+    async def end(_client: AMQPClientAsync) -> None:
+        pass
+
+    monkeypatch.setattr(AMQPClientAsync, "_keep_alive_async", end)
 
 
 @pytest.fixture(autouse=True)

@@ -30,6 +30,9 @@ PIECES = (
 CHARACTERS = (
     "letters, digits, '.', '-', '_' and '/' of ASCII only, with a letter or digit at each end"
 )
+OF_SUBSCRIPTIONS = (
+    "letters, digits, '.', '-' and '_' of ASCII only, with a letter or digit at each end"
+)
 
 
 def options(text: str = WHOLE, **said: object) -> ServiceBusOptions:
@@ -54,6 +57,8 @@ def said(bad: ServiceBusOptions) -> list[tuple[str, str]]:
         options(queue_name=None, topic_name="a.b/c-d_E9"),
         options(queue_name=None, use_type_specific_destinations=True),
         options(queue_name="x" * 260),
+        options(queue_name=None, topic_name="events", subscription_name="a.b-c_D" * 7),
+        options(queue_name=None, use_type_specific_destinations=True, subscription_name="analysts"),
         options(enable_sessions=True, session_strategy="tenantId"),
         ServiceBusOptions(
             fully_qualified_namespace="shop.servicebus.windows.net", topic_name="events"
@@ -208,6 +213,26 @@ def test_a_connection_string_that_is_none(text: str, messages: list[str]) -> Non
                 [("topicName", f"not the name of a queue or topic; expected {CHARACTERS}")],
             )
             for name in ("a b", "-a", "a/", "straße", "a?", "a\n")
+        ),
+        (
+            options(subscription_name="analysts"),
+            [("subscriptionName", "a queue has no subscriptions; leave one of the two out")],
+        ),
+        (
+            options(queue_name=None, topic_name="events", subscription_name="x" * 51),
+            [("subscriptionName", "51 characters; a subscription's name has at most 50")],
+        ),
+        *(
+            (
+                options(queue_name=None, topic_name="events", subscription_name=name),
+                [
+                    (
+                        "subscriptionName",
+                        f"not the name of a subscription; expected {OF_SUBSCRIPTIONS}",
+                    )
+                ],
+            )
+            for name in ("events/Subscriptions/all", "-a", "a b")
         ),
         (
             options(session_strategy="subjectId"),

@@ -49,10 +49,13 @@ class _Routing(msgspec.Struct, rename="camel"):
 
 
 class _Head(msgspec.Struct, rename="camel"):
+    event_id: str
+    timestamp: datetime
     event_type: str
     schema_version: str
     payload: msgspec.Raw
     correlation_id: str | None = None
+    metadata: dict[str, msgspec.Raw] | None = None
     traceparent: str | None = None
 
 

@@ -7,17 +7,23 @@ from experimentframework_servicebus._backplane import (
     channel_defaults,
     open_service_bus,
     ordering_key,
+    read_records,
+    read_service_bus,
 )
 from experimentframework_servicebus._check import check_service_bus
 from experimentframework_servicebus._options import ServiceBusOptions
+from experimentframework_servicebus._received import Received
+from experimentframework_servicebus._receiving import Consumer, receive
 
-__all__ = ["ServiceBusOptions", "plugin"]
+__all__ = ["Consumer", "Received", "ServiceBusOptions", "plugin", "receive"]
 
 plugin = BackplanePlugin(
     type="azureServiceBus",
     options=ServiceBusOptions,
     open=open_service_bus,
-    features=Features(ordered=True, durable=True, partial_failures=True),
+    read=read_service_bus,
+    read_records=read_records,
+    features=Features(ordered=True, durable=True, readable=True, partial_failures=True),
     check=check_service_bus,
     channel_defaults=channel_defaults,
     ordering_key=ordering_key,

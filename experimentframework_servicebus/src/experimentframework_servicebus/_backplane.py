@@ -1,4 +1,4 @@
-"""Opens the type ``azureServiceBus``, and says what it keeps in order."""
+"""Opens and reads the type ``azureServiceBus``, and says what it keeps in order."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from experimentframework_core.destinations import Owner
-    from experimentframework_core.envelope import Record
-    from experimentframework_core.plugin import Backplane, OpenContext
+    from experimentframework_core.envelope import Envelope, Record
+    from experimentframework_core.plugin import Backplane, OpenContext, Selection
     from experimentframework_servicebus._options import ServiceBusOptions
 
 _BATCH_SIZE = 100
@@ -41,6 +41,28 @@ async def open_service_bus(
             yield backplane
         finally:
             await backplane.close()
+
+
+def read_service_bus(options: ServiceBusOptions, selection: Selection) -> AsyncIterator[Envelope]:
+    """Return a reader of the selected events.
+
+    Raises:
+        ReplayError: The selection's checkpoint is not one of this reader's.
+    """
+    from experimentframework_servicebus._reader import ServiceBusReader
+
+    return ServiceBusReader(options, selection)
+
+
+def read_records(options: ServiceBusOptions, selection: Selection) -> AsyncIterator[Record]:
+    """Return a reader of the selected events as records, with the bytes that were delivered.
+
+    Raises:
+        ReplayError: As for `read_service_bus`.
+    """
+    from experimentframework_servicebus._reader import ServiceBusRecordReader
+
+    return ServiceBusRecordReader(options, selection)
 
 
 def channel_defaults(_options: ServiceBusOptions) -> ChannelSettings:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from experimentframework_core.config import listed
 from experimentframework_servicebus._connection_string import ConnectionString, parse
-from experimentframework_servicebus._entities import why_no_entity
+from experimentframework_servicebus._entities import why_no_entity, why_no_subscription
 from experimentframework_servicebus._options import ServiceBusOptions
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def check_service_bus(options: ServiceBusOptions) -> Iterator[Finding]:
     """Yield what is wrong with the options."""
     yield from _namespace(options)
     yield from _destination(options)
+    yield from _subscription(options)
     if not options.enable_sessions and options.session_strategy != _UNSAID.session_strategy:
         message = "has no effect without enableSessions: true"
         yield "sessionStrategy", message, "error", ("enableSessions",)
@@ -76,3 +77,12 @@ def _destination(options: ServiceBusOptions) -> Iterator[Finding]:
     for key, name in (("queueName", options.queue_name), ("topicName", options.topic_name)):
         if name is not None and (why := why_no_entity(name)):
             yield key, why, "error", ()
+
+
+def _subscription(options: ServiceBusOptions) -> Iterator[Finding]:
+    name = options.subscription_name
+    if name is not None and (why := why_no_subscription(name)):
+        yield "subscriptionName", why, "error", ()
+    if name is not None and options.queue_name is not None:
+        message = "a queue has no subscriptions; leave one of the two out"
+        yield "subscriptionName", message, "error", ("queueName",)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from experimentframework_core.errors import UnavailableError
 from experimentframework_servicebus._connection_string import ConnectionString, parse
@@ -13,10 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from azure.identity.aio import DefaultAzureCredential
-    from azure.servicebus import TransportType
-    from azure.servicebus.aio import ServiceBusClient, ServiceBusSender
+    from azure.servicebus import ServiceBusSessionFilter, TransportType
+    from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver, ServiceBusSender
 
+    from experimentframework_servicebus._entities import Place
     from experimentframework_servicebus._options import ServiceBusOptions
+
+    Session: TypeAlias = str | Literal[ServiceBusSessionFilter.NEXT_AVAILABLE]
 
 RETRIES = 0
 """The client's own: it would send again what may have arrived, beside ours and its backoff."""
@@ -63,6 +66,40 @@ def sender_of(
     if options.client_id is None:
         return of_entity(entity, socket_timeout=SOCKET_TIMEOUT)
     return of_entity(entity, client_identifier=options.client_id, socket_timeout=SOCKET_TIMEOUT)
+
+
+def receiver_of(
+    client: ServiceBusClient,
+    place: Place,
+    options: ServiceBusOptions,
+    session: Session | None = None,
+    session_timeout: float | None = None,
+) -> ServiceBusReceiver:
+    """Return a receiver of a queue or subscription, which connects when it is first used.
+
+    Args:
+        client: The client.
+        place: The queue or subscription.
+        options: Who we are.
+        session: The session to receive from, or the next that is free; None where there are none.
+        session_timeout: Seconds that the service looks for one that is free.
+    """
+    if place.subscription is None:
+        return client.get_queue_receiver(
+            place.entity,
+            session_id=session,
+            max_wait_time=session_timeout,
+            client_identifier=options.client_id,
+            socket_timeout=SOCKET_TIMEOUT,
+        )
+    return client.get_subscription_receiver(
+        place.entity,
+        place.subscription,
+        session_id=session,
+        max_wait_time=session_timeout,
+        client_identifier=options.client_id,
+        socket_timeout=SOCKET_TIMEOUT,
+    )
 
 
 def without_entity(text: str) -> str:

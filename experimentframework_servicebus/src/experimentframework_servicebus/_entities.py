@@ -3,16 +3,37 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from experimentframework_core.destinations import usual_destination
+from experimentframework_core.events import built_in_types
 from experimentframework_servicebus._connection_string import ConnectionString, parse
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from experimentframework_servicebus._options import ServiceBusOptions
 
 _LONGEST = 260
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?")
+_LONGEST_SUBSCRIPTION = 50
+_SUBSCRIPTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+
+
+class Place(NamedTuple):
+    """Where messages are.
+
+    Attributes:
+        entity: The queue or topic.
+        subscription: The subscription of a topic; None for a queue.
+    """
+
+    entity: str
+    subscription: str | None = None
+
+    def __str__(self) -> str:
+        """Return its path, as the service has it."""
+        return "/Subscriptions/".join(filter(None, self))
 
 
 def entity_of(event_type: str, options: ServiceBusOptions) -> str:
@@ -25,6 +46,14 @@ def the_entity(options: ServiceBusOptions) -> str | None:
     return options.queue_name or options.topic_name
 
 
+def places_of(options: ServiceBusOptions, types: Iterable[str] = ()) -> list[Place]:
+    """Return where events of some types are, or of all types."""
+    entity = the_entity(options)
+    wanted = tuple(types) or (*built_in_types, "")
+    entities = [usual_destination(each) for each in wanted] if entity is None else [entity]
+    return [Place(each, options.subscription_name) for each in dict.fromkeys(entities)]
+
+
 def why_no_entity(name: str) -> str | None:
     """Return what is wrong with the name of a queue or topic; None if it is good."""
     if len(name) > _LONGEST:
@@ -35,6 +64,29 @@ def why_no_entity(name: str) -> str | None:
             "ASCII only, with a letter or digit at each end"
         )
     return None
+
+
+def why_no_subscription(name: str) -> str | None:
+    """Return what is wrong with the name of a subscription; None if it is good."""
+    if len(name) > _LONGEST_SUBSCRIPTION:
+        most = _LONGEST_SUBSCRIPTION
+        return f"{len(name)} characters; a subscription's name has at most {most}"
+    if not _SUBSCRIPTION.fullmatch(name):
+        return (
+            "not the name of a subscription; expected letters, digits, '.', '-' and '_' of ASCII "
+            "only, with a letter or digit at each end"
+        )
+    return None
+
+
+def creating_subscription(place: Place, options: ServiceBusOptions) -> str:
+    """Return what creates a subscription, for somebody who may."""
+    sessions = " --enable-session true" if options.enable_sessions else ""
+    return (
+        "create it with: az servicebus topic subscription create --resource-group RESOURCE_GROUP "
+        f"--namespace-name {_namespace(options)} --topic-name {place.entity} "
+        f"--name {place.subscription}{sessions}"
+    )
 
 
 def creating(entity: str, options: ServiceBusOptions) -> str:

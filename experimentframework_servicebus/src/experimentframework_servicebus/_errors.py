@@ -67,12 +67,12 @@ def refuses_content(error: BaseException) -> bool:
     """Return whether what was sent is refused, and something else might not be."""
     if too_large(error):
         return True
-    return _names(error).isdisjoint(CONFIGURATION) and condition_of(error) in REFUSED
+    return names_of(error).isdisjoint(CONFIGURATION) and condition_of(error) in REFUSED
 
 
 def too_large(error: BaseException) -> bool:
     """Return whether what was sent is too large."""
-    return "MessageSizeExceededError" in _names(error)
+    return "MessageSizeExceededError" in names_of(error)
 
 
 def keeps_link(error: BaseException) -> bool:
@@ -80,7 +80,7 @@ def keeps_link(error: BaseException) -> bool:
 
     After every other one it is in doubt whether what was sent arrived, and it is replaced.
     """
-    return refuses_content(error) or not _names(error).isdisjoint(PRESSURE)
+    return refuses_content(error) or not names_of(error).isdisjoint(PRESSURE)
 
 
 def lost_link(error: BaseException) -> bool:
@@ -88,7 +88,7 @@ def lost_link(error: BaseException) -> bool:
 
     The service takes links away that are idle for ten minutes.
     """
-    names = _names(error)
+    names = names_of(error)
     return not isinstance(error, TimeoutError) and names.isdisjoint(
         {"OperationTimeoutError", *CONFIGURATION, *PRESSURE}
     )
@@ -113,7 +113,7 @@ def failure_of(
 def _meaning(
     error: BaseException, failure: str, entity: str, options: ServiceBusOptions
 ) -> Failure:
-    names, details = _names(error), _details(error)
+    names, details = names_of(error), details_of(error)
     for name in names & PRESSURE.keys():
         why, pause = PRESSURE[name]
         return TransientError(f"{failure}: {why} ({details})", retry_after=pause)
@@ -142,14 +142,14 @@ def _refusal(
     return PermanentError(f"{failure}the event is refused{details}")
 
 
-def _names(error: BaseException) -> set[str]:
+def names_of(error: BaseException) -> set[str]:
     """Return the names of the error's classes, and of those of what the client wraps in it."""
     inner = getattr(error, "inner_exception", None)
     kinds = [*type(error).__mro__, *(type(inner).__mro__ if inner is not None else ())]
     return {kind.__name__ for kind in kinds}
 
 
-def _details(error: BaseException) -> str:
+def details_of(error: BaseException) -> str:
     text = " ".join(str(error).split())
     name = type(error).__name__
     return f"{name}: {text}".removesuffix(": ")

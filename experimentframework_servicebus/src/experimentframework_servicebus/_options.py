@@ -37,6 +37,8 @@ class ServiceBusOptions(ChannelSettings, frozen=True, kw_only=True, rename="came
             ``experiment-exposures``, ``experiment-assignments``, ``experiment-outcomes``,
             ``experiment-analysis-signals``, ``experiment-errors``, ``experiment-governance``, and
             ``experiment-events`` for types of your own.
+        subscription_name: The subscription that events are read from: of ``topicName``, or of each
+            type's topic. None: queues are read. For sending it means nothing.
         message_time_to_live_minutes: Minutes after which a message that nobody has received
             expires; at most 49 days. None: as the queue or topic is configured.
         max_retry_attempts: The older spelling of ``retry.maxAttempts`` of this backplane.
@@ -50,7 +52,8 @@ class ServiceBusOptions(ChannelSettings, frozen=True, kw_only=True, rename="came
         transport: ``amqp`` (port 5671) or ``websocket`` (port 443, for networks that let nothing
             else through).
         send_timeout_ms: How long one send may wait for its confirmation; no longer than the
-            channel's ``deliveryTimeoutMs``, whatever is said here.
+            channel's ``deliveryTimeoutMs``, whatever is said here. As long waits who reads events
+            back or settles them.
         event_type_case: How event types are spelt in subject and properties: ``camel`` as
             everywhere, or ``pascal`` as the .NET ExperimentFramework does.
     """
@@ -60,6 +63,7 @@ class ServiceBusOptions(ChannelSettings, frozen=True, kw_only=True, rename="came
     queue_name: Text | None = None
     topic_name: Text | None = None
     use_type_specific_destinations: bool = False
+    subscription_name: Text | None = None
     message_time_to_live_minutes: Minutes | None = None
     max_retry_attempts: Count | None = None
     enable_sessions: bool = False

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from experimentframework_core.errors import InvalidEventError
 from experimentframework_core.events import event_type_named
 
 if TYPE_CHECKING:
@@ -64,6 +65,9 @@ def body_of(row: Row, *, pascal: bool) -> bytes:
     Args:
         row: The row.
         pascal: Whether event types of our own writing begin with a capital.
+
+    Raises:
+        InvalidEventError: The columns are not whole JSON, where that is looked at.
     """
     body = _encoder.encode(
         _Body(
@@ -79,7 +83,16 @@ def body_of(row: Row, *, pascal: bool) -> bytes:
     )
     if row.extra is None:
         return body
-    return _encoder.encode(msgspec.json.decode(body) | msgspec.json.decode(row.extra))
+    try:
+        both = [msgspec.json.decode(each, type=dict[str, object]) for each in (body, row.extra)]
+    except msgspec.MsgspecError as error:
+        raise InvalidEventError(f"not JSON: {error}") from error
+    return _encoder.encode(both[0] | both[1])
+
+
+def stored_in(row: Row) -> bytes:
+    """Return what a row says as a JSON object, each column as it is stored: also a broken one."""
+    return _encoder.encode(row._asdict())
 
 
 def _event_type(written: str, *, pascal: bool) -> str:

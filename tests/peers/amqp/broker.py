@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -29,6 +30,8 @@ class State(msgspec.Struct, kw_only=True):
         connections: How many there are now.
         senders: How many links there are now over which clients send, by the path of the entity.
         attached: How many of those there have been.
+        receivers: How many links there are now over which clients receive, by the path of the
+            entity.
         sends: How many transfers came: messages and batches.
         at_once: The most that one link had under way.
         duplicates: How many messages were dropped because they had come before.
@@ -39,6 +42,7 @@ class State(msgspec.Struct, kw_only=True):
     connections: int = 0
     senders: dict[str, int] = {}
     attached: int = 0
+    receivers: dict[str, int] = {}
     sends: int = 0
     at_once: int = 0
     duplicates: int = 0
@@ -155,11 +159,11 @@ class Broker:
     @property
     def state(self) -> State:
         """What has happened so far."""
-        paths = [path for each in self._connections for path in each.senders()]
         return msgspec.structs.replace(
             self._counts,
             connections=len(self._connections),
-            senders={path: paths.count(path) for path in set(paths)},
+            senders=Counter(path for each in self._connections for path in each.senders()),
+            receivers=Counter(path for each in self._connections for path in each.receivers()),
             duplicates=self.namespace.duplicates(),
             hanging=len(self._hanging),
             faults=self.faults.left(),

@@ -105,6 +105,10 @@ class Connection:
         """Return the paths of the links over which the client sends."""
         return [each.path for each in self._incoming.values()]
 
+    def receivers(self) -> Iterable[str]:
+        """Return the paths of the links over which the client receives."""
+        return [each.queue.path for each in self._outgoing.values()]
+
     def lost(self) -> None:
         """Give back everything that it holds; may be said twice."""
         if self.gone:

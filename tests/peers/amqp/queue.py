@@ -175,6 +175,7 @@ class Queue:
         for message in list(self._scheduled.values()):
             if message.content.scheduled is not None and message.content.scheduled <= now:
                 del self._scheduled[message.sequence]
+                message.sequence = next(numbers)
                 message.enqueued = now
                 message.expires = self._expiry(message.content, now)
                 self._make_ready(message)

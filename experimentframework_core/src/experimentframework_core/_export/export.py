@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from experimentframework_core._export.outputs import Output
     from experimentframework_core._reading.source import Source
     from experimentframework_core.envelope import Envelope
+    from experimentframework_core.errors import ReplayError
     from experimentframework_core.plugin import Selection
 
 AT_ONCE = 2000
@@ -32,6 +33,7 @@ class Export:
         side: The file of what is no event; there only where something is none.
         events: How many were written.
         unreadable: How many records are no events.
+        lost: How many events the source's retention took away meanwhile, at most.
     """
 
     def __init__(self, source: Source, selection: Selection, output: Output, side: Path) -> None:
@@ -44,12 +46,19 @@ class Export:
         self.side = side
         self.events = 0
         self._made = UnreadableFile(temporary_name(side))
-        self._reading = Reading(source, selection, _unheard, on_unreadable=self._made.add)
+        self._reading = Reading(source, selection, _unheard, on_unreadable=self._keep)
 
     @property
     def unreadable(self) -> int:
-        """How many records are no events."""
-        return self._made.count
+        return self._reading.unreadable
+
+    @property
+    def lost(self) -> int:
+        return self._reading.lost
+
+    def _keep(self, error: ReplayError, checkpoint: str | None) -> None:
+        if error.lost is None:
+            self._made.add(error, checkpoint)
 
     async def run(self) -> None:
         """Do it: all of it is there afterwards, or nothing.

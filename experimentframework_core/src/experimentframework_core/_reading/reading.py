@@ -37,6 +37,7 @@ class Reading:
         checkpoint: Behind the event that was given last; None where nothing was read, or where
             the source has no positions.
         unreadable: Events that were left out because they cannot be read.
+        lost: Events that retention took away before they were read, at most.
         has_positions: Whether it can go on where it stood; else it begins anew each time.
     """
 
@@ -63,6 +64,7 @@ class Reading:
         reader = source.read(selection)
         self.checkpoint = position_of(reader)
         self.unreadable = 0
+        self.lost = 0
         self._source = source
         self._selection = msgspec.structs.replace(selection, checkpoint=self.checkpoint)
         self._tell = tell
@@ -90,7 +92,7 @@ class Reading:
         """
         selection = self._selection
         self.checkpoint = selection.checkpoint
-        self.unreadable = 0
+        self.unreadable = self.lost = 0
         if since is not None:
             selection = msgspec.structs.replace(selection, since=since)
         async with aclosing(self._read(selection)) as envelopes:
@@ -120,22 +122,39 @@ class Reading:
                 await asyncio.sleep(seconds)
 
     async def _read(self, selection: Selection) -> AsyncGenerator[Envelope, None]:
-        while True:
+        passed = True
+        while passed:
             selection = msgspec.structs.replace(selection, checkpoint=self.checkpoint)
+            passed = False
             reader = self._source.read(selection)
-            try:
-                async with _closing(reader):
-                    async for envelope in reader:
+            async with _closing(reader):
+                while True:
+                    try:
+                        envelope = await anext(reader)
+                    except StopAsyncIteration:
                         self.checkpoint = position_of(reader)
+                        # Some readers end where they raised, and some go on.
+                        break
+                    except ReplayError as error:
+                        self._pass_by(error, position_of(reader))
+                        passed = True
+                    else:
+                        self.checkpoint = position_of(reader)
+                        passed = False
                         yield envelope
-                    self.checkpoint = position_of(reader)
-                return
-            except ReplayError as error:
-                if position_of(reader) == self.checkpoint:
-                    raise
-                self.checkpoint = position_of(reader)
-                self.unreadable += 1
-                self._on_unreadable(error, self.checkpoint)
+
+    def _pass_by(self, error: ReplayError, position: str | None) -> None:
+        """Count and tell what is left out.
+
+        Raises:
+            ReplayError: There is no way on behind it.
+        """
+        if position == self.checkpoint:
+            raise error
+        self.checkpoint = position
+        self.lost += error.lost or 0
+        self.unreadable += error.lost is None
+        self._on_unreadable(error, position)
 
     def _tell_of(self, error: ReplayError, _checkpoint: str | None) -> None:
         if len(self._told) < MOST_TOLD and str(error) not in self._told:
@@ -143,7 +162,7 @@ class Reading:
             self._tell(f"Left out: {error}")
 
 
-def position_of(reader: AsyncIterator[Envelope]) -> str | None:
+def position_of(reader: AsyncIterator[object]) -> str | None:
     """Return where a reader stands; None at the start, or where its source has no positions."""
     position = getattr(reader, "checkpoint", None)
     return position if isinstance(position, str) else None

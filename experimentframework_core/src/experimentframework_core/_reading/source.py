@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from experimentframework_core._reading.encoded import EncodedAgain
 from experimentframework_core.config import BackplaneOptions, resolved_options
 from experimentframework_core.errors import ReplayError
 from experimentframework_core.plugin import Backplane, BackplanePlugin, ChannelSettings
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from experimentframework_core.backplanes.composite import FindPlugin
-    from experimentframework_core.envelope import Envelope
+    from experimentframework_core.envelope import Envelope, Record
     from experimentframework_core.plugin import OpenContext, Selection
 
 
@@ -48,6 +49,16 @@ class Source(msgspec.Struct, frozen=True):
             message = f"{self} cannot be read back"
             raise ReplayError(message)
         return self.plugin.read(self.options, selection)
+
+    def records(self, selection: Selection) -> AsyncIterator[Record]:
+        """Return a reader of the selected events as records: as they are stored, if it can.
+
+        Raises:
+            ReplayError: As for `read`.
+        """
+        if self.plugin.read_records is not None:
+            return self.plugin.read_records(self.options, selection)
+        return EncodedAgain(self.read(selection))
 
 
 def source_from(node: BackplaneOptions, find: FindPlugin = find_plugin) -> Source:

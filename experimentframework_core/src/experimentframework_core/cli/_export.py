@@ -118,7 +118,7 @@ def export(  # noqa: PLR0913 - one for each option
     if run.unreadable == 0 and force:
         side.unlink(missing_ok=True)
     _print(run, output, time.monotonic() - started, as_json=as_json)
-    return FAILED if run.unreadable else OK
+    return FAILED if run.unreadable or run.lost else OK
 
 
 def _format(form: str | None, output: Path, partition_by: str | None) -> Format:
@@ -209,6 +209,7 @@ def _print(run: Export, output: Path, seconds: float, *, as_json: bool) -> None:
             "bytes": run.output.bytes,
             "seconds": round(seconds, 3),
             "unreadable": run.unreadable,
+            "lost": run.lost,
             "unreadable_file": side,
             "formula_cells": run.output.noted,
         }
@@ -224,6 +225,9 @@ def _print(run: Export, output: Path, seconds: float, *, as_json: bool) -> None:
             f"{count(run.output.noted, 'cell')} would be a formula in a spreadsheet and got an"
             " apostrophe in front; Parquet and NDJSON hold them as they are."
         )
+    if run.lost:
+        events = count(run.lost, "event")
+        say(f"Up to {events} had been removed by the source's retention before they were read.")
     if side is not None:
         records = count(run.unreadable, "record is no event", "records are no events")
         say(f"{records}: kept in {side}")

@@ -21,14 +21,16 @@ def source_of(
     *,
     why_not: WhyNot = why_unreadable_elsewhere,
     verb: str = "read",
+    option: str = "--backplane",
 ) -> Source:
     """Return the backplane of a configuration that a command means.
 
     Args:
         config: The configuration's file or folder.
-        name: What ``--backplane`` says; None for the only one that can be used.
+        name: What the option says; None for the only one that can be used.
         why_not: Which backplanes the command cannot use.
         verb: What it wants to do, as in ``read``.
+        option: The option that names one.
 
     Raises:
         CommandError: None or several can be used, or the named one is not there or cannot be.
@@ -36,7 +38,7 @@ def source_of(
     """
     choice = Choice(load(config).backplane, why_not=why_not, verb=verb)
     try:
-        return choice.only("--backplane") if name is None else choice.named(name)
+        return choice.only(option) if name is None else choice.named(name)
     except (ValueError, ReplayError) as error:
-        place = config if name is None else f"--backplane {name}"
+        place = config if name is None else f"{option} {name}"
         raise CommandError(f"{place}: {error}", exit_code=USAGE) from error
