@@ -109,7 +109,7 @@ def test_an_outcome_has_its_value_as_a_number() -> None:
 
 def test_every_field_of_every_built_in_type_has_a_column() -> None:
     """Given an event of each type, all optional fields set, Then each has its own column."""
-    common = {"experiment_name": "x", "attributes": {"a": 1}}
+    common: dict[str, Any] = {"experiment_name": "x", "attributes": {"a": 1}}
     made = [
         Assignment(
             **common,

@@ -80,6 +80,12 @@ def export(config: Path, output: Path, *arguments: object) -> Ran:
     return run_here("export", "--config", config, "--output", output, *arguments)
 
 
+def queried(sql: str) -> list[tuple[Any, ...]]:
+    """Return what DuckDB answers."""
+    with duckdb.connect() as connection:
+        return connection.execute(sql).fetchall()
+
+
 def bodies(folder: Path) -> list[str]:
     with closing(sqlite3.connect(store(folder))) as connection:
         return [body for (body,) in connection.execute("SELECT body FROM events ORDER BY position")]
@@ -99,9 +105,9 @@ class TestFormats:
 
         assert ran.code == 0, ran.err
         assert ran.out.startswith(f"5 events to {output}: 1 file, ")
-        counted = duckdb.sql(
+        counted = queried(
             f"SELECT event_type, count(*), sum(value) FROM '{output}' GROUP BY 1 ORDER BY 1"  # noqa: S608
-        ).fetchall()
+        )
         assert counted == [("exposure", 4, None), ("outcome", 1, 12.5)]
 
     def test_ndjson_is_what_is_stored_and_publish_takes_it(
@@ -155,11 +161,11 @@ class TestPartitions:
         assert ran.code == 0, ran.err
         assert "5 events" in ran.out
         assert "4 files" in ran.out
-        found = duckdb.sql(
+        found = queried(
             "SELECT count(*), count(DISTINCT date), sum(value) FROM"  # noqa: S608
             f" read_parquet('{output}/**/*.parquet', hive_partitioning = true)"
             " WHERE experiment = 'checkout'"
-        ).fetchall()
+        )
         assert found == [(4, 2, 12.5)]
         frame = pl.scan_parquet(output, hive_partitioning=True).collect()
         assert frame.filter(pl.col("event_type") == "outcome")["value"].to_list() == [12.5]
@@ -334,7 +340,7 @@ class TestFailures:
         """Given an export under way, When it is ended, Then there is no file of its name."""
         output = tmp_path / "events.ndjson"
         command = [sys.executable, "-c", ENDLESS, "export", "--config", config, "--output", output]
-        running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        running = subprocess.Popen([*map(str, command)], stderr=subprocess.PIPE, text=True)
         deadline = time.monotonic() + 30
         while not [each for each in tmp_path.glob("*.partial") if each.stat().st_size]:
             assert time.monotonic() < deadline
