@@ -477,8 +477,9 @@ class DataPlane:
         Args:
             selection: Which events; None for all.
             backplane: The name of the one to read, where several can be.
-            on_unreadable: Called with each stored record that is no event, which is then passed
-                by; may raise. None raises the first one, and `EventStream.checkpoint` is behind it.
+            on_unreadable: Called with each stored record that is no event, and with what the
+                source's retention removed before it was read; both are then passed by. It may
+                raise. None raises the first one, and `EventStream.checkpoint` is behind it.
             criteria: Fields of a `Selection`, as in ``types=["exposure"]``, in the place of those
                 of ``selection``.
 

@@ -12,7 +12,6 @@ from experimentframework_core._reading.reading import Reading
 from experimentframework_core._reading.unreadable import UnreadableFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from experimentframework_core._export.outputs import Output
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
     from experimentframework_core.errors import ReplayError
     from experimentframework_core.plugin import Selection
 
-AT_ONCE = 2000
-"""Events that are written at once: more of them would only be further apart in memory."""
+AT_ONCE = 1000
+"""Events that are written at once; two such batches are in memory, of events of any size."""
 
 
 class Export:
@@ -68,18 +67,17 @@ class Export:
             TransientError: The source cannot be read.
             ReplayError: It cannot be read behind something that is no event.
         """
-        writer = ThreadPoolExecutor(1, "experimentframework-export")
         is_complete = False
         try:
-            with self._made:
+            with self._made, ThreadPoolExecutor(1, "experimentframework-export") as writer:
                 self.output.open()
                 await self._copy(writer)
-            await _in(writer, self.output.complete)
+            # In this thread: it blocks the loop, so nothing cancels it between two names.
+            self.output.complete()
             if self.unreadable:
                 self._made.path.replace(self.side)
             is_complete = True
         finally:
-            writer.shutdown()
             if not is_complete:
                 self.output.abandon()
                 self._made.path.unlink(missing_ok=True)
@@ -103,11 +101,7 @@ class Export:
 
     def _write(self, writer: ThreadPoolExecutor, batch: list[Envelope]) -> asyncio.Future[None]:
         self.events += len(batch)
-        return _in(writer, lambda: self.output.write(batch))
-
-
-def _in(writer: ThreadPoolExecutor, work: Callable[[], None]) -> asyncio.Future[None]:
-    return asyncio.get_running_loop().run_in_executor(writer, work)
+        return asyncio.get_running_loop().run_in_executor(writer, self.output.write, batch)
 
 
 def _unheard(_text: str) -> None:
