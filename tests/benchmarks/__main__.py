@@ -22,6 +22,7 @@ _names = (
     "kafka",
     "sqlserver",
     "tail",
+    "replay",
     "config",
     "peers",
 )
