@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
@@ -19,7 +19,7 @@ from experimentframework_core.deadletter import (
     letter_of,
     open_letters,
 )
-from experimentframework_core.envelope import Envelope
+from experimentframework_core.envelope import Envelope, Record
 from experimentframework_core.errors import InvalidEventError, ReplayError
 from experimentframework_core.plugin import BackplanePlugin, ChannelSettings, Features, Selection
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from experimentframework_core.deadletter import DeadLetter
     from experimentframework_core.plugin import Backplane, OpenContext
 
+Event = TypeVar("Event", bound=Envelope | Record)
+Form = Callable[[Record], Event]
 Store = FileDeadLetterStore | SqliteDeadLetterStore
 
 poll_interval = 0.5
@@ -48,17 +50,25 @@ class LettersOptions(ChannelSettings, frozen=True, kw_only=True, rename="camel")
     backplane: str | None = None
 
 
-class LettersReader(AsyncIterator[Envelope]):
+class LettersReader(AsyncIterator[Event], Generic[Event]):
     """The selected events of the dead letters in a file, the one that was stored first first.
 
     A file that is not there has none. Criteria mean the event, its time too.
 
     Attributes:
         checkpoint: The position of the letter that was given last, as text; None at the start.
+        finds_times: A time is found by reading everything.
     """
 
-    def __init__(self, options: LettersOptions, selection: Selection) -> None:
+    finds_times = False
+
+    def __init__(self, options: LettersOptions, selection: Selection, form: Form[Event]) -> None:
         """Store what to read; the file is opened with the first event.
+
+        Args:
+            options: Where they are.
+            selection: Which of their events are wanted.
+            form: What is given of an event.
 
         Raises:
             ReplayError: The selection's checkpoint is none of dead letters.
@@ -66,6 +76,7 @@ class LettersReader(AsyncIterator[Envelope]):
         self.checkpoint = selection.checkpoint
         self._path = Path(options.path).expanduser().absolute()
         self._selection = selection
+        self._form = form
         self._chosen = LetterFilter(
             types=selection.types,
             experiments=selection.experiments,
@@ -74,7 +85,7 @@ class LettersReader(AsyncIterator[Envelope]):
         )
         self._found = self._read()
 
-    async def __anext__(self) -> Envelope:
+    async def __anext__(self) -> Event:
         found = await anext(self._found)
         if isinstance(found, ReplayError):
             raise found
@@ -84,7 +95,7 @@ class LettersReader(AsyncIterator[Envelope]):
         """Close the file; needed where the reading is left before its end."""
         await self._found.aclose()
 
-    async def _read(self) -> AsyncGenerator[Envelope | ReplayError, None]:
+    async def _read(self) -> AsyncGenerator[Event | ReplayError, None]:
         """Yield events, and what is wrong between them: a generator that raises is at its end."""
         store: Store | None = None
         async with AsyncExitStack() as stack:
@@ -101,12 +112,13 @@ class LettersReader(AsyncIterator[Envelope]):
                     return
                 await asyncio.sleep(poll_interval)
 
-    async def _stored(self, store: Store) -> AsyncGenerator[Envelope | ReplayError, None]:
+    async def _stored(self, store: Store) -> AsyncGenerator[Event | ReplayError, None]:
         began, end = self._chosen.after, await store.end()
         async with aclosing(store.select(self._chosen)) as letters:
             async for stored in letters:
                 self._stand(stored.position)
-                found = event_in(stored.letter, self._selection, self._place(stored.position))
+                place = self._place(stored.position)
+                found = _event_in(stored.letter, self._selection, self._form, place)
                 if found is not None:
                     yield found
         self._stand(max(end, self._chosen.after))
@@ -135,16 +147,19 @@ class LettersReader(AsyncIterator[Envelope]):
             )
 
 
-class UnwrappedReader(AsyncIterator[Envelope]):
+class UnwrappedReader(AsyncIterator[Event], Generic[Event]):
     """The selected events of the dead letters that a backplane holds, in that one's order."""
 
-    def __init__(self, wrapped: Source, backplane: str | None, selection: Selection) -> None:
+    def __init__(
+        self, wrapped: Source, backplane: str | None, selection: Selection, form: Form[Event]
+    ) -> None:
         """Read with the backplane's own reader, which also knows the checkpoints.
 
         Raises:
             ReplayError: The backplane cannot be read back, or not from there.
         """
         self._selection = selection
+        self._form = form
         self._backplane = backplane
         self._place = str(wrapped)
         self._letters = wrapped.read(
@@ -155,7 +170,7 @@ class UnwrappedReader(AsyncIterator[Envelope]):
         """Return the reader's ``checkpoint`` or ``aclose``, where it has them."""
         return getattr(self._letters, name)
 
-    async def __anext__(self) -> Envelope:
+    async def __anext__(self) -> Event:
         while True:
             envelope = await anext(self._letters)
             place = f"a dead letter in {self._place}"
@@ -165,21 +180,42 @@ class UnwrappedReader(AsyncIterator[Envelope]):
                 message = f"cannot read {place}: {error}"
                 raise ReplayError(message, record=encode(envelope)) from error
             if self._backplane in (None, letter.backplane):
-                found = event_in(letter, self._selection, place)
+                found = _event_in(letter, self._selection, self._form, place)
                 if isinstance(found, ReplayError):
                     raise found
                 if found is not None:
                     return found
 
 
-def event_in(letter: DeadLetter, selection: Selection, place: str) -> Envelope | ReplayError | None:
+def _event_in(
+    letter: DeadLetter, selection: Selection, form: Form[Event], place: str
+) -> Event | ReplayError | None:
     """Return the event of a dead letter; None if it is not selected, or why it is none."""
     try:
-        return decode(letter.body) if selection.selects(decode_record(letter.body)) else None
+        record = decode_record(letter.body)
+        return form(record) if selection.selects(record) else None
     except InvalidEventError as error:
         told = ReplayError(f"cannot read the event of {place}: {error}", record=letter.body)
         told.__cause__ = error
         return told
+
+
+def _envelope(record: Record) -> Envelope:
+    return decode(record.body)
+
+
+def _record(record: Record) -> Record:
+    return record
+
+
+def read_letters(options: LettersOptions, selection: Selection) -> LettersReader[Envelope]:
+    """Return a reader of the selected events."""
+    return LettersReader(options, selection, _envelope)
+
+
+def read_letter_records(options: LettersOptions, selection: Selection) -> LettersReader[Record]:
+    """Return a reader of the selected events as they were to be delivered."""
+    return LettersReader(options, selection, _record)
 
 
 def letters_in(path: Path, name: str, backplane: str | None = None) -> Source:
@@ -190,12 +226,15 @@ def letters_in(path: Path, name: str, backplane: str | None = None) -> Source:
 def letters_held_by(wrapped: Source, backplane: str | None = None) -> Source:
     """Return the dead letters that another backplane holds as a source, all or those of one."""
 
-    def read(_options: ChannelSettings, selection: Selection) -> UnwrappedReader:
-        return UnwrappedReader(wrapped, backplane, selection)
+    def read(_options: ChannelSettings, selection: Selection) -> UnwrappedReader[Envelope]:
+        return UnwrappedReader(wrapped, backplane, selection, _envelope)
 
-    plugin: BackplanePlugin[Any] = msgspec.structs.replace(
-        wrapped.plugin, read=None if wrapped.plugin.read is None else read, read_records=None
-    )
+    def records(_options: ChannelSettings, selection: Selection) -> UnwrappedReader[Record]:
+        return UnwrappedReader(wrapped, backplane, selection, _record)
+
+    plugin: BackplanePlugin[Any] = wrapped.plugin
+    if plugin.read is not None:
+        plugin = msgspec.structs.replace(plugin, read=read, read_records=records)
     return Source(wrapped.name, plugin, wrapped.options)
 
 
@@ -209,7 +248,8 @@ _in_files = BackplanePlugin(
     type="deadLetters",
     options=LettersOptions,
     open=_opens_nothing,
-    read=LettersReader,
+    read=read_letters,
+    read_records=read_letter_records,
     features=Features(durable=True, readable=True),
 )
 

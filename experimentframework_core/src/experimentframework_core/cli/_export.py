@@ -75,6 +75,9 @@ def export(  # noqa: PLR0913 - one for each option
         str | None,
         typer.Option("--backplane", "-b", metavar="NAME", help="Which one to read, of several."),
     ] = None,
+    dead_letters: Annotated[
+        bool, typer.Option("--dead-letters", help="The events that were not taken, instead.")
+    ] = False,
     types: Annotated[
         list[str] | None, typer.Option("--type", "-t", help="Only this event type; repeatable.")
     ] = None,
@@ -108,7 +111,8 @@ def export(  # noqa: PLR0913 - one for each option
         raise CommandError(f"--since and --until: {problem}", exit_code=USAGE)
     side = output.with_name(f"{output.name}.unreadable.ndjson")
     target = _output(output, _format(form, output, partition_by), partition_by, side, force=force)
-    run = Export(source_of(config, backplane), selection, target, side)
+    source = source_of(config, backplane, dead_letters=dead_letters)
+    run = Export(source, selection, target, side)
     started = time.monotonic()
     with _seldom_collecting():
         stop = asyncio.run(_run(run, output))
