@@ -13,10 +13,10 @@ from experimentframework_core._reading import letters as reading_letters
 from experimentframework_core._reading.letters import (
     LettersOptions,
     LettersReader,
-    letters_held_by,
     letters_in,
     read_letters,
 )
+from experimentframework_core._reading.letters_elsewhere import letters_held_by
 from experimentframework_core._reading.source import Source
 from experimentframework_core.backplanes.memory import InMemoryBackplane, InMemoryOptions, plugin
 from experimentframework_core.codec import encode

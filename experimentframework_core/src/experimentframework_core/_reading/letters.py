@@ -1,41 +1,41 @@
-"""Dead letters as a source: the events that no destination took, from wherever they are kept."""
+"""Dead letters in a file as a source: the events that no destination took."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic
 
 import msgspec
 
+from experimentframework_core._reading.letter_events import (
+    Event,
+    Form,
+    as_envelope,
+    as_record,
+    event_in,
+)
 from experimentframework_core._reading.source import Source
-from experimentframework_core.codec import decode, decode_record, encode
 from experimentframework_core.deadletter import (
     FileDeadLetterStore,
     LetterFilter,
     SqliteDeadLetterStore,
-    letter_of,
     open_letters,
 )
-from experimentframework_core.envelope import Envelope, Record
-from experimentframework_core.errors import InvalidEventError, ReplayError
+from experimentframework_core.errors import ReplayError
 from experimentframework_core.plugin import BackplanePlugin, ChannelSettings, Features, Selection
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
-    from experimentframework_core.deadletter import DeadLetter
+    from experimentframework_core.envelope import Envelope, Record
     from experimentframework_core.plugin import Backplane, OpenContext
 
-Event = TypeVar("Event", bound=Envelope | Record)
-Form = Callable[[Record], Event]
 Store = FileDeadLetterStore | SqliteDeadLetterStore
 
 poll_interval = 0.5
-
-_WRAPPED = ("deadLetter",)
 
 
 class LettersOptions(ChannelSettings, frozen=True, kw_only=True, rename="camel"):
@@ -118,7 +118,7 @@ class LettersReader(AsyncIterator[Event], Generic[Event]):
             async for stored in letters:
                 self._stand(stored.position)
                 place = self._place(stored.position)
-                found = _event_in(stored.letter, self._selection, self._form, place)
+                found = event_in(stored.letter, self._selection, self._form, place)
                 if found is not None:
                     yield found
         self._stand(max(end, self._chosen.after))
@@ -147,95 +147,19 @@ class LettersReader(AsyncIterator[Event], Generic[Event]):
             )
 
 
-class UnwrappedReader(AsyncIterator[Event], Generic[Event]):
-    """The selected events of the dead letters that a backplane holds, in that one's order."""
-
-    def __init__(
-        self, wrapped: Source, backplane: str | None, selection: Selection, form: Form[Event]
-    ) -> None:
-        """Read with the backplane's own reader, which also knows the checkpoints.
-
-        Raises:
-            ReplayError: The backplane cannot be read back, or not from there.
-        """
-        self._selection = selection
-        self._form = form
-        self._backplane = backplane
-        self._place = str(wrapped)
-        self._letters = wrapped.read(
-            Selection(types=_WRAPPED, checkpoint=selection.checkpoint, follow=selection.follow)
-        )
-
-    def __getattr__(self, name: str) -> object:
-        """Return the reader's ``checkpoint`` or ``aclose``, where it has them."""
-        return getattr(self._letters, name)
-
-    async def __anext__(self) -> Event:
-        while True:
-            envelope = await anext(self._letters)
-            place = f"a dead letter in {self._place}"
-            try:
-                letter = letter_of(envelope)
-            except InvalidEventError as error:
-                message = f"cannot read {place}: {error}"
-                raise ReplayError(message, record=encode(envelope)) from error
-            if self._backplane in (None, letter.backplane):
-                found = _event_in(letter, self._selection, self._form, place)
-                if isinstance(found, ReplayError):
-                    raise found
-                if found is not None:
-                    return found
-
-
-def _event_in(
-    letter: DeadLetter, selection: Selection, form: Form[Event], place: str
-) -> Event | ReplayError | None:
-    """Return the event of a dead letter; None if it is not selected, or why it is none."""
-    try:
-        record = decode_record(letter.body)
-        return form(record) if selection.selects(record) else None
-    except InvalidEventError as error:
-        told = ReplayError(f"cannot read the event of {place}: {error}", record=letter.body)
-        told.__cause__ = error
-        return told
-
-
-def _envelope(record: Record) -> Envelope:
-    return decode(record.body)
-
-
-def _record(record: Record) -> Record:
-    return record
-
-
 def read_letters(options: LettersOptions, selection: Selection) -> LettersReader[Envelope]:
     """Return a reader of the selected events."""
-    return LettersReader(options, selection, _envelope)
+    return LettersReader(options, selection, as_envelope)
 
 
 def read_letter_records(options: LettersOptions, selection: Selection) -> LettersReader[Record]:
     """Return a reader of the selected events as they were to be delivered."""
-    return LettersReader(options, selection, _record)
+    return LettersReader(options, selection, as_record)
 
 
 def letters_in(path: Path, name: str, backplane: str | None = None) -> Source:
     """Return the dead letters in a file as a source, all or those of one backplane."""
     return Source(name, _in_files, LettersOptions(path=str(path), backplane=backplane))
-
-
-def letters_held_by(wrapped: Source, backplane: str | None = None) -> Source:
-    """Return the dead letters that another backplane holds as a source, all or those of one."""
-
-    def read(_options: ChannelSettings, selection: Selection) -> UnwrappedReader[Envelope]:
-        return UnwrappedReader(wrapped, backplane, selection, _envelope)
-
-    def records(_options: ChannelSettings, selection: Selection) -> UnwrappedReader[Record]:
-        return UnwrappedReader(wrapped, backplane, selection, _record)
-
-    plugin: BackplanePlugin[Any] = wrapped.plugin
-    if plugin.read is not None:
-        plugin = msgspec.structs.replace(plugin, read=read, read_records=records)
-    return Source(wrapped.name, plugin, wrapped.options)
 
 
 def _opens_nothing(
