@@ -2,9 +2,42 @@
 
 from __future__ import annotations
 
-from tests.peers.require import required
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.peers import kafka_java
+from tests.peers.docker import docker_answers
+from tests.peers.kafka_choice import choose
+from tests.peers.kafka_docker import docker_broker
+from tests.peers.require import require, required
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def pytest_configure() -> None:
     """Refuse a run that requires a peer which does not exist."""
     required()
+
+
+@pytest.fixture(scope="session")
+def brokers() -> Iterator[str]:
+    """Return the address of a broker that all tests share."""
+    choice = choose(
+        os.environ,
+        docker_answers=lambda: docker_answers(os.environ),
+        find=shutil.which,
+        cached=kafka_java.is_cached(),
+    )
+    require("kafka", missing=choice.missing)
+    if choice.kind == "given":
+        yield choice.brokers
+    elif choice.kind == "docker":
+        with docker_broker() as address:
+            yield address
+    else:
+        with kafka_java.JavaBroker() as broker:
+            yield broker.brokers

@@ -18,10 +18,12 @@ _names = (
     "durable",
     "disk",
     "sqlite",
+    "export",
     "kafka",
     "sqlserver",
     "servicebus",
     "tail",
+    "replay",
     "config",
     "peers",
 )

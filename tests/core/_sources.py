@@ -40,16 +40,19 @@ class FakeReader(AsyncIterator[Envelope]):
         self.finds_times = source.finds_times
         self._source = source
         self._selection = selection
-        self._envelopes = self._read()
+        self._found = self._read()
 
     async def __anext__(self) -> Envelope:
-        return await anext(self._envelopes)
+        found = await anext(self._found)
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     async def aclose(self) -> None:
         """Count that it was closed."""
         self._source.closed += 1
 
-    async def _read(self) -> AsyncGenerator[Envelope, None]:
+    async def _read(self) -> AsyncGenerator[Envelope | Exception, None]:
         since = self._selection.since
         for position in range(int(self.checkpoint or 0), len(self._source.held)):
             held = self._source.held[position]
@@ -61,7 +64,9 @@ class FakeReader(AsyncIterator[Envelope]):
                 self.checkpoint = str(position + 1)
             if isinstance(held, Exception):
                 if held not in self._source.passed:
-                    raise held
+                    yield held
+                    if not self._source.goes_on:
+                        return
             elif selected:
                 yield held
 
@@ -73,6 +78,7 @@ class FakeSource:
         held: Events, and errors: those in ``passing`` are raised once, before the position moves
             over them; those in ``passed`` are then no longer there; others are raised behind it.
         counts_all: Whether the checkpoint moves over events that are not selected.
+        goes_on: Whether a reader goes on behind an error when it is asked again.
         finds_times: Whether it says that it finds a time without reading what was before it.
         asked: The selection of each reading.
         closed: How many readers were closed.
@@ -86,6 +92,7 @@ class FakeSource:
         self.passing = list(passing)
         self.passed = list(passing)
         self.counts_all = True
+        self.goes_on = False
         self.finds_times = True
         self.asked: list[Selection] = []
         self.told: list[str] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import pytest
@@ -18,6 +18,7 @@ from experimentframework_core.codec import (
     explain,
     max_depth,
 )
+from experimentframework_core.envelope import Envelope
 from experimentframework_core.errors import InvalidEventError
 from experimentframework_core.events import (
     Assignment,
@@ -36,9 +37,6 @@ from tests.core.event_strategies import (
     payloads,
     without_wire_form,
 )
-
-if TYPE_CHECKING:
-    from experimentframework_core.envelope import Envelope
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 moment = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -319,6 +317,33 @@ def test_decode_record_gives_the_same_record_without_touching_the_bytes(
 
     assert read == record
     assert read.body is record.body
+
+
+@pytest.mark.parametrize(
+    ("was", "is_now"),
+    [
+        (b'"metadata":{"a":1}', b'"metadata":[1]'),
+        (b'"timestamp":"2026-', b'"timestamp":"2026-19-'),
+        (b'"correlationId":"c"', b'"correlationId":7'),
+    ],
+)
+def test_what_cannot_be_decoded_is_no_record_either(was: bytes, is_now: bytes) -> None:
+    """Given an envelope's field that is wrong, when read as a record, then that is refused."""
+    made = Envelope(
+        event_id="e-1",
+        timestamp=datetime(2026, 3, 1, tzinfo=UTC),
+        event_type="exposure",
+        schema_version="1.0.0",
+        payload={},
+        metadata={"a": 1},
+        correlation_id="c",
+    )
+    body = encode(made).replace(was, is_now).replace(b"-19-03-01", b"-19-01")
+    assert body != encode(made)
+
+    for read in (decode, decode_record):
+        with pytest.raises(InvalidEventError):
+            read(body)
 
 
 @pytest.mark.parametrize("payload", [None, 7, "text", [1], {"experimentName": 7, "subjectId": ""}])

@@ -17,6 +17,7 @@ names = (
     "fuzz",
     "power",
     "simulate",
+    "replay",
 )
 
 

@@ -1,8 +1,7 @@
-"""A broker for the tests of Kafka, and topics on it."""
+"""Topics on the broker that all tests share, and brokers of a test's own."""
 
 from __future__ import annotations
 
-import os
 import shutil
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,33 +10,10 @@ import pytest
 
 from tests.kafka.topics import create_topic
 from tests.peers import kafka_java
-from tests.peers.docker import docker_answers
-from tests.peers.kafka_choice import choose
-from tests.peers.kafka_docker import docker_broker
 from tests.peers.require import require
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-
-@pytest.fixture(scope="session")
-def brokers() -> Iterator[str]:
-    """Return the address of a broker that all tests share."""
-    choice = choose(
-        os.environ,
-        docker_answers=lambda: docker_answers(os.environ),
-        find=shutil.which,
-        cached=kafka_java.is_cached(),
-    )
-    require("kafka", missing=choice.missing)
-    if choice.kind == "given":
-        yield choice.brokers
-    elif choice.kind == "docker":
-        with docker_broker() as address:
-            yield address
-    else:
-        with kafka_java.JavaBroker() as broker:
-            yield broker.brokers
 
 
 @pytest.fixture

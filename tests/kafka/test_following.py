@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from experimentframework_core.codec import encode
-from experimentframework_core.errors import TransientError, UnavailableError
+from experimentframework_core.errors import ReplayError, TransientError, UnavailableError
 from experimentframework_core.plugin import OpenContext, Selection
 from experimentframework_core.testing import make_outcome, make_record, make_records
 from experimentframework_kafka import KafkaOptions, _reader, plugin
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from tests.peers.kafka_java import JavaBroker
 
 FOLLOW = Selection(follow=True)
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 async def _deliver(options: KafkaOptions, batch: Sequence[Record]) -> None:
@@ -111,10 +113,13 @@ async def test_a_topic_that_is_deleted_is_told(
     assert str(raised.value) == f"cannot read on: topic '{topic}' has been deleted"
 
 
-async def test_what_retention_takes_away_is_passed(
+async def test_what_retention_takes_away_is_told(
     brokers: str, make_topic: Callable[..., str]
 ) -> None:
-    """Given a reading to the end, When the brokers drop the next events, Then the rest comes."""
+    """Given a reading to the end, When brokers drop what is next, Then it is told and it goes on.
+
+    What had been fetched before still comes.
+    """
     topic = make_topic(1)
     options = KafkaOptions(brokers=brokers, topic=topic)
     records = make_records(30_000)
@@ -124,11 +129,60 @@ async def test_what_retention_takes_away_is_passed(
     first = encode(await anext(reader))
 
     await asyncio.to_thread(drop_before, brokers, topic, 29_900)
+    fetched: set[bytes] = set()
+    with pytest.raises(ReplayError, match=f"to 29,899 of partition 0 of topic '{topic}'") as told:
+        await _take_all(reader, fetched)
     rest = [encode(envelope) async for envelope in reader]
 
     assert first == records[0].body
-    assert rest[-100:] == [record.body for record in records[-100:]]
-    assert len(rest) < len(records) - 1
+    assert rest == [record.body for record in records[-100:]]
+    assert told.value.lost == 29_899 - len(fetched)
+
+
+async def test_what_retention_took_before_a_checkpoint_is_told(
+    brokers: str, make_topic: Callable[..., str]
+) -> None:
+    """Given brokers dropped what is behind a checkpoint, When resumed, Then it tells and goes on.
+
+    Not where all that is asked for happened later.
+    """
+    topic = make_topic(1)
+    options = KafkaOptions(brokers=brokers, topic=topic)
+    times = [NOON + timedelta(hours=hour) for hour in range(10)]
+    records = [make_record(timestamp=time) for time in times]
+    await _deliver(options, records)
+    await asyncio.to_thread(drop_before, brokers, topic, 5)
+    checkpoint = f'{{"{topic}":{{"0":2}}}}'
+
+    reader = KafkaReader(options, Selection(checkpoint=checkpoint))
+    with pytest.raises(ReplayError, match=r"the offsets 2 to 4 .*, at most 3 events") as told:
+        await anext(reader)
+    behind = reader.checkpoint
+    rest = [encode(envelope) async for envelope in reader]
+    late = KafkaReader(options, Selection(checkpoint=checkpoint, since=times[7]))
+    later = [encode(envelope) async for envelope in late]
+
+    assert told.value.lost == 3
+    assert behind == f'{{"{topic}":{{"0":5}}}}'
+    assert rest == [record.body for record in records[5:]]
+    assert later == [record.body for record in records[7:]]
+
+
+async def test_a_topic_that_is_made_anew_while_it_is_followed_is_told(
+    brokers: str, make_topic: Callable[..., str]
+) -> None:
+    """Given a topic is followed, When it is made anew, Then nothing is passed over in silence."""
+    topic = make_topic(1)
+    options = KafkaOptions(brokers=brokers, topic=topic)
+    await _deliver(options, make_records(50))
+    reader = KafkaReader(options, FOLLOW)
+    await _take(reader, 50)
+
+    await asyncio.to_thread(delete_topic, brokers, topic)
+    make_topic(1, name=topic)
+    with pytest.raises((ReplayError, UnavailableError), match=r"was made anew|has been deleted"):
+        await _take(reader, 1)
+    await reader.aclose()
 
 
 @pytest.mark.timeout(120)

@@ -96,10 +96,13 @@ async def test_what_is_no_event_is_told_and_can_be_passed(
     reader = KafkaReader(options, Selection())
 
     first = encode(await anext(reader))
-    with pytest.raises(ReplayError, match=f"offset 1 of partition 0 of topic '{topic}'"):
+    with pytest.raises(ReplayError, match=f"offset 1 of partition 0 of topic '{topic}'") as told:
         await anext(reader)
-    rest = await _bodies(options, Selection(checkpoint=reader.checkpoint))
+    later = await _bodies(options, Selection(checkpoint=reader.checkpoint))
+    rest = [encode(envelope) async for envelope in reader]
 
+    assert told.value.record == b"not an event"
+    assert later == rest
     assert [first, *rest] == [each.body for each in records]
 
 

@@ -33,6 +33,7 @@ public_names = [
     "DeadLetterStoreOptions",
     "DeliveryError",
     "Envelope",
+    "EventStream",
     "ExperimentError",
     "ExperimentFrameworkError",
     "Exposure",
@@ -62,11 +63,13 @@ public_names = [
     "ReplayError",
     "RetryOptions",
     "Secret",
+    "SeenEvents",
     "Selection",
     "SignalSeverity",
     "Statistics",
     "TransientError",
     "UnavailableError",
+    "deduplicate",
     "event",
 ]
 
@@ -104,6 +107,8 @@ def test_public_names_are_pinned() -> None:
                 "time_of",
             ],
         ),
+        ("experimentframework_core.arrow", ["record_batch", "schema"]),
+        ("experimentframework_core.replay", ["ReplaySummary", "Transform", "replay"]),
         (
             "experimentframework_core.cloudevents",
             [

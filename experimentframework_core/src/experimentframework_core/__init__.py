@@ -80,6 +80,13 @@ from experimentframework_core.units import (
 )
 
 if TYPE_CHECKING:
+    from experimentframework_core._reading.stream import (
+        EventStream,
+    )
+    from experimentframework_core.consuming import (
+        SeenEvents,
+        deduplicate,
+    )
     from experimentframework_core.plane import (
         DataPlane,
     )
@@ -109,6 +116,7 @@ __all__ = [
     "DeadLetterStoreOptions",
     "DeliveryError",
     "Envelope",
+    "EventStream",
     "ExperimentError",
     "ExperimentFrameworkError",
     "Exposure",
@@ -138,25 +146,34 @@ __all__ = [
     "ReplayError",
     "RetryOptions",
     "Secret",
+    "SeenEvents",
     "Selection",
     "SignalSeverity",
     "Statistics",
     "TransientError",
     "UnavailableError",
+    "deduplicate",
     "event",
 ]
 
+
+_LATER = {
+    "DataPlane": "plane",
+    "EventStream": "_reading.stream",
+    "SeenEvents": "consuming",
+    "deduplicate": "consuming",
+}
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of the package's
 
     def __getattr__(name: str) -> object:
         """Import the plane when it is asked for: who reads a configuration starts without it."""
-        if name != "DataPlane":
+        if name not in _LATER:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from experimentframework_core.plane import DataPlane
+        from importlib import import_module
 
-        globals()[name] = DataPlane
-        return DataPlane
+        globals()[name] = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+        return globals()[name]
 
     def __dir__() -> list[str]:
         return sorted({*globals(), *__all__})

@@ -26,6 +26,7 @@ __all__ = [
     "decode",
     "decode_record",
     "encode",
+    "encode_as_read",
     "encode_record",
     "event_id_pattern",
     "explain",
@@ -48,10 +49,13 @@ class _Routing(msgspec.Struct, rename="camel"):
 
 
 class _Head(msgspec.Struct, rename="camel"):
+    event_id: str
+    timestamp: datetime
     event_type: str
     schema_version: str
     payload: msgspec.Raw
     correlation_id: str | None = None
+    metadata: dict[str, msgspec.Raw] | None = None
     traceparent: str | None = None
 
 
@@ -88,6 +92,16 @@ def encode(envelope: Envelope, *, limits: bool = True) -> bytes:
     except (*unreadable, TypeError, ValueError, OverflowError, InvalidEventError):
         pass
     raise _find_fault(envelope)
+
+
+def encode_as_read(envelope: Envelope) -> bytes:
+    """Return the JSON of an envelope that `decode` gave, at a tenth of the cost of `encode`.
+
+    They are the same bytes where `encode` takes the event, and those of the stored event where
+    that was canonical and of the newest version. What others wrote and `encode` refuses, such as
+    a name that is too long, is written as it was read.
+    """
+    return _write(envelope)
 
 
 def explain(event: msgspec.Struct) -> InvalidEventError | None:

@@ -182,12 +182,20 @@ class JournalError(ExperimentFrameworkError):
 class ReplayError(ExperimentFrameworkError):
     """A source cannot be read, or not on from where the reading stands.
 
+    With a ``record`` or ``lost`` the reader's checkpoint stands behind it already: whoever can do
+    without goes on there. With neither there is nothing to go on to.
+
     Attributes:
         record: What is stored there and is no event, as it was stored; None where the reason is
             another.
+        lost: How many events are gone, at most, that came next when the reading stood there;
+            None where the reason is another. The source's retention took them away.
     """
 
-    def __init__(self, message: str = "", *, record: bytes | None = None) -> None:
-        """Say what cannot be read, and give what is stored there."""
+    def __init__(
+        self, message: str = "", *, record: bytes | None = None, lost: int | None = None
+    ) -> None:
+        """Say what cannot be read, and give what is stored there, or how many events are gone."""
         self.record = record
+        self.lost = lost
         super().__init__(message)

@@ -165,11 +165,19 @@ class BackplanePlugin(msgspec.Struct, Generic[OptionsT], frozen=True, kw_only=Tr
             does not inherit them all.
         open: Opens one instance. May raise TransientError or UnavailableError; it is tried again.
         features: What the plugin guarantees.
-        read: Yields envelopes back, in the source's order. The iterator may have ``aclose()``, and
-            where the source has positions a ``checkpoint``: the text to resume after what it
-            yielded last. What is no event is a ReplayError with the stored ``record``, and the
-            checkpoint behind it, so that a caller may go on there. A reader that finds a time only
-            by reading everything before it has ``finds_times = False``.
+        read: Yields envelopes back, in the source's order, each as it was delivered: encoding it
+            again gives the same bytes. Nothing is opened before the first is asked for; the
+            iterator may have ``aclose()``, which releases what was. Where the source has
+            positions, the iterator has a ``checkpoint``: the text to resume behind what it yielded
+            last, None at the start. A checkpoint that is none of this source's is a ReplayError.
+            What is no event is a ReplayError with the stored ``record``; what retention took away
+            behind the selection's checkpoint, or while it is read, is one with ``lost``. Both
+            leave the checkpoint behind it, and asking the iterator again may go on there. A reader
+            that finds a time only by reading everything before it has ``finds_times = False``.
+        read_records: Like ``read``, but yields what is stored as records, with the bytes that were
+            delivered: what a replay wants. Such an iterator, and that of ``read``, may have a
+            ``progress`` too: how much of what it goes through lies behind it, from 0 to 1, or None
+            while that is not known. Absent: what ``read`` yields is encoded anew.
         check: Yields ``(path, message)`` for what the options' types cannot say, as in
             ``("queueName", "give queueName or topicName, not both")``; see `Finding` for how to say
             that it is no error, and which other options it is about.
@@ -188,6 +196,7 @@ class BackplanePlugin(msgspec.Struct, Generic[OptionsT], frozen=True, kw_only=Tr
     open: Callable[[OptionsT, OpenContext], AbstractAsyncContextManager[Backplane]]
     features: Features = Features()
     read: Callable[[OptionsT, Selection], AsyncIterator[Envelope]] | None = None
+    read_records: Callable[[OptionsT, Selection], AsyncIterator[Record]] | None = None
     check: Callable[[OptionsT], Iterable[Finding]] | None = None
     channel_defaults: Callable[[OptionsT], ChannelSettings] | None = None
     ordering_key: Callable[[Record, OptionsT], str | None] | None = None

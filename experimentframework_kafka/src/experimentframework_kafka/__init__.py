@@ -7,7 +7,7 @@ from experimentframework_kafka._backplane import channel_defaults, open_kafka, o
 from experimentframework_kafka._check import check_kafka
 from experimentframework_kafka._client_settings import other_names
 from experimentframework_kafka._options import KafkaOptions, KafkaSecurity, KafkaTopicCreation
-from experimentframework_kafka._reader import read_kafka
+from experimentframework_kafka._reader import read_kafka, read_records
 
 __all__ = ["KafkaOptions", "KafkaSecurity", "KafkaTopicCreation", "plugin"]
 
@@ -17,6 +17,7 @@ plugin = BackplanePlugin(
     open=open_kafka,
     features=Features(ordered=True, durable=True, readable=True, partial_failures=True),
     read=read_kafka,
+    read_records=read_records,
     check=check_kafka,
     channel_defaults=channel_defaults,
     ordering_key=ordering_key,

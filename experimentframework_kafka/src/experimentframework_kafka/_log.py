@@ -32,10 +32,27 @@ _WAIT_MS = 200
 
 
 class Bounds(NamedTuple):
-    """Where to begin in a partition, and where it ends now."""
+    """What a partition has now.
+
+    Attributes:
+        first: The offset of the first message that is there.
+        late: That of the first message that is late enough; the first of all where all are.
+        end: The offset behind the last message.
+    """
 
     first: int
+    late: int
     end: int
+
+
+class OutOfRangeError(Exception):
+    """The message that comes next is not there any more, or not yet."""
+
+    def __init__(self, partition: TopicPartition, offset: int) -> None:
+        """Say where it should be."""
+        self.partition = partition
+        self.offset = offset
+        super().__init__(f"{partition} has nothing at {offset}")
 
 
 @asynccontextmanager
@@ -53,7 +70,7 @@ async def open_log(options: KafkaOptions) -> AsyncIterator[Log]:
     consumer = AIOKafkaConsumer(
         **beginning_at(broker, client_arguments(options)),
         enable_auto_commit=False,
-        auto_offset_reset="earliest",
+        auto_offset_reset="none",
         isolation_level="read_committed",
     )
     quieten()
@@ -116,26 +133,31 @@ class Log:
     async def bounds(
         self, partitions: Collection[TopicPartition], since: datetime | None
     ) -> dict[TopicPartition, Bounds]:
-        """Return where each partition begins, or its first message that is late enough; and ends.
+        """Return where each partition begins, has its first message that is late enough, and ends.
 
         ``since`` is compared with the messages' own time.
         """
         if not partitions:
             return {}
-        starts = dict(await self._consumer.beginning_offsets(partitions))
+        starts = await self._consumer.beginning_offsets(partitions)
         ends = await self._consumer.end_offsets(partitions)
+        late = starts
         if since is not None:
             at = max(0, int(since.timestamp() * 1000))
-            late = await self._consumer.offsets_for_times(dict.fromkeys(partitions, at))
-            starts = {each: late[each].offset if late[each] else ends[each] for each in partitions}
-        return {each: Bounds(starts[each], ends[each]) for each in partitions}
+            found = await self._consumer.offsets_for_times(dict.fromkeys(partitions, at))
+            late = {each: found[each].offset if found[each] else ends[each] for each in partitions}
+        return {each: Bounds(starts[each], late[each], ends[each]) for each in partitions}
 
     def begin(self, positions: Mapping[TopicPartition, int]) -> None:
         """Read these partitions from these offsets on, and no others."""
         self._read = set(positions)
         self._consumer.assign(list(positions))
         for partition, offset in positions.items():
-            self._consumer.seek(partition, offset)
+            self.go_to(partition, offset)
+
+    def go_to(self, partition: TopicPartition, offset: int) -> None:
+        """Read a partition, which is read already, from another offset on."""
+        self._consumer.seek(partition, offset)
 
     async def position(self, partition: TopicPartition) -> int:
         """Return the offset of the next message of a partition that is read."""
@@ -147,14 +169,20 @@ class Log:
         """Return messages that are there or come in a moment; perhaps none.
 
         Raises:
+            OutOfRangeError: A partition has nothing where it is read; `go_to` says where to go on.
             UnavailableError: A topic that is read has been deleted.
             TransientError: A partition has not answered for long.
         """
+        from aiokafka.errors import OffsetOutOfRangeError
+
         loop = asyncio.get_running_loop()
         began = loop.time()
-        found: dict[TopicPartition, list[ConsumerRecord]] = await self._consumer.getmany(
-            timeout_ms=_WAIT_MS, max_records=AT_ONCE
-        )
+        found: dict[TopicPartition, list[ConsumerRecord]]
+        try:
+            found = await self._consumer.getmany(timeout_ms=_WAIT_MS, max_records=AT_ONCE)
+        except OffsetOutOfRangeError as error:
+            [(partition, offset)] = error.args[0].items()
+            raise OutOfRangeError(partition, offset) from error
         self.waited += loop.time() - began
         if not found and self.waited >= self._look_at:
             self._look_at = self.waited + LOOK_EVERY

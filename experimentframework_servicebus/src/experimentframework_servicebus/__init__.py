@@ -8,6 +8,7 @@ from experimentframework_servicebus._backplane import (
     open_dead_letters,
     open_service_bus,
     ordering_key,
+    read_records,
     read_service_bus,
 )
 from experimentframework_servicebus._check import check_service_bus
@@ -22,6 +23,7 @@ plugin = BackplanePlugin(
     options=ServiceBusOptions,
     open=open_service_bus,
     read=read_service_bus,
+    read_records=read_records,
     features=Features(ordered=True, durable=True, readable=True, partial_failures=True),
     check=check_service_bus,
     channel_defaults=channel_defaults,

@@ -80,6 +80,17 @@ async def open_dead_letters(options: ServiceBusOptions) -> AsyncIterator[BrokerD
             await calls.end()
 
 
+def read_records(options: ServiceBusOptions, selection: Selection) -> AsyncIterator[Record]:
+    """Return a reader of the selected events as records, with the bytes that were delivered.
+
+    Raises:
+        ReplayError: As for `read_service_bus`.
+    """
+    from experimentframework_servicebus._reader import ServiceBusRecordReader
+
+    return ServiceBusRecordReader(options, selection)
+
+
 def channel_defaults(_options: ServiceBusOptions) -> ChannelSettings:
     """Return the settings of the channel where nobody says others."""
     return ChannelSettings(batch_size=_BATCH_SIZE)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from azure.servicebus import ServiceBusMessageState
 
 from experimentframework_core.codec import decode, decode_record
-from experimentframework_core.envelope import Envelope
+from experimentframework_core.envelope import Envelope, Record
 from experimentframework_core.errors import (
     InvalidEventError,
     ReplayError,
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
 
 poll_interval = 0.5
 
+Event = TypeVar("Event")
 
-class ServiceBusReader(AsyncIterator[Envelope]):
+
+class _Reader(AsyncIterator[Event]):
     """The selected events that are still there, of one queue or subscription after another.
 
     Nothing is received or locked: consumers get all, also while it is read. What they have
@@ -64,7 +67,7 @@ class ServiceBusReader(AsyncIterator[Envelope]):
         """Where the reading stands: behind the event that was given last. None at the start."""
         return written(self._positions)
 
-    async def __anext__(self) -> Envelope:
+    async def __anext__(self) -> Event:
         try:
             return await anext(self._envelopes)
         except TransientError:
@@ -75,7 +78,11 @@ class ServiceBusReader(AsyncIterator[Envelope]):
         """Disconnect; needed only where the reading is left before its end."""
         await self._envelopes.aclose()
 
-    async def _read(self) -> AsyncGenerator[Envelope, None]:
+    @abstractmethod
+    def _form(self, body: bytes, record: Record) -> Event:
+        """Make of a stored event, and its record, what is given."""
+
+    async def _read(self) -> AsyncGenerator[Event, None]:
         if self._options.topic_name is not None and self._options.subscription_name is None:
             raise UnavailableError(
                 f"cannot read topic '{self._options.topic_name}': a topic keeps no events; say "
@@ -92,23 +99,38 @@ class ServiceBusReader(AsyncIterator[Envelope]):
                     return
                 await asyncio.sleep(poll_interval)
 
-    async def _new(self, peeker: Peeker) -> AsyncGenerator[Envelope, None]:
+    async def _new(self, peeker: Peeker) -> AsyncGenerator[Event, None]:
         read = self._positions[str(peeker.place)]
         async with aclosing(up_to_end(peeker, read)) as messages:
             async for message in messages:
                 if (envelope := self._selected(peeker.place, message)) is not None:
                     yield envelope
 
-    def _selected(self, place: Place, message: ServiceBusReceivedMessage) -> Envelope | None:
+    def _selected(self, place: Place, message: ServiceBusReceivedMessage) -> Event | None:
         if message.state is ServiceBusMessageState.SCHEDULED:
             return None  # It comes again, with another number, when it is due.
         body = b""
         try:
             body = body_of(message)
-            return decode(body) if self._selection.selects(decode_record(body)) else None
+            record = decode_record(body)
+            return self._form(body, record) if self._selection.selects(record) else None
         except InvalidEventError as error:
             raise ReplayError(
                 f"cannot read message {message.sequence_number:,} of '{place}': {error}; read on "
                 f"behind it with the checkpoint {self.checkpoint}",
                 record=body,
             ) from error
+
+
+class ServiceBusReader(_Reader[Envelope]):
+    """Gives the selected events as envelopes."""
+
+    def _form(self, body: bytes, record: Record) -> Envelope:  # noqa: ARG002 - of the other one
+        return decode(body)
+
+
+class ServiceBusRecordReader(_Reader[Record]):
+    """Gives the selected events as records, with the bytes that are stored."""
+
+    def _form(self, body: bytes, record: Record) -> Record:  # noqa: ARG002 - of the other one
+        return record

@@ -6,7 +6,7 @@ from experimentframework_core.plugin import BackplanePlugin, Features
 from experimentframework_sqlserver._backplane import channel_defaults, open_sql_server
 from experimentframework_sqlserver._check import check_sql_server
 from experimentframework_sqlserver._options import SqlServerOptions, SqlServerRetention
-from experimentframework_sqlserver._reader import read_sql_server
+from experimentframework_sqlserver._reader import read_records, read_sql_server
 from experimentframework_sqlserver._writing.outbox import AsyncOutbox, Outbox, outbox, publish_in
 
 __all__ = [
@@ -25,6 +25,7 @@ plugin = BackplanePlugin(
     open=open_sql_server,
     features=Features(deduplicates=True, durable=True, readable=True, partial_failures=True),
     read=read_sql_server,
+    read_records=read_records,
     check=check_sql_server,
     channel_defaults=channel_defaults,
 )

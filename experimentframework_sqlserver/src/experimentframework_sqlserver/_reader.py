@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from experimentframework_core.codec import decode, decode_record
-from experimentframework_core.envelope import Envelope
+from experimentframework_core.envelope import Envelope, Record
 from experimentframework_core.errors import InvalidEventError, ReplayError
 from experimentframework_sqlserver._reading.checkpoint import position_of
 from experimentframework_sqlserver._reading.pages import Page, Pages
 from experimentframework_sqlserver._reading.progress import Progress
-from experimentframework_sqlserver._reading.stored_row import body_of
+from experimentframework_sqlserver._reading.stored_row import body_of, stored_in
 
 if TYPE_CHECKING:
     from experimentframework_core.plugin import Selection
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from experimentframework_sqlserver._reading.pages import Numbered
 
 poll_interval = 0.5
+
+Event = TypeVar("Event")
 
 
 def read_sql_server(options: SqlServerOptions, selection: Selection) -> AsyncIterator[Envelope]:
@@ -32,7 +35,16 @@ def read_sql_server(options: SqlServerOptions, selection: Selection) -> AsyncIte
     return SqlServerReader(options, selection)
 
 
-class SqlServerReader(AsyncIterator[Envelope]):
+def read_records(options: SqlServerOptions, selection: Selection) -> AsyncIterator[Record]:
+    """Return a reader of the selected events as records, with the bytes that were delivered.
+
+    Raises:
+        ReplayError: As for `read_sql_server`.
+    """
+    return SqlServerRecordReader(options, selection)
+
+
+class _Reader(AsyncIterator[Event]):
     """The selected events in the order of their ``Id``, those of late transactions later.
 
     Without ``follow`` it ends where the table ended when it began. Memory is bounded: a page of
@@ -49,35 +61,65 @@ class SqlServerReader(AsyncIterator[Envelope]):
         self._selection = selection
         self._begun = selection.checkpoint is not None
         self._progress = Progress(position_of(selection.checkpoint))
-        self._envelopes = self._read()
+        self._found = self._read()
+        self._bounds: tuple[int, int] | None = None
+
+    @property
+    def progress(self) -> float | None:
+        """How much of the table, as it was when it began, has been read, from 0 to 1."""
+        first, last = self._bounds or (0, 0)
+        if last <= first:
+            return None
+        return min(1.0, max(0.0, (self._progress.after - first) / (last - first)))
 
     @property
     def checkpoint(self) -> str | None:
         """Where the reading stands: behind the event that was given last. None at the start."""
         return str(self._progress.position) if self._begun else None
 
-    async def __anext__(self) -> Envelope:
-        return await anext(self._envelopes)
+    async def __anext__(self) -> Event:
+        found = await anext(self._found)
+        if isinstance(found, ReplayError):
+            raise found
+        return found
 
     async def aclose(self) -> None:
         """Disconnect; needed only where the reading is left before its end."""
-        await self._envelopes.aclose()
+        await self._found.aclose()
 
-    async def _read(self) -> AsyncGenerator[Envelope, None]:
+    @abstractmethod
+    def _form(self, body: bytes, record: Record) -> Event:
+        """Make of a stored event, and its record, what is given."""
+
+    async def _read(self) -> AsyncGenerator[Event | ReplayError, None]:
+        """Yield events, and what is wrong between them: a generator that raises is at its end."""
         async with Pages.of(self._options, self._selection) as pages:
+            if self._progress.after and (lost := await pages.removed(self._progress.after)):
+                yield self._gap(lost)
             self._begun = True
-            async with aclosing(self._up_to_end(pages)) as envelopes:
-                async for envelope in envelopes:
-                    yield envelope
+            async with aclosing(self._up_to_end(pages)) as found:
+                async for each in found:
+                    yield each
             while self._selection.follow:
                 await asyncio.sleep(poll_interval)
-                async with aclosing(self._new(pages, None)) as envelopes:
-                    async for envelope in envelopes:
-                        yield envelope
+                async with aclosing(self._new(pages, None)) as found:
+                    async for each in found:
+                        yield each
 
-    async def _up_to_end(self, pages: Pages) -> AsyncGenerator[Envelope, None]:
+    def _gap(self, lost: int) -> ReplayError:
+        after = self._progress.after
+        self._progress.settled(after + lost)
+        return ReplayError(
+            f"cannot read the rows with Ids {after + 1} to {after + lost}: they were removed"
+            f" before, at most {lost:,} events; keep them for longer, or read on behind them with"
+            f" the checkpoint {self.checkpoint}",
+            lost=lost,
+        )
+
+    async def _up_to_end(self, pages: Pages) -> AsyncGenerator[Event | ReplayError, None]:
         progress = self._progress
         bounds = await pages.bounds()
+        self._bounds = progress.after, bounds.last
         span = await pages.span(progress.after, bounds.settled)
         progress.settled(span.after)
         page = Page((), is_last=span.after >= span.last)
@@ -85,14 +127,16 @@ class SqlServerReader(AsyncIterator[Envelope]):
             page = await pages.settled(progress.after, span.last)
             for each in page.rows:
                 progress.settled(each.number)
-                if (envelope := self._selected(each)) is not None:
-                    yield envelope
+                if (found := self._selected(each)) is not None:
+                    yield found
         progress.settled(bounds.settled)
-        async with aclosing(self._new(pages, bounds.last)) as envelopes:
-            async for envelope in envelopes:
-                yield envelope
+        async with aclosing(self._new(pages, bounds.last)) as more:
+            async for found in more:
+                yield found
 
-    async def _new(self, pages: Pages, last: int | None) -> AsyncGenerator[Envelope, None]:
+    async def _new(
+        self, pages: Pages, last: int | None
+    ) -> AsyncGenerator[Event | ReplayError, None]:
         """Yield what was missing and has come, then what is behind."""
         progress = self._progress
         progress.forget(pages.now())
@@ -101,24 +145,42 @@ class SqlServerReader(AsyncIterator[Envelope]):
             page = await pages.came(progress.missing)
             for each in page.rows:
                 progress.came(each.number)
-                if (envelope := self._selected(each)) is not None:
-                    yield envelope
+                if (found := self._selected(each)) is not None:
+                    yield found
         page = Page((), is_last=False)
         while not page.is_last:
             page = await pages.recent(progress.after, last)
             for each in page.rows:
                 progress.read(each.number, each.made, pages.now())
-                if (envelope := self._selected(each)) is not None:
-                    yield envelope
+                if (found := self._selected(each)) is not None:
+                    yield found
 
-    def _selected(self, numbered: Numbered) -> Envelope | None:
+    def _selected(self, numbered: Numbered) -> Event | ReplayError | None:
         if numbered.row is None:
             return None
         try:
             body = body_of(numbered.row, pascal=self._options.event_type_case == "pascal")
-            return decode(body) if self._selection.selects(decode_record(body)) else None
+            record = decode_record(body)
+            return self._form(body, record) if self._selection.selects(record) else None
         except InvalidEventError as error:
-            raise ReplayError(
+            told = ReplayError(
                 f"cannot read the row with Id {numbered.number}: {error}; read on behind it with"
-                f" the checkpoint {self.checkpoint}"
-            ) from error
+                f" the checkpoint {self.checkpoint}",
+                record=stored_in(numbered.row),
+            )
+            told.__cause__ = error
+            return told
+
+
+class SqlServerReader(_Reader[Envelope]):
+    """Gives the selected events as envelopes."""
+
+    def _form(self, body: bytes, record: Record) -> Envelope:  # noqa: ARG002 - of the other one
+        return decode(body)
+
+
+class SqlServerRecordReader(_Reader[Record]):
+    """Gives the selected events as records, with the bytes that are stored."""
+
+    def _form(self, body: bytes, record: Record) -> Record:  # noqa: ARG002 - of the other one
+        return record

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from uuid import uuid4
 
+import msgspec
 import pytest
 
 from experimentframework_core.backplanes import memory
@@ -27,6 +28,11 @@ class TestConformance(BackplaneConformance[InMemoryOptions]):
     @pytest.fixture
     def options(self) -> InMemoryOptions:
         return InMemoryOptions(store=str(uuid4()))
+
+    async def plant(self, options: InMemoryOptions, body: bytes) -> bool:
+        record = msgspec.structs.replace(make_record(), body=b'{"eventId":"0"}' + body)
+        await InMemoryBackplane.named(options.store).deliver([record])
+        return True
 
 
 @pytest.fixture
@@ -103,7 +109,7 @@ async def test_the_last_to_open_a_store_decides_its_size(options: InMemoryOption
 
 
 async def test_a_checkpoint_holds_when_events_are_gone(options: InMemoryOptions) -> None:
-    """A reading goes on behind its checkpoint, also where that event is no longer kept."""
+    """A reading goes on behind its checkpoint, and says how many events are kept no longer."""
     small = InMemoryOptions(store=options.store, max_events=2)
     records = make_records(5)
     async with open_in_memory(small, OpenContext(name="any")) as backplane:
@@ -113,8 +119,45 @@ async def test_a_checkpoint_holds_when_events_are_gone(options: InMemoryOptions)
 
         await backplane.deliver(records[2:])
         rest = read_in_memory(small, Selection(checkpoint=reader.checkpoint))
+        with pytest.raises(ReplayError, match="cannot read 2 events") as told:
+            await anext(rest)
 
+        assert (told.value.lost, rest.checkpoint) == (2, "3")
         assert [e.event_id async for e in rest] == [r.event_id for r in records[3:]]
+
+
+async def test_a_reading_from_the_beginning_begins_with_what_is_kept() -> None:
+    """Nothing is lost for a reading that stood nowhere."""
+    backplane = InMemoryBackplane.named(name := str(uuid4()))
+    backplane.max_events = 2
+    records = make_records(5)
+    await backplane.deliver(records)
+
+    found = [e.event_id async for e in read_in_memory(InMemoryOptions(store=name), Selection())]
+
+    assert found == [record.event_id for record in records[3:]]
+
+
+async def test_a_checkpoint_of_another_process_is_refused(options: InMemoryOptions) -> None:
+    """A checkpoint behind the store's end would pass over what comes next."""
+    reader = read_in_memory(options, Selection(checkpoint="7"))
+
+    with pytest.raises(ReplayError, match="the store in memory ends at 0"):
+        await anext(reader)
+
+
+async def test_what_is_no_event_is_given_as_it_is_stored(options: InMemoryOptions) -> None:
+    """A record that does not decode is an error with its bytes, and the reading goes on."""
+    broken = msgspec.structs.replace(make_record(), body=b'{"eventId":"a","timestamp":"b"')
+    good = make_record()
+    await InMemoryBackplane.named(options.store).deliver([broken, good])
+    reader = read_in_memory(options, Selection())
+
+    with pytest.raises(ReplayError, match="cannot read event 1") as told:
+        await anext(reader)
+
+    assert told.value.record == broken.body
+    assert [e.event_id async for e in reader] == [good.event_id]
 
 
 def test_a_foreign_checkpoint_is_refused(options: InMemoryOptions) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from experimentframework_core.envelope import Record
+
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -85,8 +89,8 @@ async def test_large_events_make_a_slice_small(path: Path, monkeypatch: pytest.M
     slices: list[int] = []
     read_slice = _sqlite_reader._read_slice
 
-    def counting(*args: object) -> object:
-        part = read_slice(*args)  # type: ignore[arg-type]  # passed on as it came
+    def counting(*args: object, **named: object) -> object:
+        part = read_slice(*args, **named)  # type: ignore[arg-type]  # passed on as it came
         slices.append(len(part.rows))
         return part
 
@@ -255,3 +259,114 @@ async def test_a_reader_needs_no_right_to_write(path: Path) -> None:
             lambda connection: connection.execute("DELETE FROM events"), doing="change"
         )
     await reader._database.aclose()
+
+
+async def remove_before(path: Path, days: int) -> None:
+    """Open the store as one that keeps events for so many days, so that it sweeps."""
+    async with SqliteBackplane(path, retention_days=days, now=lambda: NOW):
+        pass
+
+
+async def fill_days(path: Path, ages: list[int]) -> list[Record]:
+    """Store an event of each age in days."""
+    records = [make_record(timestamp=NOW - timedelta(days=age)) for age in ages]
+    async with SqliteBackplane(path, now=lambda: NOW) as backplane:
+        await backplane.deliver(records)
+    return records
+
+
+async def test_rows_removed_by_retention_behind_a_checkpoint_are_told(path: Path) -> None:
+    """A reading that resumes behind removed rows says how many, once, and goes on behind them."""
+    records = await fill_days(path, [9, 8, 7, 6, 2, 1])
+    await remove_before(path, 5)
+    reader = SqliteReader(path, Selection(checkpoint="1"))
+
+    with pytest.raises(ReplayError, match=r"the rows 2 to 4 of .*: .* at most 3 events") as told:
+        await anext(reader)
+
+    assert (told.value.lost, told.value.record, reader.checkpoint) == (3, None, "4")
+    assert await ids(reader) == [record.event_id for record in records[4:]]
+    assert await ids(SqliteReader(path, Selection(checkpoint="4"))) == [
+        record.event_id for record in records[4:]
+    ]
+
+
+async def test_where_everything_was_removed_that_is_told_too(path: Path) -> None:
+    """A reading that resumes in an empty table says what is gone."""
+    await fill_days(path, [9, 8, 7])
+    await remove_before(path, 5)
+    reader = SqliteReader(path, Selection(checkpoint="1"))
+
+    with pytest.raises(ReplayError) as told:
+        await anext(reader)
+
+    assert (told.value.lost, await ids(reader), reader.checkpoint) == (2, [], "3")
+
+
+@pytest.mark.parametrize("checkpoint", [None, "2", "4"])
+async def test_what_was_read_before_is_no_loss(path: Path, checkpoint: str | None) -> None:
+    """Nothing is told to who begins at the beginning, or had read what was removed."""
+    records = await fill_days(path, [9, 8, 2, 1])
+    await remove_before(path, 5)
+
+    found = await ids(SqliteReader(path, Selection(checkpoint=checkpoint)))
+
+    assert found == [record.event_id for record in records[4 if checkpoint == "4" else 2 :]]
+
+
+async def test_what_is_not_asked_for_is_no_loss(path: Path) -> None:
+    """Events that were removed because they are older than ``since`` are missed by nobody."""
+    records = await fill_days(path, [9, 8, 7, 2])
+    await remove_before(path, 5)
+
+    since = NOW - timedelta(days=5)
+    found = await ids(SqliteReader(path, Selection(checkpoint="1", since=since)))
+
+    assert found == [records[3].event_id]
+
+
+async def test_a_number_without_an_event_is_no_loss(path: Path) -> None:
+    """An event that came twice takes a number and no row; where nothing was removed that is all."""
+    records = await fill_days(path, [3])
+    async with SqliteBackplane(path, now=lambda: NOW) as backplane:
+        await backplane.deliver([records[0], records[0]])
+    later = await fill_days(path, [2])
+
+    found = await ids(SqliteReader(path, Selection(checkpoint="1")))
+
+    assert found == [later[0].event_id]
+
+
+@pytest.mark.usefixtures("small_slices")
+async def test_what_is_removed_while_it_is_read_is_told(path: Path) -> None:
+    """A slow reading that retention overtakes says so where it happens."""
+    records = await fill_days(path, [*range(30, 0, -1)])
+    reader = SqliteReader(path, Selection())
+    first = [(await anext(reader)).event_id for _ in range(5)]
+
+    await remove_before(path, 12)
+    with pytest.raises(ReplayError) as told:
+        await anext(reader)
+    rest = await ids(reader)
+
+    assert told.value.lost == 30 - 12 - 5
+    assert first + rest == [record.event_id for record in [*records[:5], *records[18:]]]
+
+
+@pytest.mark.parametrize(
+    ("body", "stored"), [("'{broken'", b"{broken"), ("CAST(x'7bff' AS TEXT)", b"{\xff")]
+)
+async def test_the_reading_goes_on_behind_what_is_no_event(
+    path: Path, body: str, stored: bytes
+) -> None:
+    """What is no event, or no UTF-8, is given as stored, and the same reader gives the rest."""
+    records = await fill(path, 3)
+    change(path, f"UPDATE events SET body = {body} WHERE position = 2")  # noqa: S608 - its own
+    reader = SqliteReader(path, Selection())
+
+    await anext(reader)
+    with pytest.raises(ReplayError, match="cannot read row 2") as told:
+        await anext(reader)
+
+    assert told.value.record == stored
+    assert await ids(reader) == [records[2].event_id]

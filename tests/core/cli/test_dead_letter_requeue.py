@@ -147,14 +147,13 @@ def test_a_kill_repeats_and_loses_nothing(
     keep(kind, tmp_path / "letters", kept)
     program = textwrap.dedent("""
         import os, signal, sys
-        from msgspec.structs import replace
         from experimentframework_core import deadletter
+        from experimentframework_core._channel import borrowed
         from experimentframework_core._requeue import requeue as requeue_module
-        from experimentframework_core._requeue import way
         from experimentframework_core.backplanes.sqlite import SqliteBackplane
         from experimentframework_core.cli import main
 
-        way._BUFFER = replace(way._BUFFER, max_events=200)
+        borrowed.ROOM = 200
         requeue_module.REMOVE_AT_ONCE = 50
         point, left = sys.argv.pop(1), int(sys.argv.pop(1))
         store = deadletter.FileDeadLetterStore, deadletter.SqliteDeadLetterStore

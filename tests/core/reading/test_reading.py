@@ -49,6 +49,31 @@ async def test_what_is_no_event_is_left_out() -> None:
     assert (reading.unreadable, reading.checkpoint) == (1, "3")
 
 
+async def test_what_retention_took_away_is_counted_apart() -> None:
+    """Given events are gone, When the rest is read, Then it is told, and their number is lost."""
+    gone = ReplayError("the rows 2 to 8 are gone", lost=7)
+    source = FakeSource([envelope("a"), gone, ReplayError("row 9 is none"), envelope("c")])
+    reading = source.reading()
+
+    found = await ids(reading.stored())
+
+    assert found == ["a", "c"]
+    assert (reading.lost, reading.unreadable) == (7, 1)
+    assert source.told == ["Left out: the rows 2 to 8 are gone", "Left out: row 9 is none"]
+
+
+async def test_a_reader_that_goes_on_by_itself_is_not_opened_again() -> None:
+    """Given a reader goes on behind what is no event, Then only its end is looked at once more."""
+    source = FakeSource([ReplayError(f"row {number}") for number in range(30)])
+    source.goes_on = True
+    reading = source.reading()
+
+    await ids(reading.stored())
+
+    assert reading.unreadable == 30
+    assert len(source.asked) == 2
+
+
 async def test_of_many_that_are_none_twenty_are_told_and_all_counted() -> None:
     """Given 30 that are no events, When they are read twice, Then 20 are told, once."""
     source = FakeSource([ReplayError(f"row {number}") for number in range(30)])

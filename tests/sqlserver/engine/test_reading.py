@@ -173,11 +173,39 @@ async def test_a_row_that_is_no_event_is_named_and_can_be_passed(
     execute(options, "UPDATE [$(Schema)].[$(Table)] SET PayloadJson = N'{broken' WHERE Id = 2")
     reader = SqlServerReader(options, Selection())
 
-    with pytest.raises(ReplayError, match=r"row with Id 2: .* the checkpoint \{\"after\":2\}"):
-        await ids(reader)
-
+    with pytest.raises(ReplayError, match=r"row with Id 2: .* \{\"after\":2\}") as told:
+        _ = [envelope async for envelope in reader]
     behind = SqlServerReader(options, Selection(checkpoint=reader.checkpoint))
+
+    assert b'"payload":"{broken"' in (told.value.record or b"")
     assert await ids(behind) == [records[2].event_id]
+    assert await ids(reader) == [records[2].event_id]
+
+
+async def test_rows_removed_behind_a_checkpoint_are_told(options: SqlServerOptions) -> None:
+    """Given rows were removed that come next, When resumed, Then it tells how many and goes on."""
+    records = make_records(6)
+    await store(options, records)
+    execute(options, "DELETE FROM [$(Schema)].[$(Table)] WHERE Id <= 5")
+    removed = SqlServerReader(options, Selection(checkpoint='{"after":2}'))
+
+    with pytest.raises(ReplayError, match=r"the rows with Ids 3 to 5: .* 3 events") as told:
+        await anext(removed)
+    rest = await ids(removed)
+
+    assert told.value.lost == 3
+    assert rest == [records[5].event_id]
+
+
+async def test_a_number_without_a_row_is_no_loss(options: SqlServerOptions) -> None:
+    """Given the row read last is there, When the next number has none, Then nothing is told."""
+    records = make_records(3)
+    await store(options, records)
+    execute(options, "DELETE FROM [$(Schema)].[$(Table)] WHERE Id = 2")
+
+    found = await ids(SqlServerReader(options, Selection(checkpoint='{"after":1}')))
+
+    assert found == [records[2].event_id]
 
 
 async def test_rows_of_dotnet_are_read_from_its_own_table(options: SqlServerOptions) -> None:

@@ -223,6 +223,15 @@ class Channel:
         if ack == "durable" and self._disk is not None:
             self._disk.want_written()
 
+    def given(self) -> tuple[int, ...]:
+        """Return how many records each lane was given so far: a mark for `settled`."""
+        return tuple(queue.appended for queue in self.buffer.queues)
+
+    def settled(self, given: tuple[int, ...]) -> bool:
+        """Return whether all that was given by then has met its fate; only until it closes."""
+        lanes = zip(self._lanes, given, strict=True)
+        return all(lane.settled_below >= number for lane, number in lanes)
+
     async def flush(self, timeout: float | None) -> FlushResult:
         """Deliver what was accepted before the call; wait at most ``timeout`` seconds."""
         delivered = self._ledger.delivered.total()

@@ -95,6 +95,12 @@ class Lane:
         """Whether the backplane is open."""
         return self._backplane is not None
 
+    @property
+    def settled_below(self) -> int:
+        """Every record with a lower sequence number is settled, and its dead letter written."""
+        letters = self._letters.items(self._context.lane)
+        return min([self._schedule.settled_below, *(item.sequence for item in letters)])
+
     def wake(self) -> None:
         """Have the lane look at its queue now."""
         self._rest.wake()
@@ -279,9 +285,7 @@ class Lane:
     def _release_fences(self) -> None:
         if not self._fences:
             return
-        below = self._schedule.settled_below
-        letters = self._letters.items(self._context.lane)
-        below = min([below, *(item.sequence for item in letters)])
+        below = self.settled_below
         waiting = []
         for sequence, future in self._fences:
             if sequence > below:

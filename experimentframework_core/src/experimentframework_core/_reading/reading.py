@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,15 @@ from experimentframework_core._rules.retry import Backoff
 from experimentframework_core.errors import ReplayError, TransientError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator
     from datetime import datetime
 
     from experimentframework_core._reading.source import Source
     from experimentframework_core.envelope import Envelope
     from experimentframework_core.plugin import Selection
+
+OnUnreadable = Callable[[ReplayError, str | None], None]
+"""Is told what is no event, and the checkpoint behind it."""
 
 MOST_TOLD = 20
 """Unreadable events of which each is told."""
@@ -33,12 +37,27 @@ class Reading:
         checkpoint: Behind the event that was given last; None where nothing was read, or where
             the source has no positions.
         unreadable: Events that were left out because they cannot be read.
+        lost: Events that retention took away before they were read, at most.
         has_positions: Whether it can go on where it stood; else it begins anew each time.
         finds_times: Whether it finds a time sooner than by reading everything before it.
     """
 
-    def __init__(self, source: Source, selection: Selection, tell: Callable[[str], None]) -> None:
-        """Read from ``selection.checkpoint`` on; ``tell`` says what goes wrong meanwhile.
+    def __init__(
+        self,
+        source: Source,
+        selection: Selection,
+        tell: Callable[[str], None],
+        *,
+        on_unreadable: OnUnreadable | None = None,
+    ) -> None:
+        """Read from ``selection.checkpoint`` on.
+
+        Args:
+            source: What is read.
+            selection: What is wanted of it.
+            tell: Says what goes wrong meanwhile.
+            on_unreadable: Called for what is no event, with the checkpoint behind it. It may
+                raise, which ends the reading there. None tells of it.
 
         Raises:
             ReplayError: The selection's checkpoint is not one of this source's.
@@ -46,9 +65,11 @@ class Reading:
         reader = source.read(selection)
         self.checkpoint = position_of(reader)
         self.unreadable = 0
+        self.lost = 0
         self._source = source
         self._selection = msgspec.structs.replace(selection, checkpoint=self.checkpoint)
         self._tell = tell
+        self._on_unreadable = on_unreadable or self._tell_of
         self._told: set[str] = set()
         self.has_positions = hasattr(reader, "checkpoint")
         self.finds_times: bool = getattr(reader, "finds_times", True)
@@ -73,7 +94,7 @@ class Reading:
         """
         selection = self._selection
         self.checkpoint = selection.checkpoint
-        self.unreadable = 0
+        self.unreadable = self.lost = 0
         if since is not None:
             selection = msgspec.structs.replace(selection, since=since)
         async with aclosing(self._read(selection)) as envelopes:
@@ -103,30 +124,47 @@ class Reading:
                 await asyncio.sleep(seconds)
 
     async def _read(self, selection: Selection) -> AsyncGenerator[Envelope, None]:
-        while True:
+        passed = True
+        while passed:
             selection = msgspec.structs.replace(selection, checkpoint=self.checkpoint)
+            passed = False
             reader = self._source.read(selection)
-            try:
-                async with _closing(reader):
-                    async for envelope in reader:
+            async with _closing(reader):
+                while True:
+                    try:
+                        envelope = await anext(reader)
+                    except StopAsyncIteration:
                         self.checkpoint = position_of(reader)
+                        # Some readers end where they raised, and some go on.
+                        break
+                    except ReplayError as error:
+                        self._pass_by(error, position_of(reader))
+                        passed = True
+                    else:
+                        self.checkpoint = position_of(reader)
+                        passed = False
                         yield envelope
-                    self.checkpoint = position_of(reader)
-                return
-            except ReplayError as error:
-                if position_of(reader) == self.checkpoint:
-                    raise
-                self.checkpoint = position_of(reader)
-                self._pass_by(error)
 
-    def _pass_by(self, error: ReplayError) -> None:
-        self.unreadable += 1
+    def _pass_by(self, error: ReplayError, position: str | None) -> None:
+        """Count and tell what is left out.
+
+        Raises:
+            ReplayError: There is no way on behind it.
+        """
+        if position == self.checkpoint:
+            raise error
+        self.checkpoint = position
+        self.lost += error.lost or 0
+        self.unreadable += error.lost is None
+        self._on_unreadable(error, position)
+
+    def _tell_of(self, error: ReplayError, _checkpoint: str | None) -> None:
         if len(self._told) < MOST_TOLD and str(error) not in self._told:
             self._told.add(str(error))
             self._tell(f"Left out: {error}")
 
 
-def position_of(reader: AsyncIterator[Envelope]) -> str | None:
+def position_of(reader: AsyncIterator[object]) -> str | None:
     """Return where a reader stands; None at the start, or where its source has no positions."""
     position = getattr(reader, "checkpoint", None)
     return position if isinstance(position, str) else None

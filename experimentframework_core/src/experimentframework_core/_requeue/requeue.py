@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import Counter
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from experimentframework_core._channel.channel import close_all, flush_all
+from experimentframework_core._channel.borrowed import close_borrowing
+from experimentframework_core._channel.channel import flush_all
 from experimentframework_core._requeue.way import Fates, Taken, Way
 from experimentframework_core.codec import decode_record
 from experimentframework_core.errors import InvalidEventError
@@ -109,8 +109,7 @@ class Requeue:
         Raises:
             DeliveryError: A delivered letter cannot be removed; it is published again next time.
         """
-        with _without("experimentframework.events_lost"):
-            await close_all([way.channel for way in self._ways.values()], timeout)
+        await close_borrowing([way.channel for way in self._ways.values()], timeout)
         await self._remove()
 
     async def _remove(self) -> None:
@@ -126,18 +125,3 @@ def _record(letter: DeadLetter) -> Record | None:
     except InvalidEventError:
         return None
     return record if record.body == letter.body else None
-
-
-@contextmanager
-def _without(event: str) -> Iterator[None]:
-    """Leave one event out of the log: here nothing is lost, it is still in the store."""
-    logger = logging.getLogger("experimentframework")
-
-    def is_another(line: logging.LogRecord) -> bool:
-        return not line.getMessage().startswith(event)
-
-    logger.addFilter(is_another)
-    try:
-        yield
-    finally:
-        logger.removeFilter(is_another)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from experimentframework_core._channel.borrowed import borrowing
 from experimentframework_core._channel.channel import Channel
-from experimentframework_core.config import BufferConfig
 
 if TYPE_CHECKING:
     import asyncio
@@ -24,20 +24,7 @@ if TYPE_CHECKING:
     )
     from experimentframework_core.envelope import Record
 
-_MIB = 1024 * 1024
 _NEVER_GIVE_UP_MS = 1_000_000_000
-
-_BUFFER = BufferConfig(
-    type="memory",
-    max_events=5_000,
-    max_bytes=64 * _MIB,
-    when_full="block",
-    block_timeout_ms=_NEVER_GIVE_UP_MS,
-    path=None,
-    commit_interval_ms=5,
-)
-"""In memory whatever the configuration says: the journal belongs to the live process, and what
-is lost here is still in its store."""
 
 
 class Fates(msgspec.Struct):
@@ -150,11 +137,7 @@ class Way:
 
 def _settings(config: ChannelConfig) -> ChannelConfig:
     return msgspec.structs.replace(
-        config,
-        buffer=_BUFFER,
-        events=None,
-        on_failure="deadLetter",
-        retry=msgspec.structs.replace(config.retry, max_age_ms=None),
+        borrowing(config, block_timeout_ms=_NEVER_GIVE_UP_MS), events=None, on_failure="deadLetter"
     )
 
 

@@ -225,6 +225,16 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """Have all statements see the file as it was at the first; others may write meanwhile."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.rollback()
+
+
 def share(connection: sqlite3.Connection) -> None:
     """Make commits durable, and readable by other processes while this one writes.
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from abc import abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from experimentframework_core._sqlite.database import Database, microseconds
+from experimentframework_core._sqlite.database import Database, microseconds, snapshot
+from experimentframework_core.backplanes._sqlite_removed import count_lost
 from experimentframework_core.backplanes._sqlite_schema import schema
-from experimentframework_core.codec import decode
-from experimentframework_core.envelope import Envelope
+from experimentframework_core.codec import decode, decode_record
+from experimentframework_core.envelope import Envelope, Record
 from experimentframework_core.errors import (
     InvalidEventError,
     ReplayError,
@@ -34,8 +36,10 @@ _tries = 15
 _pause = 0.05
 _row_number = re.compile(r"[0-9]{1,18}")
 
+Event = TypeVar("Event")
 
-class SqliteReader(AsyncIterator[Envelope]):
+
+class _Reader(AsyncIterator[Event]):
     """The selected events in the order in which they were stored.
 
     Memory is bounded: a slice of rows is read at a time, and no lock is held between slices, so
@@ -44,6 +48,7 @@ class SqliteReader(AsyncIterator[Envelope]):
     Attributes:
         checkpoint: Where the reading stands: behind the event that was given last. A selection
             with it goes on there. None at the start.
+        progress: How much of the table lies behind that, from 0 to 1; None at the start.
     """
 
     def __init__(self, path: Path | str, selection: Selection) -> None:
@@ -53,37 +58,61 @@ class SqliteReader(AsyncIterator[Envelope]):
             ReplayError: The selection's checkpoint is not one of this reader's.
         """
         self.checkpoint = selection.checkpoint
+        self.progress: float | None = None
         self._query = _query(selection)
+        self._since = None if selection.since is None else microseconds(selection.since)
         self._follow = selection.follow
         self._database = Database(path, prepare=self._prepare, create=False)
         self._position = _position(selection.checkpoint)
         self._file: tuple[int, int] | None = None
-        self._envelopes = self._read()
+        self._found = self._read()
 
-    async def __anext__(self) -> Envelope:
-        return await anext(self._envelopes)
+    async def __anext__(self) -> Event:
+        found = await anext(self._found)
+        if isinstance(found, ReplayError):
+            raise found
+        return found
 
     async def aclose(self) -> None:
         """Close the file; needed only where the reading is left before its end."""
-        await self._envelopes.aclose()
+        await self._found.aclose()
 
-    async def _read(self) -> AsyncGenerator[Envelope, None]:
+    @abstractmethod
+    def _form(self, body: bytes) -> Event:
+        """Make of a stored event what is given."""
+
+    async def _read(self) -> AsyncGenerator[Event | ReplayError, None]:
+        """Yield events, and what is wrong between them: a generator that raises is at its end."""
         async with self._database:
             while True:
                 part = await self._next_slice()
+                if part.lost:
+                    self.checkpoint = str(part.end)
+                    yield self._gap(part)
                 for position, body in part.rows:
                     self.checkpoint = str(position)
                     yield self._decoded(position, body)
                 self._position = part.end
                 self.checkpoint = str(part.end)
+                self.progress = part.progress
                 if part.is_last:
                     if not self._follow:
                         return
                     self._stay_with_the_file()
                     await asyncio.sleep(poll_interval)
 
+    def _gap(self, part: _Slice) -> ReplayError:
+        return ReplayError(
+            f"cannot read the rows {self._position + 1:,} to {part.end:,} of {self._database.path}:"
+            f" retentionDays removed them before, at most {part.lost:,} events; read on behind them"
+            f" with the checkpoint {str(part.end)!r}",
+            lost=part.lost,
+        )
+
     async def _next_slice(self) -> _Slice:
-        work = partial(_read_slice, self._query, self._position)
+        # Who begins at the beginning begins with what is left.
+        stands = self.checkpoint is not None
+        work = partial(_read_slice, self._query, self._position, self._since, stands=stands)
         for _ in range(_tries - 1):
             try:
                 return await self._database.run(work, doing="read events from")
@@ -93,15 +122,17 @@ class SqliteReader(AsyncIterator[Envelope]):
                 await asyncio.sleep(_pause)
         return await self._database.run(work, doing="read events from")
 
-    def _decoded(self, position: int, body: str | bytes) -> Envelope:
+    def _decoded(self, position: int, body: bytes) -> Event | ReplayError:
         try:
-            return decode(body)
+            return self._form(body)
         except InvalidEventError as error:
-            raise ReplayError(
+            told = ReplayError(
                 f"cannot read row {position} of {self._database.path}: {error}; remove the row,"
                 f" or read on behind it with the checkpoint {str(position)!r}",
-                record=body if isinstance(body, bytes) else body.encode(),
-            ) from error
+                record=body,
+            )
+            told.__cause__ = error
+            return told
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         # Not opened with mode=ro: after a crash the first to open the file must roll back.
@@ -130,6 +161,20 @@ class SqliteReader(AsyncIterator[Envelope]):
             )
 
 
+class SqliteReader(_Reader[Envelope]):
+    """Gives the selected events as envelopes."""
+
+    def _form(self, body: bytes) -> Envelope:
+        return decode(body)
+
+
+class SqliteRecordReader(_Reader[Record]):
+    """Gives the selected events as records, with the bytes that are stored."""
+
+    def _form(self, body: bytes) -> Record:
+        return decode_record(body)
+
+
 def _identity(path: Path) -> tuple[int, int] | None:
     try:
         status = path.stat()
@@ -139,11 +184,21 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 class _Slice(NamedTuple):
-    """Some rows, and the position up to which the table is read with them."""
+    """Some rows, and the position up to which the table is read with them.
 
-    rows: list[tuple[int, str]]
+    Attributes:
+        rows: Positions and bodies.
+        end: The position up to which the table is read.
+        is_last: Whether nothing is behind it now.
+        lost: How many positions up to the end, at most, had events that are removed.
+        progress: How much of the table lies behind the end, from 0 to 1, where that is known.
+    """
+
+    rows: list[tuple[int, bytes]]
     end: int
     is_last: bool
+    lost: int = 0
+    progress: float | None = None
 
 
 class _Query(NamedTuple):
@@ -168,23 +223,45 @@ def _query(selection: Selection) -> _Query:
     if selection.until is not None:
         criteria.append(("occurred_at < ?", microseconds(selection.until)))
     conditions = "".join(f" AND +{condition}" for condition, _ in criteria)
+    # As bytes: a text that is no UTF-8 is one bad row, and not the end of the reading.
     return _Query(
-        "SELECT position, body FROM events WHERE position BETWEEN ? AND ?"  # noqa: S608 - constants
+        "SELECT position, CAST(body AS BLOB) FROM events WHERE position BETWEEN ? AND ?"  # noqa: S608 - constants
         f"{conditions} ORDER BY position",
         tuple(parameter for _, parameter in criteria),
     )
 
 
-def _read_slice(query: _Query, position: int, connection: sqlite3.Connection) -> _Slice:
+def _read_slice(
+    query: _Query,
+    position: int,
+    since: int | None,
+    connection: sqlite3.Connection,
+    *,
+    stands: bool,
+) -> _Slice:
+    # What others remove meanwhile is gone for all of the statements, or for none.
+    with snapshot(connection):
+        first, last = _bounds(position, connection)
+        if stands and (lost := count_lost(position, first, since, connection)):
+            return _Slice([], position + lost, is_last=False, lost=lost)
+        if first is None:
+            return _Slice([], position, is_last=True, progress=1.0)
+        return _selected(query, first, last, connection)
+
+
+def _bounds(position: int, connection: sqlite3.Connection) -> tuple[int | None, int]:
+    """Return the first row behind a position, and the last of all."""
     # Positions grow in the order of commits: up to the last one seen here nothing can come later.
     first, last = connection.execute(
         "SELECT min(position), (SELECT max(position) FROM events) FROM events WHERE position > ?",
         (position,),
     ).fetchone()
-    if first is None:
-        return _Slice([], position, is_last=True)
+    return first, last
+
+
+def _selected(query: _Query, first: int, last: int, connection: sqlite3.Connection) -> _Slice:
     end = min(first + _range - 1, last)
-    rows: list[tuple[int, str]] = []
+    rows: list[tuple[int, bytes]] = []
     size = 0
     cursor = connection.execute(query.sql, (first, end, *query.parameters))
     for row in cursor:
@@ -192,8 +269,9 @@ def _read_slice(query: _Query, position: int, connection: sqlite3.Connection) ->
         size += len(row[1])
         if len(rows) == _slice_rows or size >= _slice_bytes:
             cursor.close()
-            return _Slice(rows, row[0], is_last=False)
-    return _Slice(rows, end, is_last=False)
+            end = row[0]
+            break
+    return _Slice(rows, end, is_last=False, progress=end / last)
 
 
 def _position(checkpoint: str | None) -> int:

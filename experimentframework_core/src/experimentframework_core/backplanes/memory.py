@@ -7,14 +7,13 @@ import threading
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from itertools import count
 from typing import Annotated
 
 import msgspec
 
 from experimentframework_core.codec import decode
 from experimentframework_core.envelope import Envelope, Record
-from experimentframework_core.errors import ReplayError
+from experimentframework_core.errors import InvalidEventError, ReplayError
 from experimentframework_core.plugin import (
     BackplanePlugin,
     ChannelSettings,
@@ -49,7 +48,7 @@ class InMemoryBackplane:
         self.max_events = max_events
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, tuple[int, Record]] = OrderedDict()
-        self._positions = count(1)
+        self._position = 0
 
     @staticmethod
     def named(store: str = "default") -> InMemoryBackplane:
@@ -65,6 +64,11 @@ class InMemoryBackplane:
     def envelopes(self) -> list[Envelope]:
         """Return what is kept, decoded, oldest first."""
         return [decode(record.body) for record in self.records]
+
+    @property
+    def position(self) -> int:
+        """The position of what was stored last, also where it is kept no longer; 0 at first."""
+        return self._position
 
     def after(self, position: int) -> list[tuple[int, Record]]:
         """Return what was stored behind ``position``, each with its own position."""
@@ -82,12 +86,21 @@ class InMemoryBackplane:
             for record in batch:
                 event_id = record.event_id
                 if event_id not in self._kept:
-                    self._kept[event_id] = (next(self._positions), record)
+                    self._position += 1
+                    self._kept[event_id] = (self._position, record)
             while len(self._kept) > self.max_events:
                 self._kept.popitem(last=False)
 
     async def ping(self) -> None:
         """Return: memory is always there."""
+
+    def read(self, selection: Selection) -> InMemoryReader:
+        """Return a reader of the selected events that are kept.
+
+        Raises:
+            ReplayError: The selection's checkpoint is not one of its readers'.
+        """
+        return InMemoryReader(self, selection)
 
 
 _stores: dict[str, InMemoryBackplane] = {}
@@ -111,25 +124,65 @@ class InMemoryReader(AsyncIterator[Envelope]):
         self._store = store
         self._selection = selection
         self._position = _position(selection.checkpoint)
-        self._envelopes = self._read()
+        self._found = self._read()
 
     async def __anext__(self) -> Envelope:
-        return await anext(self._envelopes)
+        found = await anext(self._found)
+        if isinstance(found, ReplayError):
+            raise found
+        return found
 
     async def aclose(self) -> None:
         """End the reading."""
-        await self._envelopes.aclose()
+        await self._found.aclose()
 
-    async def _read(self) -> AsyncGenerator[Envelope, None]:
+    async def _read(self) -> AsyncGenerator[Envelope | ReplayError, None]:
+        """Yield events, and what is wrong between them: a generator that raises is at its end."""
+        if self._position > self._store.position:
+            raise ReplayError(
+                f"cannot read on from the checkpoint {str(self._position)!r}: the store in memory"
+                f" ends at {self._store.position}; another process made the checkpoint: read from"
+                " the beginning"
+            )
         while True:
-            for position, record in self._store.after(self._position):
-                self._position = position
-                self.checkpoint = str(position)
-                if _matches(record, self._selection):
-                    yield decode(record.body)
+            last, kept = self._store.position, self._store.after(self._position)
+            first = kept[0][0] if kept else last + 1
+            if self.checkpoint is not None and first > self._position + 1:
+                yield self._gap(first)
+            self._stand(first - 1)
+            for position, record in kept:
+                self._stand(position)
+                if (found := self._selected(record)) is not None:
+                    yield found
             if not self._selection.follow:
                 return
             await asyncio.sleep(poll_interval)
+
+    def _stand(self, position: int) -> None:
+        self._position = position
+        self.checkpoint = str(position)
+
+    def _gap(self, first: int) -> ReplayError:
+        lost = first - self._position - 1
+        self._stand(first - 1)
+        return ReplayError(
+            f"cannot read {lost:,} events that the store in memory keeps no longer: it keeps at"
+            f" most {self._store.max_events:,}; raise maxEvents, or read on behind them with the"
+            f" checkpoint {self.checkpoint!r}",
+            lost=lost,
+        )
+
+    def _selected(self, record: Record) -> Envelope | ReplayError | None:
+        try:
+            return decode(record.body) if self._selection.selects(record) else None
+        except InvalidEventError as error:
+            told = ReplayError(
+                f"cannot read event {self._position} of a store in memory: {error}; read on behind"
+                f" it with the checkpoint {self.checkpoint!r}",
+                record=record.body,
+            )
+            told.__cause__ = error
+            return told
 
 
 def _position(checkpoint: str | None) -> int:
@@ -140,17 +193,6 @@ def _position(checkpoint: str | None) -> int:
             f"cannot read on from the checkpoint {checkpoint!r}: checkpoints of a store in memory"
             " are numbers as text"
         ) from None
-
-
-def _matches(record: Record, selection: Selection) -> bool:
-    return (
-        (not selection.types or record.event_type in selection.types)
-        and (not selection.experiments or record.experiment in selection.experiments)
-        and (not selection.subjects or record.subject in selection.subjects)
-        and selection.correlation_id in {None, record.correlation_id}
-        and (selection.since is None or record.timestamp >= selection.since)
-        and (selection.until is None or record.timestamp < selection.until)
-    )
 
 
 @asynccontextmanager
@@ -165,7 +207,7 @@ async def open_in_memory(
 
 def read_in_memory(options: InMemoryOptions, selection: Selection) -> InMemoryReader:
     """Read the events that this process's store of that name keeps."""
-    return InMemoryReader(InMemoryBackplane.named(options.store), selection)
+    return InMemoryBackplane.named(options.store).read(selection)
 
 
 plugin = BackplanePlugin(

@@ -11,7 +11,8 @@ import msgspec
 
 from experimentframework_core._paths import why_no_path
 from experimentframework_core._sqlite.database import Database, microseconds, share, transaction
-from experimentframework_core.backplanes._sqlite_reader import SqliteReader
+from experimentframework_core.backplanes._sqlite_reader import SqliteReader, SqliteRecordReader
+from experimentframework_core.backplanes._sqlite_removed import note_removed
 from experimentframework_core.backplanes._sqlite_retention import Retention
 from experimentframework_core.backplanes._sqlite_schema import schema
 from experimentframework_core.events import utc_now
@@ -38,10 +39,9 @@ INSERT INTO events (event_id, type, schema_version, experiment, variant, subject
                     correlation_id, occurred_at, stored_at, body)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (event_id) DO NOTHING
 """
-_delete_slice = """
-DELETE FROM events WHERE position IN (
-    SELECT position FROM events WHERE occurred_at < ? ORDER BY occurred_at LIMIT ?)
-"""
+_expired = "SELECT position FROM events WHERE occurred_at < ? ORDER BY occurred_at LIMIT ?"
+_last_expired = f"SELECT max(position) FROM ({_expired})"  # noqa: S608 - constants
+_delete_expired = f"DELETE FROM events WHERE position IN ({_expired})"  # noqa: S608 - the same
 
 
 class SqliteOptions(ChannelSettings, frozen=True, kw_only=True, rename="camel"):
@@ -111,8 +111,7 @@ class SqliteBackplane:
             connection.executemany(_insert, [_row(record, now) for record in batch])
             if expired is not None:
                 limit = self._retention.slice_size(len(batch))
-                deleted = connection.execute(_delete_slice, (expired, limit)).rowcount
-                self._retention.removed(deleted, limit, now)
+                self._retention.removed(_remove(expired, limit, connection), limit, now)
 
 
 def _row(record: Record, now: int) -> tuple[str | int | None, ...]:
@@ -132,6 +131,16 @@ def _row(record: Record, now: int) -> tuple[str | int | None, ...]:
         now,
         body,
     )
+
+
+def _remove(before: int, limit: int, connection: sqlite3.Connection) -> int:
+    """Remove the oldest events that happened before a time, and return how many those were."""
+    slice_ = (before, limit)
+    (last,) = connection.execute(_last_expired, slice_).fetchone()
+    if last is None:
+        return 0
+    note_removed(last, before, connection)
+    return connection.execute(_delete_expired, slice_).rowcount
 
 
 def _write_nothing(connection: sqlite3.Connection) -> None:
@@ -171,6 +180,11 @@ def read_sqlite(options: SqliteOptions, selection: Selection) -> SqliteReader:
     return SqliteReader(options.path, selection)
 
 
+def read_records(options: SqliteOptions, selection: Selection) -> SqliteRecordReader:
+    """Read events back as `read_sqlite` does, with the bytes that were stored."""
+    return SqliteRecordReader(options.path, selection)
+
+
 def check_sqlite(options: SqliteOptions) -> Iterable[Finding]:
     """Yield what is wrong with the path: names that SQLite would not take for a file."""
     if options.path == ":memory:":
@@ -187,6 +201,7 @@ plugin = BackplanePlugin(
     options=SqliteOptions,
     open=open_sqlite,
     read=read_sqlite,
+    read_records=read_records,
     check=check_sqlite,
     features=Features(ordered=True, deduplicates=True, durable=True, readable=True),
 )

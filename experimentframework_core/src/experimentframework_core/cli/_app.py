@@ -24,6 +24,8 @@ _COMMANDS = {
     "plugins": "_plugins",
     "publish": "_publish",
     "tail": "_tail",
+    "replay": "_replay",
+    "export": "_export",
     "report": "_report",
     "doctor": "_doctor",
 }

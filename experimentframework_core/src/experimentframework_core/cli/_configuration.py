@@ -34,16 +34,6 @@ def load(path: Path) -> DataPlaneOptions:
     return data_plane_of(configuration, loaded.files[0])
 
 
-def destinations(node: BackplaneOptions | None) -> Iterator[BackplaneOptions]:
-    """Yield ``node``, or what its composites and failovers are made of."""
-    if node is None:
-        return
-    if node.backplanes is None:
-        yield node
-    for member in node.backplanes or ():
-        yield from destinations(member)
-
-
 def channels(
     options: DataPlaneOptions,
 ) -> Iterator[tuple[BackplaneOptions, BackplanePlugin[Any] | None]]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from experimentframework_core._plane.setup import letter_file
+from experimentframework_core._reading.choice import leaves
 from experimentframework_core._tasks import TaskAbandonedError, run_bounded
-from experimentframework_core.cli._configuration import channels, destinations
+from experimentframework_core.cli._configuration import channels
 from experimentframework_core.config import BackplaneOptions, effective, resolved_options
 from experimentframework_core.deadletter import FileDeadLetterStore, SqliteDeadLetterStore
 from experimentframework_core.plugin import ChannelSettings, OpenContext, Pingable
@@ -35,7 +36,7 @@ async def backplane_checks(options: DataPlaneOptions) -> AsyncIterator[Check]:
     """Yield whether each destination opens and answers."""
     for node, plugin in channels(options):
         settings = effective(options, node, plugin)
-        for member in destinations(node):
+        for member in leaves(node):
             yield await _backplane_check(member, settings)
 
 

@@ -115,6 +115,16 @@ class Pages:
         self._clock = _seconds(now) - time.monotonic()
         return Bounds(_number(last), _number(settled))
 
+    async def removed(self, after: int) -> int:
+        """Return how many rows right behind one that was read may have been removed: 0, at most.
+
+        That is known if the row itself was: retention takes the oldest first. Numbers that never
+        had a row, as those of transactions that were rolled back, count too.
+        """
+        [(number,)] = await self._run(self._queries.next_row(after))
+        first = _number(number)
+        return 0 if first <= after else first - after - 1
+
     async def span(self, after: int, last: int) -> Span:
         """Return where to look between two Ids, as far as indexes can tell."""
         statement = self._queries.span(after, last)

@@ -54,6 +54,10 @@ class Queries:
             -int(settled_after),
         )
 
+    def next_row(self, number: int) -> Statement:
+        """Ask for the first Id that is not below another."""
+        return self._statement(f"SELECT MIN(Id) FROM {_TABLE} WHERE Id >= ?", number)
+
     def span(self, after: int, last: int) -> Statement | None:
         """Ask for the lowest and the highest Id of what is selected, if an index knows them.
 

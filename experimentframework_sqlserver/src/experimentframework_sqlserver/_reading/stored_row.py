@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from experimentframework_core.codec import decode, encode
+from experimentframework_core.errors import InvalidEventError
 from experimentframework_core.events import built_in_types, event_type_named
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ def body_of(row: Row, *, pascal: bool) -> bytes:
         pascal: Whether event types of our own writing begin with a capital.
 
     Raises:
-        InvalidEventError: It may be of .NET, and cannot be read.
+        InvalidEventError: It may be of .NET and cannot be read, or its columns are not whole JSON,
+            where that is looked at.
     """
     event_type = _event_type(row.event_type, pascal=pascal)
     body = _encoder.encode(
@@ -86,7 +88,16 @@ def body_of(row: Row, *, pascal: bool) -> bytes:
     )
     if row.extra is None:
         return _ours(body) if event_type != row.event_type else body
-    return _encoder.encode(msgspec.json.decode(body) | msgspec.json.decode(row.extra))
+    try:
+        both = [msgspec.json.decode(each, type=dict[str, object]) for each in (body, row.extra)]
+    except msgspec.MsgspecError as error:
+        raise InvalidEventError(f"not JSON: {error}") from error
+    return _encoder.encode(both[0] | both[1])
+
+
+def stored_in(row: Row) -> bytes:
+    """Return what a row says as a JSON object, each column as it is stored: also a broken one."""
+    return _encoder.encode(row._asdict())
 
 
 def _ours(body: bytes) -> bytes:

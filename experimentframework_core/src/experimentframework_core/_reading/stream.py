@@ -1,0 +1,155 @@
+"""The events that an application reads back: one by one, in batches, as Arrow, as a frame."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from experimentframework_core._reading.reading import Reading
+from experimentframework_core.envelope import Envelope
+from experimentframework_core.errors import ReplayError, TransientError
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
+
+    from experimentframework_core._reading.source import Source
+    from experimentframework_core.plugin import Selection
+
+AT_ONCE = 2000
+"""Events of a batch, where nothing else is said."""
+
+
+class EventStream(AsyncIterable[Envelope]):
+    """The selected events of a backplane, in its order; what `DataPlane.read` returns.
+
+    Memory is bounded, except for `to_polars`. Read it once, by one of its ways; where it is left
+    before its end, call `aclose`.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        selection: Selection,
+        on_unreadable: Callable[[ReplayError], None] | None,
+    ) -> None:
+        """Store what to read; nothing is opened before the first event is asked for.
+
+        Raises:
+            ReplayError: The selection's checkpoint is not one of the backplane's readers'.
+        """
+        self._on_unreadable = on_unreadable
+        self._follows = selection.follow
+        self._reading = Reading(source, selection, _unheard, on_unreadable=self._pass_by)
+        self._envelopes = self._reading.stored()
+
+    @property
+    def checkpoint(self) -> str | None:
+        """Where the reading stands, behind the event given last; None where there is no such."""
+        return self._reading.checkpoint
+
+    @property
+    def unreadable(self) -> int:
+        """How many stored records were no events so far."""
+        return self._reading.unreadable
+
+    def __aiter__(self) -> AsyncIterator[Envelope]:
+        """Return the events one by one.
+
+        The iterator raises ReplayError where the next record is no event and nobody wants to be
+        told, or the source cannot be read, or not on from there; TransientError where the source
+        does not answer. Read on later, from `checkpoint`.
+        """
+        return self._envelopes
+
+    async def aclose(self) -> None:
+        """End the reading, and close what it opened."""
+        await self._envelopes.aclose()
+
+    async def read_batches(self, size: int = AT_ONCE) -> AsyncGenerator[list[Envelope], None]:
+        """Yield lists of events.
+
+        What was read before an error is yielded before it is raised.
+
+        Args:
+            size: Events of each list; the last may have fewer.
+
+        Raises:
+            ValueError: ``size`` is less than 1.
+            ReplayError: As for the next event.
+            TransientError: As for the next event.
+        """
+        if size < 1:
+            raise ValueError(f"size={size}: a batch has at least one event")
+        batch: list[Envelope] = []
+        failure: Exception | None = None
+        async with aclosing(self):
+            try:
+                async for envelope in self._envelopes:
+                    batch.append(envelope)
+                    if len(batch) == size:
+                        yield batch
+                        batch = []
+            except (ReplayError, TransientError) as error:
+                failure = error
+        if batch:
+            yield batch
+        if failure is not None:
+            raise failure
+
+    async def read_arrow(self, size: int = AT_ONCE) -> AsyncGenerator[pa.RecordBatch, None]:
+        """Yield the events as Arrow record batches; needs the extra ``analysis``.
+
+        All have the columns of `experimentframework_core.arrow.schema`. They are made in a
+        thread, so that the event loop goes on meanwhile.
+
+        Args:
+            size: Rows of each batch; the last may have fewer.
+
+        Raises:
+            ModuleNotFoundError: pyarrow is missing.
+            ReplayError: As for the next event.
+            TransientError: As for the next event.
+        """
+        from experimentframework_core.arrow import record_batch
+
+        async with aclosing(self.read_batches(size)) as batches:
+            async for batch in batches:
+                yield await asyncio.to_thread(record_batch, batch)
+
+    async def to_polars(self) -> pl.DataFrame:
+        """Return all of the events as a frame with these columns; needs the extra ``analysis``.
+
+        It holds them all in memory, some 2 KB for each while it is made: for more than a few
+        million events, export to Parquet and scan that.
+
+        Raises:
+            ModuleNotFoundError: pyarrow or polars is missing.
+            ValueError: The stream follows, and so has no end.
+            ReplayError: As for the next event.
+            TransientError: As for the next event.
+        """
+        try:
+            import polars as pl
+        except ModuleNotFoundError as error:
+            message = 'polars is missing: pip install "experimentframework[analysis]"'
+            raise ModuleNotFoundError(message, name=error.name) from None
+        from experimentframework_core.arrow import schema
+
+        if self._follows:
+            message = "follow=True has no end, so there is no frame of all; use read_arrow()"
+            raise ValueError(message)
+        frames = [pl.from_arrow(schema.empty_table())]
+        frames += [pl.from_arrow(batch) async for batch in self.read_arrow()]
+        return pl.concat([frame for frame in frames if isinstance(frame, pl.DataFrame)])
+
+    def _pass_by(self, error: ReplayError, _checkpoint: str | None) -> None:
+        if self._on_unreadable is None:
+            raise error
+        self._on_unreadable(error)
+
+
+def _unheard(_text: str) -> None:
+    """Take what a reading tells: this one tells nothing, it raises."""

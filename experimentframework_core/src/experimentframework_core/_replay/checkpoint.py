@@ -1,0 +1,123 @@
+"""Where a replay stands, in a file that is whole at any moment."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from experimentframework_core._replay.identity import differences
+from experimentframework_core.errors import ReplayError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from experimentframework_core._replay.identity import Facts
+
+VERSION = 1
+
+
+class _Version(msgspec.Struct, rename="camel"):
+    replay_checkpoint: int
+
+
+class _Stored(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The file.
+
+    Attributes:
+        replay_checkpoint: The version of its form.
+        replay: What is replayed, from where and to where.
+        position: The source's own checkpoint: all before it has arrived.
+        saved_at: When it was written.
+        check: The CRC-32 of the rest.
+    """
+
+    replay_checkpoint: int
+    replay: dict[str, str]
+    position: str
+    saved_at: datetime
+    check: str = ""
+
+
+def load(path: Path, facts: Facts) -> str | None:
+    """Return the position in the file; None where there is no file.
+
+    Raises:
+        ReplayError: It cannot be read, is damaged, or belongs to another replay.
+    """
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        message = f"cannot read the checkpoint {path}: {error.strerror or error}"
+        raise ReplayError(message) from error
+    stored = _stored_in(text, path)
+    if others := list(differences(stored.replay, facts)):
+        raise ReplayError(
+            f"the checkpoint {path} belongs to another replay: {'; '.join(others)}; give it as it"
+            " was, or another file for this one"
+        )
+    return stored.position
+
+
+def _stored_in(text: bytes, path: Path) -> _Stored:
+    try:
+        version = msgspec.json.decode(text, type=_Version).replay_checkpoint
+        if version != VERSION:
+            raise ReplayError(
+                f"cannot use the checkpoint {path}: its form has version {version}, this"
+                f" experimentframework knows version {VERSION}"
+            )
+        stored = msgspec.json.decode(text, type=_Stored)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise _damaged(path, str(error)) from error
+    if stored.check != _check_of(stored):
+        raise _damaged(path, "its check sum is another")
+    return stored
+
+
+def _damaged(path: Path, why: str) -> ReplayError:
+    return ReplayError(
+        f"the checkpoint {path} is damaged ({why}): where the replay stood is not known; remove"
+        " the file to begin anew, which gives the target again what it has"
+    )
+
+
+def _check_of(stored: _Stored) -> str:
+    rest = msgspec.json.encode(msgspec.structs.replace(stored, check=""))
+    return f"{zlib.crc32(rest):08x}"
+
+
+def save(path: Path, facts: Facts, position: str) -> None:
+    """Write the file; whoever reads it finds the old one or the new one, whole.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    stored = _Stored(
+        replay_checkpoint=VERSION, replay=facts, position=position, saved_at=datetime.now(UTC)
+    )
+    stored = msgspec.structs.replace(stored, check=_check_of(stored))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    with part.open("wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(stored), indent=2) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Keep the new name through a loss of power."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
