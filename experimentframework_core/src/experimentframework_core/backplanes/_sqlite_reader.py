@@ -122,14 +122,14 @@ class _Reader(AsyncIterator[Event]):
                 await asyncio.sleep(_pause)
         return await self._database.run(work, doing="read events from")
 
-    def _decoded(self, position: int, body: str | bytes) -> Event | ReplayError:
+    def _decoded(self, position: int, body: bytes) -> Event | ReplayError:
         try:
-            return self._form(body if isinstance(body, bytes) else body.encode())
+            return self._form(body)
         except InvalidEventError as error:
             told = ReplayError(
                 f"cannot read row {position} of {self._database.path}: {error}; remove the row,"
                 f" or read on behind it with the checkpoint {str(position)!r}",
-                record=body if isinstance(body, bytes) else body.encode(),
+                record=body,
             )
             told.__cause__ = error
             return told
@@ -138,6 +138,8 @@ class _Reader(AsyncIterator[Event]):
         # Not opened with mode=ro: after a crash the first to open the file must roll back.
         connection.execute("PRAGMA query_only=ON")
         schema.check(connection, self._database.path)
+        # A body that is no UTF-8 is read too, to be told as what is no event.
+        connection.text_factory = bytes
         self._refuse_another_file(connection)
         self._file = _identity(self._database.path)
 
@@ -194,7 +196,7 @@ class _Slice(NamedTuple):
         progress: How much of the table lies behind the end, from 0 to 1, where that is known.
     """
 
-    rows: list[tuple[int, str]]
+    rows: list[tuple[int, bytes]]
     end: int
     is_last: bool
     lost: int = 0
@@ -260,7 +262,7 @@ def _bounds(position: int, connection: sqlite3.Connection) -> tuple[int | None, 
 
 def _selected(query: _Query, first: int, last: int, connection: sqlite3.Connection) -> _Slice:
     end = min(first + _range - 1, last)
-    rows: list[tuple[int, str]] = []
+    rows: list[tuple[int, bytes]] = []
     size = 0
     cursor = connection.execute(query.sql, (first, end, *query.parameters))
     for row in cursor:
