@@ -74,7 +74,7 @@ async def test_a_session_is_read_while_its_consumer_has_it(
     records = [make_record(make_exposure(subject_id=f"u-{number % 3}")) for number in range(6)]
     await deliver(options, records)
 
-    async with receive(options, max_wait=5) as events:
+    async with receive(options, max_wait=20) as events:
         received = await anext(events)
         found = await read(options)
         await received.complete()
@@ -276,7 +276,7 @@ async def test_who_calls_again_after_a_failure_goes_on(
 ) -> None:
     """Given a service that hangs for a while, When it is asked again, Then nothing is left out."""
     monkeypatch.setattr(_pages, "PAGE", 3)
-    options, records = options_of(peer, queue, send_timeout_ms=1_000), make_records(9)
+    options, records = options_of(peer, queue, send_timeout_ms=2_500), make_records(9)
     await deliver(options, records)
     reader = ServiceBusReader(options, Selection())
     begun = [(await anext(reader)).event_id for _ in range(3)]
