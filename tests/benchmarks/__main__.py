@@ -18,6 +18,7 @@ _names = (
     "durable",
     "disk",
     "sqlite",
+    "export",
     "kafka",
     "sqlserver",
     "tail",

@@ -23,6 +23,7 @@ _rows = {
     "durable": ("durable ack p50 at 500/s", "loop lag p99 added at 20,000/s"),
     "disk": ("events/s with 1,000 on disk", "p50 of a call, accepted"),
     "sqlite": ("from publish to the disk, 2,000", "average over 50,000"),
+    "export": ("to Parquet, 2,000", "to NDJSON, 2,000", "most memory, NDJSON, 10,000"),
     "kafka": (
         "CPU per event, none, 1 partition, 5,000 keys",
         "events/s, none, 6 partitions, no key twice",

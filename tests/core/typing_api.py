@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, assert_type
+
+from polars import DataFrame
 
 from experimentframework_core import (
     BackplaneOptions,
     DataPlane,
     DataPlaneOptions,
+    Envelope,
+    EventStream,
     Exposure,
     FlushResult,
     Health,
@@ -16,6 +21,7 @@ from experimentframework_core import (
     Payload,
     Receipt,
     Record,
+    Selection,
     Statistics,
     event,
 )
@@ -65,3 +71,14 @@ async def publish() -> None:
     Exposure(experiment_name="checkout")  # type: ignore[call-arg]
     assert_type(DataPlane.from_file("experiments.yaml"), DataPlane)
     assert_type(DataPlane(DataPlaneOptions(backplane=BackplaneOptions(type="inMemory"))), DataPlane)
+
+
+async def read(plane: DataPlane) -> None:
+    stream = plane.read(types=["exposure"], since=datetime(2026, 3, 1, tzinfo=UTC), follow=True)
+    assert_type(stream, EventStream)
+    assert_type([envelope async for envelope in stream], list[Envelope])
+    assert_type([batch async for batch in plane.read().read_batches(10)], list[list[Envelope]])
+    assert_type(await plane.read(Selection(), backplane="events").to_polars(), DataFrame)
+    assert_type(stream.checkpoint, str | None)
+    plane.read(type="exposure")  # type: ignore[call-arg]
+    plane.read(since="2026-03-01")  # type: ignore[arg-type]

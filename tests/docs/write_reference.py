@@ -1,8 +1,8 @@
 """Writes the tables of options into the pages of the reference.
 
 ``python -m tests.docs.write_reference`` writes what stands between a page's marks. The one above is
-``<!-- all settings -->`` or ``<!-- options of TYPE -->``, the one below ``<!-- end -->``. What is
-around them is written by hand.
+``<!-- all settings -->``, ``<!-- columns of events -->`` or ``<!-- options of TYPE -->``, the one
+below ``<!-- end -->``. What is around them is written by hand.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from experimentframework_core._columns import COLUMNS
+from experimentframework_core.arrow import schema
 from experimentframework_core.config import Configuration
 from experimentframework_core.config._files.sections import ROOTS
 from experimentframework_core.config._walk.field_types import fields_of
@@ -27,7 +29,8 @@ REFERENCE = docs / "reference"
 PAGES = sorted(REFERENCE.rglob("*.md"))
 
 _MARKED = re.compile(
-    r"(?P<begin><!-- (?:all settings|options of (?P<type>\w+)) -->\n).*?(?P<end><!-- end -->\n)",
+    r"(?P<begin><!-- (?P<what>all settings|columns of events|options of (?P<type>\w+)) -->\n)"
+    r".*?(?P<end><!-- end -->\n)",
     re.DOTALL,
 )
 _DISTRIBUTIONS = "experimentframework-"
@@ -60,11 +63,22 @@ def page_of(type_name: str) -> Path | None:
 
 def renewed(text: str) -> str:
     """Return a page's text with the tables that its marks ask for."""
-    return _MARKED.sub(lambda mark: f"{mark['begin']}\n{_made(mark['type'])}\n{mark['end']}", text)
+    return _MARKED.sub(lambda mark: f"{mark['begin']}\n{_made(mark)}\n{mark['end']}", text)
 
 
-def _made(type_name: str | None) -> str:
-    return _all_settings() if type_name is None else _options(plugins()[type_name])
+def _made(mark: re.Match[str]) -> str:
+    if mark["what"] == "columns of events":
+        return _columns()
+    return _all_settings() if mark["type"] is None else _options(plugins()[mark["type"]])
+
+
+def _columns() -> str:
+    rows = ["| column | type | holds |\n|---|---|---|\n"]
+    for column in COLUMNS:
+        null = ", never null" if column.required else ""
+        kind = schema.field(column.name).type
+        rows.append(f"| `{column.name}` | {kind}{null} | {column.means} |\n")
+    return "".join(rows)
 
 
 def _all_settings() -> str:

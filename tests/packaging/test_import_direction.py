@@ -22,6 +22,7 @@ layers = (
     ("consuming", "plane"),
     ("exposure", "_requeue"),
     ("_plane",),
+    ("_export",),
     ("_reading",),
     ("arrow",),
     ("_columns",),

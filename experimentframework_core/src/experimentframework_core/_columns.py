@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -10,7 +11,7 @@ from experimentframework_core.codec import encode_as_read
 from experimentframework_core.events import built_in_types, event_type_named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from experimentframework_core.envelope import Envelope
 
@@ -112,32 +113,35 @@ def columns_of(envelopes: Sequence[Envelope]) -> list[list[object] | None]:
     payloads = [envelope.payload for envelope in envelopes]
     kinds = set(map(type, payloads))
     return [
-        *([getattr(each, column.name) for each in envelopes] for column in _OF_ENVELOPE),
-        *_routing(payloads),
-        *(_or_none([getattr(each, column.name) for each in envelopes]) for column in _BESIDE),
+        *(list(map(attrgetter(column.name), envelopes)) for column in _OF_ENVELOPE),
+        *_routing(payloads, kinds),
+        *(_or_none(list(map(attrgetter(column.name), envelopes))) for column in _BESIDE),
         *(_of_payload(column.name, payloads, kinds) for column in _OF_PAYLOAD),
         _as_json(_of_payload("attributes", payloads, kinds)),
-        _as_json([each.metadata for each in envelopes]),
-        [_payload(each) for each in envelopes],
+        _as_json(list(map(attrgetter("metadata"), envelopes))),
+        list(map(_payload, envelopes)),
     ]
 
 
-def _routing(payloads: Sequence[object]) -> list[list[object] | None]:
-    if all(type(payload) in _built_in for payload in payloads):
-        found = {name: [getattr(each, name, None) for each in payloads] for name in _wire_names}
+def _routing(payloads: Sequence[object], kinds: set[type]) -> list[list[object] | None]:
+    found: dict[str, list[object] | None]
+    if kinds <= _built_in.keys():
+        found = {name: _of_payload(name, payloads, kinds) for name in _wire_names}
     else:
-        found = {name: [_text(each, name) for each in payloads] for name in _wire_names}
-    pairs = zip(found["new_variant_key"], found["variant_key"], strict=True)
-    variants = [new or plain for new, plain in pairs]
+        found = {name: [routing_text(each, name) for each in payloads] for name in _wire_names}
+    new, variants = found["new_variant_key"], found["variant_key"]
+    if new and variants:
+        variants = [first or second for first, second in zip(new, variants, strict=True)]
     return [
         found["experiment_name"],
-        variants,
+        variants or new,
         found["subject_id"],
-        _or_none(found["tenant_id"]),
+        found["tenant_id"],
     ]
 
 
-def _text(payload: object, name: str) -> object:
+def routing_text(payload: object, name: str) -> str | None:
+    """Return a routing field of any payload, as ``experiment_name``; None where it has none."""
     if isinstance(payload, dict):
         value = payload.get(_wire_names[name])
     else:
@@ -145,24 +149,24 @@ def _text(payload: object, name: str) -> object:
     return value if isinstance(value, str) and value else None
 
 
-def _of_payload(
-    name: str, payloads: Sequence[object], kinds: Iterable[type]
-) -> list[object] | None:
+def _of_payload(name: str, payloads: Sequence[object], kinds: set[type]) -> list[object] | None:
     """Return a field of the built-in payloads; in others the name may mean another thing."""
     having = {kind for kind in kinds if name in _built_in.get(kind, ())}
     if not having:
         return None
-    return [getattr(each, name) if type(each) in having else None for each in payloads]
+    if having == kinds:
+        return _or_none(list(map(attrgetter(name), payloads)))
+    return _or_none([getattr(each, name) if type(each) in having else None for each in payloads])
 
 
 def _as_json(values: list[object] | None) -> list[object] | None:
-    if values is None or not any(value is not None for value in values):
+    if values is None or _or_none(values) is None:
         return None
     return [None if value is None else _encode(value) for value in values]
 
 
 def _or_none(values: list[object]) -> list[object] | None:
-    return values if any(value is not None for value in values) else None
+    return None if values.count(None) == len(values) else values
 
 
 def _payload(envelope: Envelope) -> bytes:

@@ -10,15 +10,15 @@ import msgspec
 from uuid_utils import uuid7
 
 from experimentframework_core._channel.channel import Channel, close_all, flush_all
-from experimentframework_core._disk.settings import unclaimed
 from experimentframework_core._gate.gate import Rules
 from experimentframework_core._gate.trace import traceparent_source
 from experimentframework_core._log import logger
 from experimentframework_core._plane import fork
 from experimentframework_core._plane.offering import Offering
+from experimentframework_core._plane.opening import channels_of, longest_wait, open_journals
 from experimentframework_core._plane.overview import health_of, statistics_of, sum_of
 from experimentframework_core._plane.routing import Route, Router
-from experimentframework_core._plane.setup import dead_letter_stores, resolve, warned
+from experimentframework_core._plane.setup import resolve, warned
 from experimentframework_core._plane.threads import Doorway, Tally
 from experimentframework_core._reading.criteria import Criteria, selection_from
 from experimentframework_core._reading.of_plane import source_of
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from experimentframework_core.backplanes.composite import Destination
     from experimentframework_core.deadletter import DeadLetterStore
     from experimentframework_core.envelope import Record
     from experimentframework_core.errors import ReplayError
@@ -51,9 +50,6 @@ TURNS = 4
 """Turns of the loop that a delivery needs to begin and to end."""
 
 SAMPLED = Receipt(None, "filtered", "sampled")
-
-LOOP_GRACE = 30.0
-"""Seconds that a thread waits for the loop beyond all that is configured."""
 
 
 class DataPlane:
@@ -135,18 +131,8 @@ class DataPlane:
         if self._channels:
             message = "a DataPlane opens once; make a new one"
             raise DataPlaneClosedError(message)
-        stores = dead_letter_stores(self._destinations, self._given)
-        self._stores = tuple({id(store): store for store in stores if store}.values())
-        self._channels = tuple(
-            Channel(
-                destination.config,
-                opener=destination.opener,
-                key=destination.key,
-                dead_letters=store,
-            )
-            for destination, store in zip(self._destinations, stores, strict=True)
-        )
-        await self._open_journals()
+        self._channels, self._stores = channels_of(self._destinations, self._given)
+        await open_journals(self._channels, self._destinations)
         self._router = Router(
             Rules(self.options),
             self._channels,
@@ -162,22 +148,12 @@ class DataPlane:
             self._loop,
             admit=self._admit,
             enqueue=self._enqueue,
-            longest_wait=_longest_wait(self._destinations, self.options),
+            longest_wait=longest_wait(self._destinations, self.options),
         )
         for channel in self._channels:
             channel.start()
         fork.watch(self)
         return self
-
-    async def _open_journals(self) -> None:
-        try:
-            for channel in self._channels:
-                await channel.open()
-        except BaseException:
-            await close_all(self._channels, 0)
-            raise
-        for folder in unclaimed(destination.config for destination in self._destinations):
-            logger.warning("experimentframework.journals_unclaimed", folder=str(folder))
 
     async def __aexit__(
         self,
@@ -477,8 +453,9 @@ class DataPlane:
         Args:
             selection: Which events; None for all.
             backplane: The name of the one to read, where several can be.
-            on_unreadable: Called with each stored record that is no event, which is then passed
-                by; may raise. None raises the first one, and `EventStream.checkpoint` is behind it.
+            on_unreadable: Called with each stored record that is no event, and with what the
+                source's retention removed before it was read; both are then passed by. It may
+                raise. None raises the first one, and `EventStream.checkpoint` is behind it.
             criteria: Fields of a `Selection`, as in ``types=["exposure"]``, in the place of those
                 of ``selection``.
 
@@ -516,9 +493,3 @@ def _check_ack(ack: Ack, route: Route) -> None:
             " set buffer.type to disk, or use 'accepted' or 'delivered'"
         )
         raise ValueError(message)
-
-
-def _longest_wait(destinations: list[Destination], options: DataPlaneOptions) -> float:
-    """Return the seconds that a publish can take: blocked everywhere, then unacknowledged."""
-    blocked = sum(destination.config.buffer.block_timeout_ms for destination in destinations)
-    return (blocked + options.ack_timeout_ms) / 1000 + LOOP_GRACE

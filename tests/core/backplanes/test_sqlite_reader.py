@@ -353,15 +353,20 @@ async def test_what_is_removed_while_it_is_read_is_told(path: Path) -> None:
     assert first + rest == [record.event_id for record in [*records[:5], *records[18:]]]
 
 
-async def test_the_reading_goes_on_behind_what_is_no_event(path: Path) -> None:
-    """What is no event is given as it is stored, and the same reader gives the rest."""
+@pytest.mark.parametrize(
+    ("body", "stored"), [("'{broken'", b"{broken"), ("CAST(x'7bff' AS TEXT)", b"{\xff")]
+)
+async def test_the_reading_goes_on_behind_what_is_no_event(
+    path: Path, body: str, stored: bytes
+) -> None:
+    """What is no event, or no UTF-8, is given as stored, and the same reader gives the rest."""
     records = await fill(path, 3)
-    change(path, "UPDATE events SET body = '{broken' WHERE position = 2")
+    change(path, f"UPDATE events SET body = {body} WHERE position = 2")  # noqa: S608 - its own
     reader = SqliteReader(path, Selection())
 
     await anext(reader)
     with pytest.raises(ReplayError, match="cannot read row 2") as told:
         await anext(reader)
 
-    assert told.value.record == b"{broken"
+    assert told.value.record == stored
     assert await ids(reader) == [records[2].event_id]

@@ -28,7 +28,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 async def test_each_event_is_counted_once(
-    options: SqlServerOptions, page: ModuleType, tmp_path: Path
+    options: SqlServerOptions, page: Any, tmp_path: Path
 ) -> None:
     """Given a crash inside a transaction, When begun again, Then every event is counted once."""
     backplane = BackplaneOptions(type="sqlServer", options=options)

@@ -1,4 +1,4 @@
-"""Dead letters as a source: the events that no destination took, from wherever they are kept."""
+"""Dead letters in a file as a source: the events that no destination took."""
 
 from __future__ import annotations
 
@@ -6,34 +6,36 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Generic
 
 import msgspec
 
+from experimentframework_core._reading.letter_events import (
+    Event,
+    Form,
+    as_envelope,
+    as_record,
+    event_in,
+)
 from experimentframework_core._reading.source import Source
-from experimentframework_core.codec import decode, decode_record, encode
 from experimentframework_core.deadletter import (
     FileDeadLetterStore,
     LetterFilter,
     SqliteDeadLetterStore,
-    letter_of,
     open_letters,
 )
-from experimentframework_core.envelope import Envelope
-from experimentframework_core.errors import InvalidEventError, ReplayError
+from experimentframework_core.errors import ReplayError
 from experimentframework_core.plugin import BackplanePlugin, ChannelSettings, Features, Selection
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
-    from experimentframework_core.deadletter import DeadLetter
+    from experimentframework_core.envelope import Envelope, Record
     from experimentframework_core.plugin import Backplane, OpenContext
 
 Store = FileDeadLetterStore | SqliteDeadLetterStore
 
 poll_interval = 0.5
-
-_WRAPPED = ("deadLetter",)
 
 
 class LettersOptions(ChannelSettings, frozen=True, kw_only=True, rename="camel"):
@@ -48,17 +50,25 @@ class LettersOptions(ChannelSettings, frozen=True, kw_only=True, rename="camel")
     backplane: str | None = None
 
 
-class LettersReader(AsyncIterator[Envelope]):
+class LettersReader(AsyncIterator[Event], Generic[Event]):
     """The selected events of the dead letters in a file, the one that was stored first first.
 
     A file that is not there has none. Criteria mean the event, its time too.
 
     Attributes:
         checkpoint: The position of the letter that was given last, as text; None at the start.
+        finds_times: A time is found by reading everything.
     """
 
-    def __init__(self, options: LettersOptions, selection: Selection) -> None:
+    finds_times = False
+
+    def __init__(self, options: LettersOptions, selection: Selection, form: Form[Event]) -> None:
         """Store what to read; the file is opened with the first event.
+
+        Args:
+            options: Where they are.
+            selection: Which of their events are wanted.
+            form: What is given of an event.
 
         Raises:
             ReplayError: The selection's checkpoint is none of dead letters.
@@ -66,6 +76,7 @@ class LettersReader(AsyncIterator[Envelope]):
         self.checkpoint = selection.checkpoint
         self._path = Path(options.path).expanduser().absolute()
         self._selection = selection
+        self._form = form
         self._chosen = LetterFilter(
             types=selection.types,
             experiments=selection.experiments,
@@ -74,7 +85,7 @@ class LettersReader(AsyncIterator[Envelope]):
         )
         self._found = self._read()
 
-    async def __anext__(self) -> Envelope:
+    async def __anext__(self) -> Event:
         found = await anext(self._found)
         if isinstance(found, ReplayError):
             raise found
@@ -84,7 +95,7 @@ class LettersReader(AsyncIterator[Envelope]):
         """Close the file; needed where the reading is left before its end."""
         await self._found.aclose()
 
-    async def _read(self) -> AsyncGenerator[Envelope | ReplayError, None]:
+    async def _read(self) -> AsyncGenerator[Event | ReplayError, None]:
         """Yield events, and what is wrong between them: a generator that raises is at its end."""
         store: Store | None = None
         async with AsyncExitStack() as stack:
@@ -101,12 +112,13 @@ class LettersReader(AsyncIterator[Envelope]):
                     return
                 await asyncio.sleep(poll_interval)
 
-    async def _stored(self, store: Store) -> AsyncGenerator[Envelope | ReplayError, None]:
+    async def _stored(self, store: Store) -> AsyncGenerator[Event | ReplayError, None]:
         began, end = self._chosen.after, await store.end()
         async with aclosing(store.select(self._chosen)) as letters:
             async for stored in letters:
                 self._stand(stored.position)
-                found = event_in(stored.letter, self._selection, self._place(stored.position))
+                place = self._place(stored.position)
+                found = event_in(stored.letter, self._selection, self._form, place)
                 if found is not None:
                     yield found
         self._stand(max(end, self._chosen.after))
@@ -135,68 +147,19 @@ class LettersReader(AsyncIterator[Envelope]):
             )
 
 
-class UnwrappedReader(AsyncIterator[Envelope]):
-    """The selected events of the dead letters that a backplane holds, in that one's order."""
-
-    def __init__(self, wrapped: Source, backplane: str | None, selection: Selection) -> None:
-        """Read with the backplane's own reader, which also knows the checkpoints.
-
-        Raises:
-            ReplayError: The backplane cannot be read back, or not from there.
-        """
-        self._selection = selection
-        self._backplane = backplane
-        self._place = str(wrapped)
-        self._letters = wrapped.read(
-            Selection(types=_WRAPPED, checkpoint=selection.checkpoint, follow=selection.follow)
-        )
-
-    def __getattr__(self, name: str) -> object:
-        """Return the reader's ``checkpoint`` or ``aclose``, where it has them."""
-        return getattr(self._letters, name)
-
-    async def __anext__(self) -> Envelope:
-        while True:
-            envelope = await anext(self._letters)
-            place = f"a dead letter in {self._place}"
-            try:
-                letter = letter_of(envelope)
-            except InvalidEventError as error:
-                message = f"cannot read {place}: {error}"
-                raise ReplayError(message, record=encode(envelope)) from error
-            if self._backplane in (None, letter.backplane):
-                found = event_in(letter, self._selection, place)
-                if isinstance(found, ReplayError):
-                    raise found
-                if found is not None:
-                    return found
+def read_letters(options: LettersOptions, selection: Selection) -> LettersReader[Envelope]:
+    """Return a reader of the selected events."""
+    return LettersReader(options, selection, as_envelope)
 
 
-def event_in(letter: DeadLetter, selection: Selection, place: str) -> Envelope | ReplayError | None:
-    """Return the event of a dead letter; None if it is not selected, or why it is none."""
-    try:
-        return decode(letter.body) if selection.selects(decode_record(letter.body)) else None
-    except InvalidEventError as error:
-        told = ReplayError(f"cannot read the event of {place}: {error}", record=letter.body)
-        told.__cause__ = error
-        return told
+def read_letter_records(options: LettersOptions, selection: Selection) -> LettersReader[Record]:
+    """Return a reader of the selected events as they were to be delivered."""
+    return LettersReader(options, selection, as_record)
 
 
 def letters_in(path: Path, name: str, backplane: str | None = None) -> Source:
     """Return the dead letters in a file as a source, all or those of one backplane."""
     return Source(name, _in_files, LettersOptions(path=str(path), backplane=backplane))
-
-
-def letters_held_by(wrapped: Source, backplane: str | None = None) -> Source:
-    """Return the dead letters that another backplane holds as a source, all or those of one."""
-
-    def read(_options: ChannelSettings, selection: Selection) -> UnwrappedReader:
-        return UnwrappedReader(wrapped, backplane, selection)
-
-    plugin: BackplanePlugin[Any] = msgspec.structs.replace(
-        wrapped.plugin, read=None if wrapped.plugin.read is None else read, read_records=None
-    )
-    return Source(wrapped.name, plugin, wrapped.options)
 
 
 def _opens_nothing(
@@ -209,7 +172,8 @@ _in_files = BackplanePlugin(
     type="deadLetters",
     options=LettersOptions,
     open=_opens_nothing,
-    read=LettersReader,
+    read=read_letters,
+    read_records=read_letter_records,
     features=Features(durable=True, readable=True),
 )
 

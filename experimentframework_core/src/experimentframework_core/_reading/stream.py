@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from experimentframework_core._reading.source import Source
     from experimentframework_core.plugin import Selection
 
-AT_ONCE = 10_000
+AT_ONCE = 2000
 """Events of a batch, where nothing else is said."""
 
 
-class EventStream(AsyncIterator[Envelope]):
+class EventStream(AsyncIterable[Envelope]):
     """The selected events of a backplane, in its order; what `DataPlane.read` returns.
 
     Memory is bounded, except for `to_polars`. Read it once, by one of its ways; where it is left
@@ -55,15 +55,14 @@ class EventStream(AsyncIterator[Envelope]):
         """How many stored records were no events so far."""
         return self._reading.unreadable
 
-    async def __anext__(self) -> Envelope:
-        """Return the next event.
+    def __aiter__(self) -> AsyncIterator[Envelope]:
+        """Return the events one by one.
 
-        Raises:
-            ReplayError: The next record is no event, and nobody wants to be told; or the source
-                cannot be read, or not on from there.
-            TransientError: The source does not answer. Read on later, from `checkpoint`.
+        The iterator raises ReplayError where the next record is no event and nobody wants to be
+        told, or the source cannot be read, or not on from there; TransientError where the source
+        does not answer. Read on later, from `checkpoint`.
         """
-        return await anext(self._envelopes)
+        return self._envelopes
 
     async def aclose(self) -> None:
         """End the reading, and close what it opened."""
@@ -88,7 +87,7 @@ class EventStream(AsyncIterator[Envelope]):
         failure: Exception | None = None
         async with aclosing(self):
             try:
-                async for envelope in self:
+                async for envelope in self._envelopes:
                     batch.append(envelope)
                     if len(batch) == size:
                         yield batch
@@ -137,17 +136,14 @@ class EventStream(AsyncIterator[Envelope]):
         except ModuleNotFoundError as error:
             message = 'polars is missing: pip install "experimentframework[analysis]"'
             raise ModuleNotFoundError(message, name=error.name) from None
-        import pyarrow as pa
-
         from experimentframework_core.arrow import schema
 
         if self._follows:
             message = "follow=True has no end, so there is no frame of all; use read_arrow()"
             raise ValueError(message)
-        batches = [batch async for batch in self.read_arrow()]
-        frame = pl.from_arrow(pa.Table.from_batches(batches, schema))
-        assert isinstance(frame, pl.DataFrame)  # noqa: S101 - for the type checker: of a table
-        return frame
+        frames = [pl.from_arrow(schema.empty_table())]
+        frames += [pl.from_arrow(batch) async for batch in self.read_arrow()]
+        return pl.concat([frame for frame in frames if isinstance(frame, pl.DataFrame)])
 
     def _pass_by(self, error: ReplayError, _checkpoint: str | None) -> None:
         if self._on_unreadable is None:

@@ -225,8 +225,9 @@ def _query(selection: Selection) -> _Query:
     if selection.until is not None:
         criteria.append(("occurred_at < ?", microseconds(selection.until)))
     conditions = "".join(f" AND +{condition}" for condition, _ in criteria)
+    # As bytes: a text that is no UTF-8 is one bad row, and not the end of the reading.
     return _Query(
-        "SELECT position, body FROM events WHERE position BETWEEN ? AND ?"  # noqa: S608 - constants
+        "SELECT position, CAST(body AS BLOB) FROM events WHERE position BETWEEN ? AND ?"  # noqa: S608 - constants
         f"{conditions} ORDER BY position",
         tuple(parameter for _, parameter in criteria),
     )

@@ -25,6 +25,7 @@ _COMMANDS = {
     "publish": "_publish",
     "tail": "_tail",
     "replay": "_replay",
+    "export": "_export",
     "report": "_report",
     "doctor": "_doctor",
 }

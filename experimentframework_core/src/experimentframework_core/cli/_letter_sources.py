@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from experimentframework_core._plane.setup import letter_file
-from experimentframework_core._reading.letters import letters_held_by, letters_in
+from experimentframework_core._reading.letters import letters_in
+from experimentframework_core._reading.letters_elsewhere import letters_held_by
 from experimentframework_core._reading.source import Source
 from experimentframework_core.backplanes.composite import destinations
 from experimentframework_core.errors import ReplayError

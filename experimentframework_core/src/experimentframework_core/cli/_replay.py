@@ -61,6 +61,9 @@ def replay(  # noqa: PLR0913 - one for each option
     to_backplane: Annotated[
         str | None, typer.Option(metavar="NAME", help="Deliver only to this one of several.")
     ] = None,
+    dead_letters: Annotated[
+        bool, typer.Option("--dead-letters", help="Read the events that were not taken, instead.")
+    ] = False,
     types: Annotated[
         list[str] | None, typer.Option("--type", "-t", help="Only this event type; repeatable.")
     ] = None,
@@ -110,7 +113,13 @@ def replay(  # noqa: PLR0913 - one for each option
         since=time_of("--since", since, now),
         until=time_of("--until", until, now),
     )
-    source = source_of(source_config, from_backplane, verb="replay", option="--from-backplane")
+    source = source_of(
+        source_config,
+        from_backplane,
+        verb="replay",
+        option="--from-backplane",
+        dead_letters=dead_letters,
+    )
     target = load(target_config)
     try:
         plan = plan_of(

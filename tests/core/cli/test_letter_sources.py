@@ -1,4 +1,4 @@
-"""`tail --dead-letters`, from the outside."""
+"""Commands that read events, with `--dead-letters`, from the outside."""
 
 from __future__ import annotations
 
@@ -86,3 +86,23 @@ def test_where_there_are_none_that_is_said(
 
     assert ran.code == 2
     assert said in " ".join(ran.err.split())
+
+
+def test_they_are_replayed_and_exported_too(tmp_path: Path) -> None:
+    """Given dead letters, When replayed and exported, Then both have each event, untouched."""
+    letters = [make_letter("a", backplane="one"), make_letter("b", backplane="one")]
+    keep("file", tmp_path / "one.letters", letters)
+    config = configured(tmp_path, kept(tmp_path, "one", "file"))
+    target = tmp_path / "target.json"
+    store = {"type": "sqlite", "options": {"path": str(tmp_path / "target.db")}}
+    target.write_text(json.dumps({"dataPlane": {"backplane": store}}))
+    output = tmp_path / "events.ndjson"
+
+    replayed = run_here("replay", "--from", config, "--to", target, "--dead-letters")
+    exported = run_here("export", "--config", config, "--output", output, "--dead-letters")
+    shown = run_here("tail", "--config", target, "--all", "--json")
+
+    assert (replayed.code, exported.code) == (0, 0), replayed.err + exported.err
+    bodies = [letter.body for letter in letters]
+    assert output.read_bytes().splitlines() == bodies
+    assert shown.out.encode().splitlines() == bodies

@@ -1,0 +1,1 @@
+"""Events into files: Parquet, NDJSON, CSV; complete or not there at all."""

@@ -1,0 +1,237 @@
+"""`export`: the events of a backplane into files."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from experimentframework_core._export.export import Export
+from experimentframework_core._export.outputs import (
+    FileOutput,
+    FolderOutput,
+    OutputRefusedError,
+)
+from experimentframework_core._export.partitions import KEYS, keys_of
+from experimentframework_core._export.writers import FORMATS, Format
+from experimentframework_core._reading.criteria import backwards
+from experimentframework_core.cli._output import (
+    FAILED,
+    OK,
+    USAGE,
+    CommandError,
+    ConfigOption,
+    JsonOption,
+    count,
+    print_json,
+    say,
+    say_out,
+)
+from experimentframework_core.cli._progress import reporter, shown
+from experimentframework_core.cli._sources import source_of
+from experimentframework_core.cli._stop import BY_SIGNAL, Stop
+from experimentframework_core.cli._times import time_of
+from experimentframework_core.plugin import Selection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from experimentframework_core._export.outputs import Output
+
+NEEDS_EXTRA = 'Parquet needs its extra: pip install "experimentframework[analysis]"'
+
+_SELDOM = 100_000
+
+
+def export(  # noqa: PLR0913 - one for each option
+    config: ConfigOption,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="PATH", help="The file; or the folder, if parted."),
+    ],
+    *,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="|".join(FORMATS),
+            help="If not given, the output's name says it, as in events.parquet.",
+        ),
+    ] = None,
+    partition_by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY,…", help=f"A folder for each value of these, of {', '.join(KEYS)}."
+        ),
+    ] = None,
+    backplane: Annotated[
+        str | None,
+        typer.Option("--backplane", "-b", metavar="NAME", help="Which one to read, of several."),
+    ] = None,
+    dead_letters: Annotated[
+        bool, typer.Option("--dead-letters", help="The events that were not taken, instead.")
+    ] = False,
+    types: Annotated[
+        list[str] | None, typer.Option("--type", "-t", help="Only this event type; repeatable.")
+    ] = None,
+    experiments: Annotated[
+        list[str] | None, typer.Option("--experiment", "-e", help="Only this one; repeatable.")
+    ] = None,
+    subjects: Annotated[
+        list[str] | None, typer.Option("--subject", "-s", help="Only this subject; repeatable.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="The first time: ISO 8601, or an age as in 7d.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="The last time, exclusive.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
+    as_json: JsonOption = False,
+) -> int:
+    """Write the events of a backplane into Parquet, NDJSON or CSV.
+
+    The output has its name only when it is complete. What is no event is kept beside it, in
+    PATH.unreadable.ndjson, and the exit code is then 1.
+    """
+    now = datetime.now(UTC)
+    selection = Selection(
+        types=tuple(types or ()),
+        experiments=tuple(experiments or ()),
+        subjects=tuple(subjects or ()),
+        since=time_of("--since", since, now),
+        until=time_of("--until", until, now),
+    )
+    if problem := backwards(selection):
+        raise CommandError(f"--since and --until: {problem}", exit_code=USAGE)
+    side = output.with_name(f"{output.name}.unreadable.ndjson")
+    target = _output(output, _format(form, output, partition_by), partition_by, side, force=force)
+    source = source_of(config, backplane, dead_letters=dead_letters)
+    run = Export(source, selection, target, side)
+    started = time.monotonic()
+    with _seldom_collecting():
+        stop = asyncio.run(_run(run, output))
+    if stop.signal is not None:
+        say(f"Stopped; nothing was written to {output}.")
+        return BY_SIGNAL + stop.signal
+    if run.unreadable == 0 and force:
+        side.unlink(missing_ok=True)
+    _print(run, output, time.monotonic() - started, as_json=as_json)
+    return FAILED if run.unreadable or run.lost else OK
+
+
+def _format(form: str | None, output: Path, partition_by: str | None) -> Format:
+    named = output.suffixes[-2:-1] if output.suffix == ".gz" else output.suffixes[-1:]
+    written = form if form is not None else "".join(named).removeprefix(".")
+    for known in FORMATS:
+        if written == known:
+            break
+    else:
+        expected = f"expected {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+        if form is None:
+            raise CommandError(
+                f"{output}: the name does not say which format; give --format, {expected}",
+                exit_code=USAGE,
+            )
+        raise CommandError(f"--format {form}: {expected}", exit_code=USAGE)
+    if known == "parquet" and find_spec("pyarrow") is None:
+        raise CommandError(NEEDS_EXTRA, exit_code=USAGE)
+    if output.suffix == ".gz" and (known == "parquet" or partition_by is not None):
+        message = "Parquet is compressed already" if known == "parquet" else "it is a folder"
+        raise CommandError(f"{output}: leave out .gz; {message}", exit_code=USAGE)
+    return known
+
+
+def _output(
+    path: Path, form: Format, partition_by: str | None, side: Path, *, force: bool
+) -> Output:
+    made: FileOutput | FolderOutput
+    if partition_by is None:
+        made = FileOutput(path, form)
+    else:
+        try:
+            made = FolderOutput(path, form, keys_of(partition_by))
+        except ValueError as error:
+            raise CommandError(f"--partition-by: {error}", exit_code=USAGE) from error
+    if not path.parent.is_dir():
+        raise CommandError(
+            f"{path}: there is no folder {path.parent}; make it first", exit_code=USAGE
+        )
+    try:
+        made.check(force=force)
+    except OutputRefusedError as error:
+        raise CommandError(f"{path}: {error}", exit_code=USAGE) from error
+    if side.exists() and not force:
+        raise CommandError(
+            f"{side}: is there already, from an earlier export; remove it, or say --force",
+            exit_code=USAGE,
+        )
+    return made
+
+
+async def _run(run: Export, output: Path) -> Stop:
+    progress = reporter(None, time.monotonic)
+    started = time.monotonic()
+
+    def tell() -> tuple[int, str]:
+        seconds = time.monotonic() - started
+        return run.output.bytes, f"{count(run.events, 'event')}, {run.events / seconds:,.0f}/s"
+
+    with progress, Stop() as stop, shown(progress, tell), stop.cancels_body():
+        try:
+            await run.run()
+        except OSError as error:
+            raise CommandError(
+                f"{output}: cannot be written: {error.strerror or error}; nothing is left there"
+            ) from error
+    return stop
+
+
+@contextmanager
+def _seldom_collecting() -> Iterator[None]:
+    """Look for cycles seldom: an export makes none, and looking takes a fifth of its time."""
+    before = gc.get_threshold()
+    gc.set_threshold(_SELDOM, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+def _print(run: Export, output: Path, seconds: float, *, as_json: bool) -> None:
+    side = str(run.side) if run.unreadable else None
+    if as_json:
+        document = {
+            "output": str(output),
+            "events": run.events,
+            "files": run.output.files,
+            "bytes": run.output.bytes,
+            "seconds": round(seconds, 3),
+            "unreadable": run.unreadable,
+            "lost": run.lost,
+            "unreadable_file": side,
+            "formula_cells": run.output.noted,
+        }
+        print_json(document)
+    else:
+        files = count(run.output.files, "file")
+        say_out(
+            f"{count(run.events, 'event')} to {output}: {files}, {run.output.bytes:,} bytes,"
+            f" {run.events / max(seconds, 0.001):,.0f} events/s"
+        )
+    if run.output.noted:
+        say(
+            f"{count(run.output.noted, 'cell')} would be a formula in a spreadsheet and got an"
+            " apostrophe in front; Parquet and NDJSON hold them as they are."
+        )
+    if run.lost:
+        events = count(run.lost, "event")
+        say(f"Up to {events} had been removed by the source's retention before they were read.")
+    if side is not None:
+        records = count(run.unreadable, "record is no event", "records are no events")
+        say(f"{records}: kept in {side}")
