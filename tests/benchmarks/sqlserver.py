@@ -16,7 +16,7 @@ from experimentframework_core.codec import encode_record
 from experimentframework_core.envelope import Envelope
 from experimentframework_core.events import Exposure, utc_now
 from experimentframework_core.plugin import OpenContext
-from experimentframework_sqlserver._naming import names_of
+from experimentframework_sqlserver._table.naming import names_of
 from tests.benchmarks._report import Bar, Report
 from tests.benchmarks._run import Figures, NothingToMeasureError, Rounds, Side, alternate
 from tests.peers.sqlserver_choice import variable
@@ -163,7 +163,7 @@ async def _by_hand(
 ) -> Figures:
     import aioodbc
 
-    from experimentframework_sqlserver._connecting import target_of
+    from experimentframework_sqlserver._connection.connecting import target_of
 
     records = _records(events + _WARM)
     dsn = target_of(options).text.reveal()

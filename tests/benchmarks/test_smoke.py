@@ -31,6 +31,7 @@ _rows = {
     ),
     "sqlserver": ("events/s of 100, ours", "loop lag, the worst meanwhile"),
     "tail": ("p50 of a call", "loop lag p99"),
+    "replay": ("sqlite to sqlite, 2,000", "sqlite to kafka, 2,000", "RSS of 4,000"),
     "config": (
         "start of validate",
         "import of the package, over bare Python",
@@ -44,7 +45,7 @@ _rows = {
 @pytest.mark.parametrize("benchmark", _rows)
 def test_a_benchmark_runs_and_prints_its_rows(benchmark: str) -> None:
     """Given a checkout, when a benchmark runs in its quick form, then its rows are there."""
-    if benchmark == "kafka":
+    if benchmark in {"kafka", "replay"}:
         require(
             "kafka", missing=None if shutil.which("java") else "no java in PATH to run a broker"
         )

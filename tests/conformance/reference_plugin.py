@@ -13,8 +13,10 @@ import msgspec
 from experimentframework_core.codec import decode
 from experimentframework_core.envelope import Envelope, Record
 from experimentframework_core.errors import (
+    InvalidEventError,
     PartialBatchError,
     PermanentError,
+    ReplayError,
     TransientError,
     UnavailableError,
 )
@@ -100,6 +102,14 @@ async def turns() -> None:
         await asyncio.sleep(0)
 
 
+def position_of(checkpoint: str | None) -> int:
+    """Return the number of lines that a checkpoint means."""
+    try:
+        return int(checkpoint or 0)
+    except ValueError:
+        raise ReplayError(f"{checkpoint!r} is no number of lines") from None
+
+
 class FileReader(AsyncIterator[Envelope]):
     """Reads the file line by line.
 
@@ -111,7 +121,7 @@ class FileReader(AsyncIterator[Envelope]):
         """Begin where the selection says."""
         self.selection = selection
         self._path = Path(options.path)
-        self._position = int(selection.checkpoint or 0)
+        self._position = position_of(selection.checkpoint)
         self._lines: list[bytes] = []
 
     @property
@@ -122,8 +132,9 @@ class FileReader(AsyncIterator[Envelope]):
     async def __anext__(self) -> Envelope:
         while True:
             while self._position < len(self._lines):
-                envelope = decode(self._lines[self._position])
+                line = self._lines[self._position]
                 self._position += 1
+                envelope = self.decoded(line)
                 if all(self.tests(envelope)):
                     return envelope
             self._lines = self.lines()
@@ -131,6 +142,16 @@ class FileReader(AsyncIterator[Envelope]):
                 if not self.selection.follow:
                     raise StopAsyncIteration
                 await self.wait()
+
+    def decoded(self, line: bytes) -> Envelope:
+        """Return the event in a line."""
+        try:
+            return decode(line)
+        except InvalidEventError as error:
+            raise ReplayError(f"line {self._position} is no event", record=line) from error
+
+    async def aclose(self) -> None:
+        """Hold nothing, so there is nothing to close."""
 
     def lines(self) -> list[bytes]:
         """Return every line of the file; none while there is no file."""

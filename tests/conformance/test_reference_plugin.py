@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,8 +12,6 @@ from experimentframework_core.testing import BackplaneConformance, make_exposure
 from tests.conformance.reference_plugin import FileOptions, plugin
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from experimentframework_core.envelope import Record
 
 
@@ -33,6 +32,11 @@ class ReferenceConformance(BackplaneConformance[FileOptions]):
 
     def flaky(self, options: FileOptions) -> Record | None:
         return make_record(make_exposure(variant_key="flaky"))
+
+    async def plant(self, options: FileOptions, body: bytes) -> bool:
+        path = Path(options.path)
+        path.write_bytes(path.read_bytes() + body + b"\n")
+        return True
 
 
 class TestReferencePlugin(ReferenceConformance):

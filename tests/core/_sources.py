@@ -37,6 +37,7 @@ class FakeReader(AsyncIterator[Envelope]):
     def __init__(self, source: FakeSource, selection: Selection) -> None:
         """Begin behind the selection's checkpoint."""
         self.checkpoint = selection.checkpoint
+        self.finds_times = source.finds_times
         self._source = source
         self._selection = selection
         self._found = self._read()
@@ -78,6 +79,7 @@ class FakeSource:
             over them; those in ``passed`` are then no longer there; others are raised behind it.
         counts_all: Whether the checkpoint moves over events that are not selected.
         goes_on: Whether a reader goes on behind an error when it is asked again.
+        finds_times: Whether it says that it finds a time without reading what was before it.
         asked: The selection of each reading.
         closed: How many readers were closed.
     """
@@ -91,6 +93,7 @@ class FakeSource:
         self.passed = list(passing)
         self.counts_all = True
         self.goes_on = False
+        self.finds_times = True
         self.asked: list[Selection] = []
         self.told: list[str] = []
         self.closed = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import pytest
@@ -37,8 +37,6 @@ from tests.core.event_strategies import (
     payloads,
     without_wire_form,
 )
-
-if TYPE_CHECKING:
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 moment = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)

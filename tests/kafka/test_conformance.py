@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from typing import TYPE_CHECKING
 
 import pytest
+from confluent_kafka import Producer
 
 from experimentframework_core.codec import encode
 from experimentframework_core.plugin import Selection
@@ -58,6 +60,11 @@ class TestKafka(BackplaneConformance[KafkaOptions]):
 
     def poison(self, options: KafkaOptions) -> Record:
         return oversize_record()
+
+    async def plant(self, options: KafkaOptions, body: bytes) -> bool:
+        producer = Producer({"bootstrap.servers": options.brokers, "log_level": 0})
+        producer.produce(str(options.topic), body)
+        return await asyncio.to_thread(producer.flush, 20) == 0
 
 
 class TestKafkaReadBack(TestKafka):

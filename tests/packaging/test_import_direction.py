@@ -19,7 +19,7 @@ layers = (
     ("testing",),
     ("replay",),
     ("_replay",),
-    ("plane",),
+    ("consuming", "plane"),
     ("exposure", "_requeue"),
     ("_plane",),
     ("_export",),

@@ -60,11 +60,13 @@ public_names = [
     "ReplayError",
     "RetryOptions",
     "Secret",
+    "SeenEvents",
     "Selection",
     "SignalSeverity",
     "Statistics",
     "TransientError",
     "UnavailableError",
+    "deduplicate",
     "event",
 ]
 
@@ -108,7 +110,10 @@ def test_public_names_are_pinned() -> None:
             "experimentframework_kafka",
             ["KafkaOptions", "KafkaSecurity", "KafkaTopicCreation", "plugin"],
         ),
-        ("experimentframework_servicebus", ["ServiceBusOptions", "plugin"]),
+        (
+            "experimentframework_servicebus",
+            ["Consumer", "Received", "ServiceBusOptions", "plugin", "receive"],
+        ),
         (
             "experimentframework_sqlserver",
             [

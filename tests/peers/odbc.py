@@ -6,7 +6,7 @@ import ctypes
 import importlib
 
 from experimentframework_core.errors import UnavailableError
-from experimentframework_sqlserver._driver import AUTO, driver_of
+from experimentframework_sqlserver._connection.driver import AUTO, driver_of
 
 
 def why_no_manager() -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from experimentframework_sqlserver._connection_string import ConnectionString, parse
+from experimentframework_sqlserver._connection.connection_string import ConnectionString, parse
 from tests.peers.sqlserver_docker import connection_string, environment
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from experimentframework_core.testing import BackplaneConformance
 from experimentframework_jsonlines import JsonLinesOptions, plugin
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class TestJsonLines(BackplaneConformance[JsonLinesOptions]):
@@ -22,3 +19,8 @@ class TestJsonLines(BackplaneConformance[JsonLinesOptions]):
 
     def unreachable(self, options: JsonLinesOptions) -> JsonLinesOptions:
         return JsonLinesOptions(path=f"{options.path}/no-folder/events.jsonl")
+
+    async def plant(self, options: JsonLinesOptions, body: bytes) -> bool:
+        path = Path(options.path)
+        path.write_bytes(path.read_bytes() + body + b"\n")
+        return True

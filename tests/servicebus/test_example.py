@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sysconfig
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
-from tests.docs.pages import docs
+from tests.servicebus._example import (
+    COMMAND,
+    EVENTS,
+    EXAMPLE,
+    SUBSCRIPTION,
+    TOPIC,
+    define,
+    environment,
+)
 from tests.servicebus._wire import stored
 
 if TYPE_CHECKING:
-    from tests.peers.amqp.peer import ServiceBusPeer
+    from pathlib import Path
 
-COMMAND = Path(sysconfig.get_path("scripts")) / "experimentframework"
-EXAMPLE = docs / "examples/service-bus.yaml"
-EVENTS = docs / "examples/events.ndjson"
-TOPIC = "experiment-events"
+    from tests.peers.amqp.peer import ServiceBusPeer
 
 
 @pytest.fixture
 def namespace(own_peer: ServiceBusPeer) -> ServiceBusPeer:
     """Return a broker with the topic of the example."""
-    from tests.peers.amqp.definitions import Settings, Subscription
-
-    own_peer.topic(TOPIC, Subscription(name="all", settings=Settings(sessions=True)))
+    define(own_peer)
     return own_peer
 
 
@@ -37,12 +37,7 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [COMMAND, *arguments, "--config", EXAMPLE],
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": str(folder),
-            "SERVICE_BUS": connection_string,
-            "EXPERIMENTFRAMEWORK_STATE": str(folder),
-        },
+        env=environment(connection_string, folder),
         capture_output=True,
         text=True,
         check=False,
@@ -54,7 +49,7 @@ def test_what_publish_sends_is_in_the_topic(namespace: ServiceBusPeer, tmp_path:
     done = run(namespace.connection_string(), tmp_path, "publish", EVENTS)
 
     events = [msgspec.json.decode(line) for line in EVENTS.read_bytes().splitlines()]
-    found = stored(namespace, f"{TOPIC}/Subscriptions/all")
+    found = stored(namespace, f"{TOPIC}/Subscriptions/{SUBSCRIPTION}")
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(set(found)) == len(found) == len(events)
     assert {each["eventId"] for each in events if "eventId" in each} <= set(found)

@@ -111,11 +111,15 @@ async def test_partitions_are_found(most: int) -> None:
     assert await read_from(queue, {}) == queue.numbers
 
 
-async def test_a_new_partition_is_found_between_old_ones() -> None:
-    """Given a partition gets its first message, When read on, Then it comes."""
-    queue = Queue(partitions(p1=3, p5=1, p9=4), crosses="between pages")
+@pytest.mark.parametrize("crosses", ["within a page", "between pages", "never"])
+async def test_a_new_partition_is_found_between_old_ones(
+    crosses: Literal["within a page", "between pages", "never"],
+) -> None:
+    """Given partitions get their first messages, When read on, Then these come."""
+    queue = Queue(partitions(p1=3, p5=1, p9=4, p15=1), crosses=crosses)
+    new = [(5 << 48) + 1, (15 << 48) + 1]
 
-    assert await read_from(queue, {1: (1 << 48) + 3, 9: (9 << 48) + 4}) == [(5 << 48) + 1]
+    assert await read_from(queue, {1: (1 << 48) + 3, 9: (9 << 48) + 4}) == new
 
 
 async def test_a_reading_ends_where_messages_come_as_fast_as_it_looks() -> None:

@@ -217,6 +217,7 @@ async def test_what_is_no_event_is_told_and_can_be_passed(peer: ServiceBusPeer, 
     with pytest.raises(ReplayError, match=rf"cannot read message [\d,]+ of '{queue}': ") as raised:
         await anext(reader)
     assert str(reader.checkpoint) in str(raised.value)
+    assert raised.value.record == b"not an event"
     reader = ServiceBusReader(options, Selection(checkpoint=reader.checkpoint))
     with pytest.raises(ReplayError, match="the message holds no bytes"):
         await anext(reader)
@@ -278,12 +279,11 @@ async def test_who_calls_again_after_a_failure_goes_on(
     options, records = options_of(peer, queue, send_timeout_ms=1_000), make_records(9)
     await deliver(options, records)
     reader = ServiceBusReader(options, Selection())
-    begun = [(await anext(reader)).event_id]
+    begun = [(await anext(reader)).event_id for _ in range(3)]
 
     peer.hang()
     with pytest.raises(TransientError, match=f"cannot read '{queue}': "):
-        async for envelope in reader:
-            begun.append(envelope.event_id)
+        await anext(reader)
     peer.release()
     rest = [envelope.event_id async for envelope in reader]
 

@@ -10,7 +10,7 @@ import pyodbc
 
 from experimentframework_core.units import Secret
 from experimentframework_sqlserver import SqlServerOptions
-from experimentframework_sqlserver._session import Result, Session
+from experimentframework_sqlserver._connection.session import Result, Session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

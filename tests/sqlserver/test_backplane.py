@@ -23,7 +23,7 @@ from experimentframework_sqlserver._backplane import SqlServerBackplane
 from tests.sqlserver._sessions import OneSession, ScriptedSession, looks, options, said
 
 if TYPE_CHECKING:
-    from experimentframework_sqlserver._pool import Pool
+    from experimentframework_sqlserver._connection.pool import Pool
 
 
 def backplane(session: ScriptedSession, **settings: object) -> SqlServerBackplane:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from experimentframework_sqlserver._naming import Names
-from experimentframework_sqlserver._script import script, upgrade_script
+from experimentframework_sqlserver._table.naming import Names
+from experimentframework_sqlserver._table.script import script, upgrade_script
 from tests.core.cli.command import run, run_here
 
 if TYPE_CHECKING:

@@ -78,6 +78,10 @@ if TYPE_CHECKING:
     from experimentframework_core._reading.stream import (
         EventStream,
     )
+    from experimentframework_core.consuming import (
+        SeenEvents,
+        deduplicate,
+    )
     from experimentframework_core.plane import (
         DataPlane,
     )
@@ -134,16 +138,23 @@ __all__ = [
     "ReplayError",
     "RetryOptions",
     "Secret",
+    "SeenEvents",
     "Selection",
     "SignalSeverity",
     "Statistics",
     "TransientError",
     "UnavailableError",
+    "deduplicate",
     "event",
 ]
 
 
-_LATER = {"DataPlane": "plane", "EventStream": "_reading.stream"}
+_LATER = {
+    "DataPlane": "plane",
+    "EventStream": "_reading.stream",
+    "SeenEvents": "consuming",
+    "deduplicate": "consuming",
+}
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of the package's
 

@@ -171,7 +171,8 @@ class BackplanePlugin(msgspec.Struct, Generic[OptionsT], frozen=True, kw_only=Tr
             last, None at the start. A checkpoint that is none of this source's is a ReplayError.
             What is no event is a ReplayError with the stored ``record``; what retention took away
             behind the selection's checkpoint, or while it is read, is one with ``lost``. Both
-            leave the checkpoint behind it, and asking the iterator again may go on there.
+            leave the checkpoint behind it, and asking the iterator again may go on there. A reader
+            that finds a time only by reading everything before it has ``finds_times = False``.
         read_records: Like ``read``, but yields what is stored as records, with the bytes that were
             delivered: what a replay wants. Such an iterator, and that of ``read``, may have a
             ``progress`` too: how much of what it goes through lies behind it, from 0 to 1, or None

@@ -2,7 +2,7 @@
 
 Azure numbers the messages of a queue, and of a partitioned one those of each partition: the first
 16 bits of a number are the partition's. A page of a partitioned queue may be of one partition only,
-and end before the next; so it is gone on at each partition that is known.
+and end before the next; so, where there is more than one, each partition is asked for.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ PAGE = 250
 """Most messages that are asked for at once; the service gives fewer where they are large."""
 
 _BITS_IN_PARTITION = 48
+_PARTITIONS = 16
 
 Read: TypeAlias = dict[int, int]
 """The number of the last message that was read, by partition."""
@@ -70,8 +71,10 @@ def _next(
         following = max(last + 1, _behind(read, partition))
         if following > first:
             return following
-    later = [each for each in read if each > partition_of(first)]
-    return _behind(read, min(later)) if later else None
+    asked, last = partition_of(first), max(read, default=0)
+    if last:
+        last = max(last, _PARTITIONS - 1)
+    return _behind(read, asked + 1) if asked < last else None
 
 
 def _behind(read: Read, partition: int) -> int:

@@ -43,7 +43,12 @@ class _Reader(AsyncIterator[Event]):
     Nothing is received or locked: consumers get all, also while it is read. What they have
     completed is gone. Without ``follow`` it ends where each queue or subscription ended when it was
     come to. With it, what comes later is given as it comes.
+
+    Attributes:
+        finds_times: Not: the service knows when a message came, not when its event happened.
     """
+
+    finds_times = False
 
     def __init__(self, options: ServiceBusOptions, selection: Selection) -> None:
         """Store what to read; it connects with the first event.
@@ -104,6 +109,7 @@ class _Reader(AsyncIterator[Event]):
     def _selected(self, place: Place, message: ServiceBusReceivedMessage) -> Event | None:
         if message.state is ServiceBusMessageState.SCHEDULED:
             return None  # It comes again, with another number, when it is due.
+        body = b""
         try:
             body = body_of(message)
             record = decode_record(body)
@@ -111,7 +117,8 @@ class _Reader(AsyncIterator[Event]):
         except InvalidEventError as error:
             raise ReplayError(
                 f"cannot read message {message.sequence_number:,} of '{place}': {error}; read on "
-                f"behind it with the checkpoint {self.checkpoint}"
+                f"behind it with the checkpoint {self.checkpoint}",
+                record=body,
             ) from error
 
 

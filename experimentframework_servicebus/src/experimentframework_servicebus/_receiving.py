@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 _SLICE = 20.0
 """Seconds for which a message is waited for in one call."""
 
-_SESSION_SLICE = 1.0
-"""The same in a session: after that, where any will do, the next is taken."""
+_SESSION_SLICE = 2.0
+"""The same in a session, whose lock is to be kept meanwhile."""
+
+_SESSION_IDLE = 0.25
+"""Seconds without a message after which the next session is taken, where any will do."""
 
 _SESSION_TIMEOUT = 20.0
 """Seconds for which the service is asked to look for a session that has messages."""
@@ -130,6 +133,7 @@ class Consumer(AsyncIterator[Received]):
         self._any_session = options.enable_sessions and session is None
         self._lock = asyncio.Lock()
         self._link: Link | None = None
+        self._idle = False
 
     async def __anext__(self) -> Received:
         batch = await self.batch(1)
@@ -168,8 +172,8 @@ class Consumer(AsyncIterator[Received]):
                 link = await self._linked(left)
                 if link is None:
                     continue
-                wait = min(left, _SESSION_SLICE if self._in_sessions else _SLICE)
-                if received := await link.take(most, wait):
+                if received := await link.take(most, min(left, self._patience())):
+                    self._idle = self._any_session
                     return received
                 if self._any_session:
                     self.drop()  # So that another gets its turn.
@@ -191,6 +195,11 @@ class Consumer(AsyncIterator[Received]):
         if link is not None and link.usable:
             link.drop()
 
+    def _patience(self) -> float:
+        if self._idle:
+            return _SESSION_IDLE
+        return _SESSION_SLICE if self._in_sessions else _SLICE
+
     async def _linked(self, left: float) -> Link | None:
         """Return an open link; None if no session is free for so many seconds."""
         if self._link is not None and self._link.usable:
@@ -198,5 +207,5 @@ class Consumer(AsyncIterator[Received]):
         link = self._make_link(min(left, _SESSION_TIMEOUT) if self._any_session else None)
         if not await link.open():
             return None
-        self._link = link
+        self._link, self._idle = link, False
         return link

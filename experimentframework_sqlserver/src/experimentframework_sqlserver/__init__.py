@@ -6,8 +6,8 @@ from experimentframework_core.plugin import BackplanePlugin, Features
 from experimentframework_sqlserver._backplane import channel_defaults, open_sql_server
 from experimentframework_sqlserver._check import check_sql_server
 from experimentframework_sqlserver._options import SqlServerOptions, SqlServerRetention
-from experimentframework_sqlserver._outbox import AsyncOutbox, Outbox, outbox, publish_in
 from experimentframework_sqlserver._reader import read_records, read_sql_server
+from experimentframework_sqlserver._writing.outbox import AsyncOutbox, Outbox, outbox, publish_in
 
 __all__ = [
     "AsyncOutbox",

@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING
 
 from experimentframework_core.errors import PartialBatchError
 from experimentframework_core.plugin import ChannelSettings
+from experimentframework_sqlserver._connection.pool import open_pool
 from experimentframework_sqlserver._doing import doing
-from experimentframework_sqlserver._insert import Insert
-from experimentframework_sqlserver._migrating import migrate
-from experimentframework_sqlserver._naming import names_of
-from experimentframework_sqlserver._pool import open_pool
-from experimentframework_sqlserver._retention import keep_removing
-from experimentframework_sqlserver._rows import rows_of
+from experimentframework_sqlserver._table.migrating import migrate
+from experimentframework_sqlserver._table.naming import names_of
+from experimentframework_sqlserver._table.retention import keep_removing
+from experimentframework_sqlserver._writing.insert import Insert
+from experimentframework_sqlserver._writing.rows import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from experimentframework_core.envelope import Record
     from experimentframework_core.plugin import Backplane, OpenContext
+    from experimentframework_sqlserver._connection.pool import Pool
     from experimentframework_sqlserver._options import SqlServerOptions
-    from experimentframework_sqlserver._pool import Pool
-    from experimentframework_sqlserver._rows import Rows
+    from experimentframework_sqlserver._writing.rows import Rows
 
 _BATCH_SIZE = 100
 _LONGEST_WAIT = 8.0

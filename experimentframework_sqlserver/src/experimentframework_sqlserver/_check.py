@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from experimentframework_sqlserver._connection_string import ConnectionString, parse
-from experimentframework_sqlserver._identifiers import (
+from experimentframework_sqlserver._connection.connection_string import ConnectionString, parse
+from experimentframework_sqlserver._table.identifiers import (
     LONGEST_SCHEMA,
     LONGEST_TABLE,
     why_no_identifier,

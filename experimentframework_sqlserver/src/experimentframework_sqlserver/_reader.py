@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, TypeVar
 from experimentframework_core.codec import decode, decode_record
 from experimentframework_core.envelope import Envelope, Record
 from experimentframework_core.errors import InvalidEventError, ReplayError
-from experimentframework_sqlserver._checkpoint import position_of
-from experimentframework_sqlserver._pages import Page, Pages
-from experimentframework_sqlserver._progress import Progress
-from experimentframework_sqlserver._stored_row import body_of, stored_in
+from experimentframework_sqlserver._reading.checkpoint import position_of
+from experimentframework_sqlserver._reading.pages import Page, Pages
+from experimentframework_sqlserver._reading.progress import Progress
+from experimentframework_sqlserver._reading.stored_row import body_of, stored_in
 
 if TYPE_CHECKING:
     from experimentframework_core.plugin import Selection
     from experimentframework_sqlserver._options import SqlServerOptions
-    from experimentframework_sqlserver._pages import Numbered
+    from experimentframework_sqlserver._reading.pages import Numbered
 
 poll_interval = 0.5
 
@@ -130,9 +130,9 @@ class _Reader(AsyncIterator[Event]):
                 if (found := self._selected(each)) is not None:
                     yield found
         progress.settled(bounds.settled)
-        async with aclosing(self._new(pages, bounds.last)) as found:
-            async for each in found:
-                yield each
+        async with aclosing(self._new(pages, bounds.last)) as more:
+            async for found in more:
+                yield found
 
     async def _new(
         self, pages: Pages, last: int | None

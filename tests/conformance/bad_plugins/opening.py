@@ -49,7 +49,12 @@ class HangsOnAnUnusedClose(Bad):
 
 
 class EmptiesTheDestinationOnOpening(Bad):
-    fails: ClassVar = {"test_opens_again_after_closing", "test_follows_what_comes_later"}
+    fails: ClassVar = {
+        "test_opens_again_after_closing",
+        "test_follows_what_comes_later",
+        "test_reads_on_from_a_checkpoint",
+        "test_goes_on_behind_what_is_no_event",
+    }
     patience = 1.0
 
     class Broken(FileBackplane):

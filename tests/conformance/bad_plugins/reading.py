@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
+from experimentframework_core.errors import ReplayError
 from tests.conformance.bad_plugins.base import Bad, but
 from tests.conformance.reference_plugin import FileOptions, FileReader, field
 
@@ -128,12 +131,98 @@ class OneCriterionIsEnough(Bad):
 
 
 class CheckpointIsOneTooFar(Bad):
-    fails: ClassVar = {"test_reads_on_from_a_checkpoint"}
+    fails: ClassVar = {"test_reads_on_from_a_checkpoint", "test_goes_on_behind_what_is_no_event"}
 
     class Reader(FileReader):
         @property
         def checkpoint(self) -> str:
             return str(self._position + 1)
+
+    plugin = but(read=Reader)
+
+
+class CheckpointMovesAtTheEndOnly(Bad):
+    fails: ClassVar = {"test_reads_on_from_a_checkpoint", "test_goes_on_behind_what_is_no_event"}
+
+    class Reader(FileReader):
+        @property
+        def checkpoint(self) -> str:
+            return str(self._position if self._position == len(self._lines) else 0)
+
+    plugin = but(read=Reader)
+
+
+class TakesAnyCheckpoint(Bad):
+    fails: ClassVar = {"test_refuses_what_is_no_checkpoint"}
+
+    class Reader(FileReader):
+        def __init__(self, options: FileOptions, selection: Selection) -> None:
+            if not (selection.checkpoint or "").isdecimal():
+                selection = msgspec.structs.replace(selection, checkpoint=None)
+            super().__init__(options, selection)
+
+    plugin = but(read=Reader)
+
+
+class PassesOverWhatIsNoEvent(Bad):
+    fails: ClassVar = {"test_goes_on_behind_what_is_no_event"}
+
+    class Reader(FileReader):
+        async def __anext__(self) -> Envelope:
+            try:
+                return await super().__anext__()
+            except ReplayError:
+                return await super().__anext__()
+
+    plugin = but(read=Reader)
+
+
+class KeepsToItselfWhatIsStored(Bad):
+    fails: ClassVar = {"test_goes_on_behind_what_is_no_event"}
+
+    class Reader(FileReader):
+        def decoded(self, line: bytes) -> Envelope:
+            try:
+                return super().decoded(line)
+            except ReplayError as error:
+                raise ReplayError(str(error)) from None
+
+    plugin = but(read=Reader)
+
+
+class LeavesItsFileOpen(Bad):
+    fails: ClassVar = {"test_closing_early_releases_what_was_opened"}
+    patience = 1.0
+    left: ClassVar[list[object]] = []
+
+    class Reader(FileReader):
+        async def aclose(self) -> None:
+            LeavesItsFileOpen.left.append(Path(os.devnull).open("rb"))  # noqa: SIM115, ASYNC230
+
+    plugin = but(read=Reader)
+
+
+class ReadsTheLatestFirst(Bad):
+    fails: ClassVar = {
+        "test_reads_in_the_declared_order",
+        "test_keeps_the_order_of_a_key",
+        "test_reads_on_from_a_checkpoint",
+    }
+
+    class Reader(FileReader):
+        def lines(self) -> list[bytes]:
+            found = super().lines()
+            return found if self.selection.follow else found[::-1]
+
+    plugin = but(read=Reader)
+
+
+class DropsUnknownVersions(Bad):
+    fails: ClassVar = {"test_reads_what_other_versions_wrote"}
+
+    class Reader(FileReader):
+        def tests(self, envelope: Envelope) -> list[bool]:
+            return [*super().tests(envelope), not envelope.schema_version.startswith("9")]
 
     plugin = but(read=Reader)
 

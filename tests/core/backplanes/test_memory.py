@@ -29,6 +29,11 @@ class TestConformance(BackplaneConformance[InMemoryOptions]):
     def options(self) -> InMemoryOptions:
         return InMemoryOptions(store=str(uuid4()))
 
+    async def plant(self, options: InMemoryOptions, body: bytes) -> bool:
+        record = msgspec.structs.replace(make_record(), body=b'{"eventId":"0"}' + body)
+        await InMemoryBackplane.named(options.store).deliver([record])
+        return True
+
 
 @pytest.fixture
 def options() -> InMemoryOptions:

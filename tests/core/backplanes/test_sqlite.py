@@ -56,6 +56,15 @@ class TestConformance(BackplaneConformance[SqliteOptions]):
     def unreachable(self, options: SqliteOptions) -> SqliteOptions:
         return SqliteOptions(path="/proc/nothing/events.db")
 
+    async def plant(self, options: SqliteOptions, body: bytes) -> bool:
+        with closing(sqlite3.connect(options.path)) as connection, connection:
+            connection.execute(
+                "INSERT INTO events (event_id, type, schema_version, occurred_at, stored_at, body)"
+                " VALUES ('broken', 'exposure', '1.0.0', 0, 0, ?)",
+                (body.decode(),),
+            )
+        return True
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:

@@ -71,6 +71,17 @@ async def test_a_reading_with_a_beginning_is_read_once() -> None:
     assert [each.since for each in source.asked] == [ago(days=8)]
 
 
+async def test_a_source_that_finds_no_times_is_read_once() -> None:
+    """Given a source that reads all to find a time, When the latest are wanted, Then it does."""
+    source = FakeSource([envelope("old", ago(days=900)), envelope("new", ago(hours=2))])
+    source.finds_times = False
+
+    found = await latest(source.reading(), 1, NOW)
+
+    assert [each.event_id for each in found] == ["new"]
+    assert [each.since for each in source.asked] == [None]
+
+
 async def test_none_moves_to_the_end() -> None:
     """Given events, When none of them is wanted, Then the reading stands behind them all."""
     source = FakeSource([envelope("a", ago(days=9)), envelope("b", NOW)])

@@ -71,11 +71,11 @@ def _peek(queue: Queue, body: Mapping[str, Value], _now: int) -> Value:
     first, most = body["from-sequence-number"], body["message-count"]
     session = body.get("session-id")
     found = [
-        {"message": wire(each)}
+        each
         for each in queue.messages()
         if each.sequence >= first and session in (None, each.session)
     ]
-    return {"messages": found[:most]} if found else None
+    return {"messages": [{"message": wire(each)} for each in found[:most]]} if found else None
 
 
 def _renew(queue: Queue, body: Mapping[str, Value], now: int) -> Value:

@@ -12,8 +12,8 @@ import pytest
 
 from experimentframework_core.units import Secret
 from experimentframework_sqlserver import SqlServerOptions
-from experimentframework_sqlserver._connecting import target_of
-from experimentframework_sqlserver._naming import names_of
+from experimentframework_sqlserver._connection.connecting import target_of
+from experimentframework_sqlserver._table.naming import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

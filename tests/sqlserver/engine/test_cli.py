@@ -13,8 +13,8 @@ from experimentframework_core.backplanes.sqlite import SqliteOptions
 from experimentframework_core.backplanes.sqlite import plugin as sqlite
 from experimentframework_core.plugin import OpenContext
 from experimentframework_core.testing import make_exposure, make_outcome, make_record
-from experimentframework_sqlserver._naming import names_of
-from experimentframework_sqlserver._script import upgrade_script
+from experimentframework_sqlserver._table.naming import names_of
+from experimentframework_sqlserver._table.script import upgrade_script
 from tests.core.cli.command import run, run_here
 from tests.sqlserver.engine.database import execute, rows
 from tests.sqlserver.engine.test_migrations import DOTNET

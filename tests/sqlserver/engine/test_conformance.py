@@ -13,10 +13,17 @@ from experimentframework_core.testing._cases._guarantees import GuaranteeCases
 from experimentframework_core.units import Secret
 from experimentframework_sqlserver import SqlServerOptions, plugin
 from tests.peers.kafka_java import free_port
+from tests.sqlserver.engine.database import execute
 
 if TYPE_CHECKING:
     from experimentframework_core.envelope import Record
     from tests.sqlserver.engine.database import Engine
+
+
+_PLANT = """
+INSERT INTO [$(Schema)].[$(Table)] (EventId, Timestamp, EventType, SchemaVersion, PayloadJson)
+VALUES (N'broken', CAST('2026-03-01T12:00:00Z' AS DATETIMEOFFSET(7)), N'exposure', N'1.0.0', ?)
+"""
 
 
 class TestSqlServer(BackplaneConformance[SqlServerOptions]):
@@ -28,6 +35,10 @@ class TestSqlServer(BackplaneConformance[SqlServerOptions]):
 
     def poison(self, options: SqlServerOptions) -> Record:
         return msgspec.structs.replace(make_record(), correlation_id="too long" * 100)
+
+    async def plant(self, options: SqlServerOptions, body: bytes) -> bool:
+        execute(options, _PLANT, body.decode())
+        return True
 
 
 class TestSqlServerWithoutIdempotency(

@@ -18,7 +18,7 @@ PROGRAM = """
 import asyncio, ctypes, gc, os, sys
 from experimentframework_core.units import Secret
 from experimentframework_sqlserver import SqlServerOptions
-from experimentframework_sqlserver._pool import open_pool
+from experimentframework_sqlserver._connection.pool import open_pool
 
 async def main():
     pool = open_pool(SqlServerOptions(connection_string=Secret(os.environ["DATABASE"])))

@@ -14,18 +14,18 @@ from experimentframework_core.errors import UnavailableError
 from experimentframework_core.plugin import OpenContext, Selection
 from experimentframework_core.testing import make_record
 from experimentframework_sqlserver import plugin
-from experimentframework_sqlserver._migrating import Migrated, migrate
-from experimentframework_sqlserver._migrations import migrations
-from experimentframework_sqlserver._naming import names_of
-from experimentframework_sqlserver._pool import open_pool
-from experimentframework_sqlserver._script import script, upgrade_script
+from experimentframework_sqlserver._connection.pool import open_pool
+from experimentframework_sqlserver._table.migrating import Migrated, migrate
+from experimentframework_sqlserver._table.migrations import migrations
+from experimentframework_sqlserver._table.naming import names_of
+from experimentframework_sqlserver._table.script import script, upgrade_script
 from tests.sqlserver.engine.database import connect, execute, on_a_server, rows
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from experimentframework_sqlserver import SqlServerOptions
-    from experimentframework_sqlserver._pool import Pool
+    from experimentframework_sqlserver._connection.pool import Pool
     from tests.sqlserver.engine.database import Engine
 
 NEWEST = len(migrations())

@@ -14,8 +14,8 @@ import pytest
 from experimentframework_core import BackplaneOptions, DataPlane, DataPlaneOptions
 from experimentframework_core.testing import make_envelope, make_exposure, make_outcome
 from experimentframework_sqlserver import outbox, publish_in
-from experimentframework_sqlserver._connecting import target_of
-from experimentframework_sqlserver._naming import names_of
+from experimentframework_sqlserver._connection.connecting import target_of
+from experimentframework_sqlserver._table.naming import names_of
 from tests.core._planes import check_accounts
 from tests.sqlserver.engine.database import connect, execute, on_a_server, rows
 

@@ -17,9 +17,9 @@ from experimentframework_core.plugin import OpenContext, Selection
 from experimentframework_core.testing import make_exposure, make_outcome, make_record
 from experimentframework_core.units import Secret
 from experimentframework_sqlserver import plugin
-from experimentframework_sqlserver._pool import open_pool
+from experimentframework_sqlserver._connection.pool import open_pool
 from experimentframework_sqlserver._reader import SqlServerReader
-from experimentframework_sqlserver._retention import purge
+from experimentframework_sqlserver._table.retention import purge
 from tests.docs.pages import blocks_of, docs
 from tests.sqlserver.engine.database import connect, on_a_server, rows
 

@@ -11,11 +11,12 @@ import pytest
 from experimentframework_core.errors import ReplayError, UnavailableError
 from experimentframework_core.plugin import OpenContext, Selection
 from experimentframework_core.testing import make_exposure, make_record, make_records
-from experimentframework_sqlserver import _pages, _progress, plugin
-from experimentframework_sqlserver._insert import Insert
-from experimentframework_sqlserver._pool import open_pool
+from experimentframework_sqlserver import plugin
+from experimentframework_sqlserver._connection.pool import open_pool
 from experimentframework_sqlserver._reader import SqlServerReader
-from experimentframework_sqlserver._rows import rows_of
+from experimentframework_sqlserver._reading import pages, progress
+from experimentframework_sqlserver._writing.insert import Insert
+from experimentframework_sqlserver._writing.rows import rows_of
 from tests.sqlserver.engine.database import execute, on_a_server
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from experimentframework_core.envelope import Record
     from experimentframework_sqlserver import SqlServerOptions
-    from experimentframework_sqlserver._session import Session
+    from experimentframework_sqlserver._connection.session import Session
 
 
 @asynccontextmanager
@@ -108,7 +109,7 @@ async def test_what_was_rolled_back_is_not_waited_for_for_ever(
         await ids(reader)
     assert '"missing":[[1,2,' in str(reader.checkpoint)
 
-    monkeypatch.setattr(_progress, "PATIENCE", 0.0)
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
     later = SqlServerReader(options, Selection(checkpoint=reader.checkpoint))
     await ids(later)
 
@@ -125,9 +126,9 @@ async def test_everything_is_read_page_by_page(
     """
     records = make_records(57)
     await store(options, records)
-    monkeypatch.setattr(_pages, "PATIENCE", patience)
-    monkeypatch.setattr(_pages, "_FIRST_ROWS", 5)
-    monkeypatch.setattr(_pages, "_MOST_ROWS", 20)
+    monkeypatch.setattr(pages, "PATIENCE", patience)
+    monkeypatch.setattr(pages, "_FIRST_ROWS", 5)
+    monkeypatch.setattr(pages, "_MOST_ROWS", 20)
 
     found = await ids(SqlServerReader(options, Selection()))
 
@@ -141,9 +142,9 @@ async def test_a_selection_is_read_over_what_is_between(
     """Given few selected rows among many, When they are read, Then only they come."""
     before, wanted, after = make_records(15), [of_me(), of_me()], make_records(15)
     await store(options, [*before, *wanted, *after])
-    monkeypatch.setattr(_pages, "PATIENCE", patience)
-    monkeypatch.setattr(_pages, "_FIRST_ROWS", 5)
-    monkeypatch.setattr(_pages, "_MOST_ROWS", 5)
+    monkeypatch.setattr(pages, "PATIENCE", patience)
+    monkeypatch.setattr(pages, "_FIRST_ROWS", 5)
+    monkeypatch.setattr(pages, "_MOST_ROWS", 5)
 
     found = await ids(SqlServerReader(options, Selection(subjects=("me",))))
 

@@ -13,17 +13,18 @@ import pytest
 
 from experimentframework_core.plugin import OpenContext
 from experimentframework_core.testing import make_record
-from experimentframework_sqlserver import SqlServerRetention, _lock, plugin
-from experimentframework_sqlserver._naming import names_of
-from experimentframework_sqlserver._pool import open_pool
-from experimentframework_sqlserver._retention import count_older, keep_removing, purge
+from experimentframework_sqlserver import SqlServerRetention, plugin
+from experimentframework_sqlserver._connection.pool import open_pool
+from experimentframework_sqlserver._table import lock
+from experimentframework_sqlserver._table.naming import names_of
+from experimentframework_sqlserver._table.retention import count_older, keep_removing, purge
 from tests.sqlserver.engine.database import execute, rows
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from experimentframework_sqlserver import SqlServerOptions
-    from experimentframework_sqlserver._pool import Pool
+    from experimentframework_sqlserver._connection.pool import Pool
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -87,7 +88,7 @@ async def test_it_rests_after_each_full_slice(options: SqlServerOptions) -> None
 async def test_one_process_at_a_time_removes(options: SqlServerOptions) -> None:
     """Given another process that is removing, When ours begins, Then it leaves it to that one."""
     async with filled(options, old=3, new=0) as pool, pool.session() as other:
-        assert await _lock.take(other, names_of(options), "purge")
+        assert await lock.take(other, names_of(options), "purge")
 
         removed = await purge(pool, options, NOON, slice_size=5, sleep=no_sleep)
 

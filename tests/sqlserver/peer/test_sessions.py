@@ -11,7 +11,7 @@ import pytest
 
 from experimentframework_core.errors import TransientError, UnavailableError
 from experimentframework_core.units import Secret
-from experimentframework_sqlserver._pool import open_pool
+from experimentframework_sqlserver._connection.pool import open_pool
 from tests.peers.tds.faults import Fault
 from tests.peers.tds.peer import PASSWORD, TdsPeer
 from tests.sqlserver.peer.deliveries import until_it_hangs
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from experimentframework_sqlserver import SqlServerOptions
-    from experimentframework_sqlserver._pool import Pool
+    from experimentframework_sqlserver._connection.pool import Pool
 
 HANG = Fault(what="hang", matching="SELECT")
 

@@ -13,8 +13,8 @@ from experimentframework_core.errors import DeliveryError, TransientError
 from experimentframework_core.plugin import OpenContext, Selection
 from experimentframework_core.testing import make_envelope, make_records
 from experimentframework_sqlserver import SqlServerOptions, outbox, plugin
-from experimentframework_sqlserver._migrating import migrate
-from experimentframework_sqlserver._pool import open_pool
+from experimentframework_sqlserver._connection.pool import open_pool
+from experimentframework_sqlserver._table.migrating import migrate
 from tests.peers.tds.faults import Fault
 from tests.sqlserver.engine.database import connect
 from tests.sqlserver.peer.deliveries import once, stored

@@ -56,6 +56,11 @@ class FileDeadLetterStore:
         """How many lines could not be read so far, and were left out."""
         return self._index.damaged
 
+    @property
+    def damaged_until(self) -> int:
+        """Where the last line ends that could not be read so far; 0 where there was none."""
+        return self._index.damaged_until
+
     async def write(self, letters: Sequence[DeadLetter]) -> None:
         """Append ``letters``, synced to the disk; see `DeadLetterStore.write`."""
         if letters:
@@ -69,7 +74,7 @@ class FileDeadLetterStore:
     ) -> AsyncGenerator[StoredLetter, None]:
         """Yield the chosen letters that are there now; see `ReadableLetters.select`."""
         last = await self._run(self._index.refresh, _READ)
-        position = 0
+        position = chosen.after
         while part := await self._run(partial(self._index.slice, chosen, position, last), _READ):
             found = part.letters
             for start in range(0, len(found), _read_at_once):
@@ -82,6 +87,10 @@ class FileDeadLetterStore:
         """Return how many letters are chosen; 0 where there is no file."""
         await self._run(self._index.refresh, _READ)
         return await self._run(partial(self._index.count, chosen), _READ)
+
+    async def end(self) -> int:
+        """Return where the file ends: no letter behind that position was written yet."""
+        return await self._run(self._index.refresh, _READ)
 
     async def purge(self, chosen: LetterFilter = EVERY_LETTER) -> int:
         """Have the chosen letters that are there now count no longer."""

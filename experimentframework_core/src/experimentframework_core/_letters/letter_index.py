@@ -33,11 +33,13 @@ class LetterIndex:
 
     Attributes:
         damaged: Lines that could not be read.
+        damaged_until: Where the last of them ends.
     """
 
     def __init__(self, path: Path) -> None:
         """Index the file at ``path``; nothing is opened."""
         self.damaged = 0
+        self.damaged_until = 0
         self._path = path
         self._end = 0
         self._good = 0
@@ -98,12 +100,14 @@ class LetterIndex:
     def close(self) -> None:
         """Give the index up; the next use makes a new one."""
         made, self._made, self._end, self._good, self.damaged = self._made, None, 0, 0, 0
+        self.damaged_until = 0
         if made is not None:
             made.close()
 
     def _take(self, line: file.Line, index: sqlite3.Connection) -> None:
         if line.damaged:
             self.damaged += 1
+            self.damaged_until = line.end
             return
         self._good += 1
         if line.letter is not None:

@@ -96,6 +96,8 @@ def condition(chosen: LetterFilter) -> Condition:
         criteria.append(("last_at >= ?", microseconds(chosen.since)))
     if chosen.until is not None:
         criteria.append(("last_at < ?", microseconds(chosen.until)))
+    if chosen.after:
+        criteria.append(("position > ?", chosen.after))
     return Condition(
         "".join(f" AND +{each}" for each, _ in criteria),
         tuple(parameter for _, parameter in criteria),
@@ -125,6 +127,13 @@ def last_position(connection: sqlite3.Connection) -> int:
     """Return the highest position there is; 0 where the table is empty."""
     (last,) = connection.execute("SELECT max(position) FROM dead_letters").fetchone()
     return int(last or 0)
+
+
+def end(connection: sqlite3.Connection) -> int:
+    """Return the highest position that there ever was; 0 where there was none."""
+    found = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'dead_letters'")
+    (last,) = found.fetchone() or (0,)
+    return int(last)
 
 
 def read_slice(

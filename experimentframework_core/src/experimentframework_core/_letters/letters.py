@@ -68,6 +68,7 @@ class LetterFilter(msgspec.Struct, frozen=True, kw_only=True):
         ids: Event ids.
         since: The first time, inclusive; compared with ``last_at``.
         until: The last time, exclusive; the same.
+        after: The position behind which they are in their store; 0 for all.
     """
 
     types: tuple[str, ...] = ()
@@ -77,6 +78,7 @@ class LetterFilter(msgspec.Struct, frozen=True, kw_only=True):
     ids: tuple[str, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
+    after: int = 0
 
 
 EVERY_LETTER = LetterFilter()

@@ -72,7 +72,7 @@ class SqliteDeadLetterStore:
         """Yield the chosen letters that are there now; see `ReadableLetters.select`."""
         if self._is_missing:
             return
-        where, position = rows.condition(chosen), 0
+        where, position = rows.condition(chosen), chosen.after
         last = await self._patiently(rows.last_position, doing=_READ)
         while part := await self._patiently(
             partial(rows.read_slice, where, position, last), doing=_READ
@@ -87,6 +87,10 @@ class SqliteDeadLetterStore:
             return 0
         work = partial(rows.count, rows.condition(chosen))
         return await self._patiently(work, doing="count the dead letters in")
+
+    async def end(self) -> int:
+        """Return the highest position that a letter ever had; 0 where there is no file."""
+        return 0 if self._is_missing else await self._patiently(rows.end, doing=_READ)
 
     async def purge(self, chosen: LetterFilter = EVERY_LETTER) -> int:
         """Remove the chosen letters that are there now; see `ReadableLetters.purge`."""

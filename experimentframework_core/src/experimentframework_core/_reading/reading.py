@@ -39,6 +39,7 @@ class Reading:
         unreadable: Events that were left out because they cannot be read.
         lost: Events that retention took away before they were read, at most.
         has_positions: Whether it can go on where it stood; else it begins anew each time.
+        finds_times: Whether it finds a time sooner than by reading everything before it.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Reading:
         self._on_unreadable = on_unreadable or self._tell_of
         self._told: set[str] = set()
         self.has_positions = hasattr(reader, "checkpoint")
+        self.finds_times: bool = getattr(reader, "finds_times", True)
         self._backoff = Backoff(
             initial=_FIRST_WAIT, maximum=_LONGEST_WAIT, multiplier=2, random=lambda: 1.0
         )

@@ -47,4 +47,5 @@ def count_lost(
     through, before = connection.execute("SELECT position, before FROM removed").fetchone()
     if since is not None and since >= before:
         return 0
-    return max(0, min(through, through if first is None else first - 1) - position)
+    end: int = through if first is None else min(through, first - 1)
+    return max(0, end - position)

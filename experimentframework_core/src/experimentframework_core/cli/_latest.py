@@ -51,15 +51,16 @@ class Latest:
 async def latest(reading: Reading, most: int, end: datetime) -> Latest:
     """Return the latest events of a reading, which then stands behind all that are stored.
 
-    Sources find a time sooner than they read what was before it: so the last minute is read first,
-    and more only if that has too few.
+    Most sources find a time sooner than they read what was before it: so the last minute is read
+    first, and more only if that has too few.
 
     Args:
         reading: What to read; where it begins at a time or a checkpoint, it is read once.
         most: How many at most.
         end: The time behind the latest.
     """
-    spans = () if reading.is_bounded else _SPANS if most else (timedelta(0),)
+    at_once = reading.is_bounded or not reading.finds_times
+    spans = () if at_once else _SPANS if most else (timedelta(0),)
     for since in (*[end - span for span in spans], None):
         kept = Latest(most)
         async with aclosing(reading.stored(since)) as envelopes:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from experimentframework_core._reading.choice import Choice, WhyNot, why_unreadable_elsewhere
 from experimentframework_core.cli._configuration import load
+from experimentframework_core.cli._letter_sources import letters_of
 from experimentframework_core.cli._output import USAGE, CommandError
 from experimentframework_core.errors import ReplayError
 
@@ -22,6 +23,7 @@ def source_of(
     why_not: WhyNot = why_unreadable_elsewhere,
     verb: str = "read",
     option: str = "--backplane",
+    dead_letters: bool = False,
 ) -> Source:
     """Return the backplane of a configuration that a command means.
 
@@ -31,13 +33,17 @@ def source_of(
         why_not: Which backplanes the command cannot use.
         verb: What it wants to do, as in ``read``.
         option: The option that names one.
+        dead_letters: Return the dead letters of that backplane instead, or of all of them.
 
     Raises:
         CommandError: None or several can be used, or the named one is not there or cannot be.
         ConfigurationError: The configuration is wrong.
     """
-    choice = Choice(load(config).backplane, why_not=why_not, verb=verb)
+    options = load(config)
+    choice = Choice(options.backplane, why_not=why_not, verb=verb)
     try:
+        if dead_letters:
+            return letters_of(options, name, how=option)
         return choice.only(option) if name is None else choice.named(name)
     except (ValueError, ReplayError) as error:
         place = config if name is None else f"{option} {name}"

@@ -71,6 +71,9 @@ def tail(  # noqa: PLR0913 - one for each option
     subjects: Annotated[
         list[str] | None, typer.Option("--subject", "-s", help="Only this subject; repeatable.")
     ] = None,
+    dead_letters: Annotated[
+        bool, typer.Option("--dead-letters", help="The events that were not taken, instead.")
+    ] = False,
     correlation_id: Annotated[
         str | None, typer.Option("--correlation-id", help="Only what belongs to this request.")
     ] = None,
@@ -107,7 +110,7 @@ def tail(  # noqa: PLR0913 - one for each option
     _say_unknown_types(selection.types)
     if last is None and not (everything or since or checkpoint):
         last = SHOWN
-    source = source_of(config, backplane)
+    source = source_of(config, backplane, dead_letters=dead_letters)
     reading = _reading(source, selection)
     if not reading.has_positions and (checkpoint or (follow and last is not None)):
         message = f"{source} tells no positions: leave out --from, and give --all with --follow"
@@ -125,7 +128,7 @@ def tail(  # noqa: PLR0913 - one for each option
     run.say_place()
     if stop.signal is not None:
         return BY_SIGNAL + stop.signal
-    return FAILED if run.left_out else OK
+    return OK if run.complete else FAILED
 
 
 def _say_unknown_types(names: Iterable[str]) -> None:
@@ -173,6 +176,10 @@ class _Tail:
     @property
     def left_out(self) -> int:
         return self._reading.unreadable + self._broken
+
+    @property
+    def complete(self) -> bool:
+        return not self.left_out and not self._reading.lost
 
     async def run(self, last: int | None, end: datetime, *, follow: bool) -> Stop:
         """Show what is there and what comes; return what ended it."""
@@ -230,5 +237,8 @@ class _Tail:
         """Say what was left out, and from where to go on."""
         if self.left_out:
             say(f"{count(self.left_out, 'event')} could not be read.")
+        if self._reading.lost:
+            gone = count(self._reading.lost, "event")
+            say(f"At most {gone} had been removed from the source before.")
         if self._place is not None:
             say(f"Go on from here with --from {shlex.quote(self._place)}")

@@ -12,6 +12,7 @@ from experimentframework_core.testing._cases._guarantees import GuaranteeCases
 from experimentframework_core.testing._cases._opening import OpeningCases
 from experimentframework_core.testing._cases._plane import PlaneCases
 from experimentframework_core.testing._cases._reading import ReadingCases
+from experimentframework_core.testing._cases._resuming import ResumingCases
 from experimentframework_core.testing._cases._shape import ShapeCases
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class BackplaneConformance(
     DeliveryCases[OptionsT],
     GuaranteeCases[OptionsT],
     ReadingCases[OptionsT],
+    ResumingCases[OptionsT],
     PlaneCases[OptionsT],
     Generic[OptionsT],
 ):

@@ -71,6 +71,14 @@ class Harness(Generic[OptionsT]):
         """Return a record that the destination refuses for now; None leaves that case out."""
         return None
 
+    async def plant(self, options: OptionsT, body: bytes) -> bool:  # noqa: ARG002  for overrides
+        """Store ``body``, which is no event, as another program would; return whether it is there.
+
+        What the reader then raises must have it, maybe with more around it, as ``record``. The
+        default leaves that case out.
+        """
+        return False
+
     def checkpoint(self, reader: AsyncIterator[Envelope]) -> str | None:
         """Return where ``reader`` stands, as a later `Selection` takes it; None if it cannot say.
 
@@ -141,6 +149,12 @@ class Harness(Generic[OptionsT]):
             )
         async with self.in_time("read"):
             return [envelope async for envelope in self.plugin.read(options, selection)]
+
+    def reader(self, options: OptionsT, selection: Selection) -> AsyncIterator[Envelope]:
+        """Return a reader; leave the case out where the plugin has none."""
+        if self.plugin.read is None:
+            pytest.skip("features.readable is not declared")
+        return self.plugin.read(options, selection)
 
     async def cancelled(self, coroutine: Coroutine[Any, Any, None], *, after: int) -> bool:
         """Cancel it after some turns of the loop; return whether it had ended by itself."""

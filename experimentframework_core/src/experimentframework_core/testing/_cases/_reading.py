@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,10 +15,13 @@ from experimentframework_core.plugin import OptionsT, Selection
 from experimentframework_core.testing._cases._harness import Harness
 from experimentframework_core.testing._cases._samples import (
     NOON,
+    Moved,
     one_of_each_type,
     story,
+    written_before,
+    written_by_others,
 )
-from experimentframework_core.testing._records import make_record, make_records
+from experimentframework_core.testing._records import make_exposure, make_record, make_records
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
@@ -95,22 +98,40 @@ class ReadingCases(Harness[OptionsT]):
         )
         await self._selects(options, together, ["other subject"])
 
-    async def test_reads_on_from_a_checkpoint(self, options: OptionsT) -> None:
-        """Where a reading stopped, the next one goes on; nothing is left out."""
-        read = self._needs_read()
-        await self.deliver(options, *(make_records(2) for _ in range(3)))
-        everything = await self._bodies(options, Selection())
+    async def test_reads_in_the_declared_order(self, options: OptionsT) -> None:
+        """Where order is declared, events of one ordering key come in order of delivery."""
+        self._needs_read()
+        if not self.features.ordered:
+            pytest.skip("features.ordered is not declared")
+        batches = [
+            [
+                make_record(make_exposure(experiment_name=experiment, subject_id=subject))
+                for experiment in ("checkout", "search")
+                for subject in ("u-1", "u-2")
+            ]
+            for _ in range(3)
+        ]
+        await self.deliver(options, *batches)
 
-        reader = read(options, Selection())
-        async with self.in_time("read"):
-            begun = [encode(await anext(reader)) for _ in range(2)]
-            checkpoint = self.checkpoint(reader)
-            await _close(reader)
-        if checkpoint is None:
-            pytest.skip("the reader offers no checkpoint")
-        rest = await self._bodies(options, Selection(checkpoint=checkpoint))
+        found = await self._bodies(options, Selection())
 
-        assert begun + rest == everything
+        places = {body: place for place, body in enumerate(found)}
+        by_key: dict[str | None, list[int]] = {}
+        for record in (each for batch in batches for each in batch):
+            by_key.setdefault(self.key_of(record, options), []).append(places[record.body])
+        assert by_key == {key: sorted(each) for key, each in by_key.items()}
+
+    async def test_reads_what_other_versions_wrote(self, options: OptionsT) -> None:
+        """An old version comes as today's payload, and nothing unknown is dropped or changed."""
+        self._needs_read()
+        old, unknown = written_before(), written_by_others()
+        await self.deliver(options, [old, *unknown])
+
+        found = {each.event_id: each for each in await self.read(options, Selection())}
+
+        assert found[old.event_id].payload == Moved(place="counter")
+        bodies = {encode(found[each.event_id]) for each in unknown if each.event_id in found}
+        assert bodies == {record.body for record in unknown}
 
     async def test_follows_what_comes_later(self, options: OptionsT) -> None:
         """``follow`` yields what is there, then what is delivered later."""
@@ -189,13 +210,3 @@ class ReadingCases(Harness[OptionsT]):
                 self.hanging("waiting for an event that has been delivered")
             found.append(waiting.result())
         return found
-
-
-@runtime_checkable
-class _Closable(Protocol):
-    async def aclose(self) -> None: ...
-
-
-async def _close(reader: AsyncIterator[Envelope]) -> None:
-    if isinstance(reader, _Closable):
-        await reader.aclose()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from experimentframework_core.events import (
     AnalysisSignal,
     AnalysisSignalType,
@@ -16,6 +18,7 @@ from experimentframework_core.events import (
     SignalSeverity,
     event,
 )
+from experimentframework_core.schemas import upcast
 from experimentframework_core.testing._records import (
     make_exposure,
     make_outcome,
@@ -33,6 +36,44 @@ class Note(Payload, frozen=True):
     """A custom event that has neither experiment nor subject."""
 
     text: str
+
+
+@event("conformanceMoved", version="2.0.0")
+class Moved(Payload, frozen=True):
+    """A custom event whose field had another name once."""
+
+    place: str
+
+
+@upcast("conformanceMoved", "1.0.0", "2.0.0")
+def _moved(payload: dict[str, object]) -> dict[str, object]:
+    return {"place": payload["where"]}
+
+
+def written_before() -> Record:
+    """Return a `Moved` to the counter as the first version of its type was written."""
+    return _rewritten(make_record(Moved(place="counter")), b'"place"', b'"where"', "1.0.0")
+
+
+def written_by_others() -> list[Record]:
+    """Return records of a newer minor and a newer major version, and of an unknown type."""
+    record = make_record(Moved(place="counter"))
+    strange = make_record(Note(text="unknown"))
+    return [
+        _rewritten(record, b'"counter"', b'"counter","floor":2', "2.9.0"),
+        _rewritten(make_record(Moved(place="counter")), b'"place"', b'"room"', "9.0.0"),
+        msgspec.structs.replace(
+            strange,
+            event_type="conformanceUnknown",
+            body=strange.body.replace(b"conformanceNote", b"conformanceUnknown"),
+        ),
+    ]
+
+
+def _rewritten(record: Record, old: bytes, new: bytes, version: str) -> Record:
+    """Return a record with another payload and version."""
+    body = record.body.replace(old, new).replace(b'"2.0.0"', f'"{version}"'.encode())
+    return msgspec.structs.replace(record, body=body, schema_version=version)
 
 
 def one_of_each_type() -> list[Record]:

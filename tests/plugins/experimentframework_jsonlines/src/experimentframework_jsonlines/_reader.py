@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experimentframework_core.codec import decode
+from experimentframework_core.codec import decode, decode_record
 from experimentframework_core.envelope import Envelope
 from experimentframework_core.errors import InvalidEventError, ReplayError
 
@@ -30,33 +30,35 @@ class JsonLinesReader(AsyncIterator[Envelope]):
         self.checkpoint = selection.checkpoint
         self._path = Path(options.path)
         self._selection = selection
+        self._begin = _position(selection.checkpoint)
         self._envelopes = self._read()
 
     async def __anext__(self) -> Envelope:
         return await anext(self._envelopes)
 
     async def _read(self) -> AsyncIterator[Envelope]:
-        position = int(self.checkpoint or 0)
+        position = self._begin
         while True:
             lines = await asyncio.to_thread(self._lines, position)
             for line in lines:
                 position += len(line)
-                envelope = self._decoded(line, position)
-                if _selected(envelope, self._selection):
-                    self.checkpoint = str(position)
+                envelope = self._selected(line, position)
+                self.checkpoint = str(position)
+                if envelope is not None:
                     yield envelope
             if not lines and not self._selection.follow:
                 return
             if not lines:
                 await asyncio.sleep(_poll_interval)
 
-    def _decoded(self, line: bytes, end: int) -> Envelope:
+    def _selected(self, line: bytes, end: int) -> Envelope | None:
         try:
-            return decode(line)
+            return decode(line) if self._selection.selects(decode_record(line)) else None
         except InvalidEventError as error:
             self.checkpoint = str(end)
             raise ReplayError(
-                f"cannot read the line before byte {end:,} of {self._path}: {error}"
+                f"cannot read the line before byte {end:,} of {self._path}: {error}",
+                record=line,
             ) from error
 
     def _lines(self, position: int) -> list[bytes]:
@@ -70,21 +72,10 @@ class JsonLinesReader(AsyncIterator[Envelope]):
         return [line for line in lines if line.endswith(b"\n")]
 
 
-def _selected(envelope: Envelope, wanted: Selection) -> bool:
-    payload = envelope.payload
-    return (
-        (not wanted.types or envelope.event_type in wanted.types)
-        and (not wanted.experiments or _field(payload, "experiment_name") in wanted.experiments)
-        and (not wanted.subjects or _field(payload, "subject_id") in wanted.subjects)
-        and wanted.correlation_id in (None, envelope.correlation_id)
-        and (wanted.since is None or envelope.timestamp >= wanted.since)
-        and (wanted.until is None or envelope.timestamp < wanted.until)
-    )
-
-
-def _field(payload: object, name: str) -> object:
-    """Return a field of a payload; one of an unknown type is plain JSON in camelCase."""
-    if isinstance(payload, dict):
-        first, _, second = name.partition("_")
-        return payload.get(first + second.title())
-    return getattr(payload, name, None)
+def _position(checkpoint: str | None) -> int:
+    try:
+        return int(checkpoint or 0)
+    except ValueError:
+        raise ReplayError(
+            f"cannot read on from the checkpoint {checkpoint!r}: it is a number of bytes"
+        ) from None

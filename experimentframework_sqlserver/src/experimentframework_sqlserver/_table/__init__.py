@@ -1,0 +1,1 @@
+"""The table: its name, its versions, and what becomes of old rows."""

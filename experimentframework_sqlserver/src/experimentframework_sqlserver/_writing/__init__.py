@@ -1,0 +1,1 @@
+"""Events into the table, by the backplane and in transactions of an application."""

@@ -1,0 +1,393 @@
+"""Events are received over the wire, and a consumer says what becomes of each."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from azure.servicebus import ServiceBusMessage
+
+from experimentframework_core.errors import TransientError, UnavailableError
+from experimentframework_core.testing import (
+    make_exposure,
+    make_outcome,
+    make_record,
+    make_records,
+)
+from experimentframework_servicebus import receive
+from tests.servicebus._wire import LEAKS, ids, options_of, stored
+from tests.servicebus.test_reader import deliver, send
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from experimentframework_core.envelope import Record
+    from experimentframework_servicebus import Received, ServiceBusOptions
+    from tests.peers.amqp.peer import ServiceBusPeer
+
+pytestmark = pytest.mark.filterwarnings(*LEAKS)
+
+SOON = 0.3
+"""Seconds after which a consumer that finds nothing is done."""
+
+
+def names(received: Iterable[Received]) -> list[str]:
+    """Return the ids of the events, or nothing where there is none."""
+    return [each.envelope.event_id if each.envelope else "" for each in received]
+
+
+def consume_and_kill(peer: ServiceBusPeer, queue: str) -> bytes:
+    """Run a consumer in a process until it has received, kill it, and return what it said."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.servicebus._consumer", peer.connection_string(), queue],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+    ) as consumer:
+        assert consumer.stdout is not None
+        said = consumer.stdout.readline()
+        consumer.kill()
+    return said
+
+
+@pytest.fixture
+def sessions(peer: ServiceBusPeer, entity: str) -> ServiceBusOptions:
+    """Return options of a queue with a session for each subject."""
+    from tests.peers.amqp.definitions import Settings
+
+    peer.queue(entity, Settings(sessions=True))
+    return options_of(peer, entity, enable_sessions=True, session_strategy="subjectId")
+
+
+def of_subjects(*subjects: str) -> list[Record]:
+    """Return exposures of subjects."""
+    return [make_record(make_exposure(subject_id=subject)) for subject in subjects]
+
+
+async def test_what_is_completed_is_gone(peer: ServiceBusPeer, queue: str) -> None:
+    """Given three events, When they are received and two completed, Then the third is left."""
+    options, records = options_of(peer, queue), make_records(3)
+    await deliver(options, records)
+
+    async with receive(options, max_wait=SOON) as events:
+        received = [each async for each in events]
+        await received[0].complete()
+        await received[1].complete()
+
+    assert names(received) == ids(records)
+    assert stored(peer, queue) == [records[2].event_id]
+
+
+async def test_what_is_abandoned_comes_again_at_once(peer: ServiceBusPeer, queue: str) -> None:
+    """Given an event, When it is abandoned, Then it is the next, delivered once more."""
+    options = options_of(peer, queue)
+    await deliver(options, make_records(1))
+
+    async with receive(options, max_wait=SOON) as events:
+        first = await anext(events)
+        await first.abandon()
+        again = await anext(events)
+
+    assert again.body == first.body
+    assert (first.deliveries, again.deliveries) == (0, 1)
+
+
+async def test_a_dead_letter_keeps_its_reason(peer: ServiceBusPeer, queue: str) -> None:
+    """Given an event, When it is put among the dead letters, Then they say why, not too long."""
+    options = options_of(peer, queue)
+    await deliver(options, make_records(1))
+
+    async with receive(options, max_wait=SOON) as events:
+        await (await anext(events)).dead_letter("UnknownExperiment", "x" * 5000)
+
+    (dead,) = peer.messages(f"{queue}/$DeadLetterQueue")
+    assert (dead.reason, dead.description) == ("UnknownExperiment", "x" * 4096)
+    assert stored(peer, queue) == []
+
+
+async def test_a_consumer_that_was_killed_gets_them_again(peer: ServiceBusPeer, queue: str) -> None:
+    """Given a consumer killed between receive and complete, When locks are over, Then they come."""
+    options, records = options_of(peer, queue), make_records(4)
+    await deliver(options, records)
+    assert consume_and_kill(peer, queue) == b"3\n"
+    peer.put_forward(31)
+
+    async with receive(options, max_wait=SOON) as events:
+        received = [each async for each in events]
+
+    assert sorted(names(received)) == sorted(ids(records[1:]))
+    assert sorted(each.deliveries for each in received) == [0, 1, 1]
+
+
+async def test_sessions_come_one_after_another_each_in_order(
+    peer: ServiceBusPeer, sessions: ServiceBusOptions
+) -> None:
+    """Given events of two sessions by turns, When they are received, Then each is in order."""
+    records = of_subjects("a", "b", "a", "b", "a")
+    await deliver(sessions, records)
+
+    async with receive(sessions, max_wait=5) as events:
+        received = []
+        for _ in records:
+            received.append(await anext(events))
+            await received[-1].complete()
+
+    assert [each.session for each in received] == ["a", "a", "a", "b", "b"]
+    assert names(received) == ids([records[index] for index in (0, 2, 4, 1, 3)])
+    assert stored(peer, str(sessions.queue_name)) == []
+
+
+async def test_two_consumers_share_the_sessions(sessions: ServiceBusOptions) -> None:
+    """Given two consumers, When one has a session, Then the other gets the other one."""
+    await deliver(sessions, of_subjects("a", "a", "b", "b"))
+
+    async with (
+        receive(sessions, max_wait=5) as some,
+        receive(sessions, max_wait=5) as others,
+    ):
+        first, other = await anext(some), await anext(others)
+        second, another = await anext(some), await anext(others)
+
+    assert {first.session, other.session} == {"a", "b"}
+    assert (first.session, other.session) == (second.session, another.session)
+
+
+async def test_a_session_can_be_chosen(sessions: ServiceBusOptions) -> None:
+    """Given two sessions, When one is asked for, Then only its events come."""
+    records = of_subjects("a", "b", "b")
+    await deliver(sessions, records)
+
+    async with receive(sessions, session="b", max_wait=SOON) as events:
+        batch = await events.batch()
+
+    assert names(batch) == ids(records[1:])
+
+
+async def test_a_session_that_somebody_has_is_told(
+    sessions: ServiceBusOptions, entity: str
+) -> None:
+    """Given a session is taken, When it is asked for, Then that is for now."""
+    await deliver(sessions, of_subjects("a"))
+
+    async with receive(sessions, max_wait=5) as some, receive(sessions, session="a") as others:
+        await anext(some)
+        with pytest.raises(TransientError, match=f"'{entity}': somebody else has the session"):
+            await anext(others)
+
+
+async def test_no_session_is_no_event(sessions: ServiceBusOptions) -> None:
+    """Given no session has events, When one is waited for, Then the wait ends in time."""
+    async with receive(sessions, max_wait=1) as events:
+        received = [each async for each in events]
+
+    assert received == []
+
+
+async def test_a_lost_lock_is_told(peer: ServiceBusPeer, queue: str) -> None:
+    """Given a lock that is over, When the event is completed, Then it is told, and comes again."""
+    options = options_of(peer, queue)
+    await deliver(options, make_records(1))
+
+    async with receive(options, max_wait=SOON) as events:
+        received = await anext(events)
+        peer.put_forward(31)
+        with pytest.raises(TransientError) as raised:
+            await received.complete()
+        again = await anext(events)
+
+    assert f"of '{queue}': its lock is lost, so it comes again" in str(raised.value)
+    assert (again.body, again.deliveries) == (received.body, 1)
+
+
+async def test_a_lost_session_is_told_and_comes_again(
+    peer: ServiceBusPeer, sessions: ServiceBusOptions
+) -> None:
+    """Given a connection cut in a session, When it is gone on, Then all that is left comes."""
+    records = of_subjects("a", "a")
+    await deliver(sessions, records)
+
+    async with receive(sessions, max_wait=3) as events:
+        received = await anext(events)
+        peer.cut()
+        with pytest.raises(TransientError, match="cannot complete message"):
+            await received.complete()
+        with pytest.raises(TransientError, match="cannot receive from"):
+            await anext(events)
+        again = [await anext(events), await anext(events)]
+
+    assert names(again) == ids(records)
+
+
+async def test_an_event_can_be_kept_for_longer(peer: ServiceBusPeer, queue: str) -> None:
+    """Given a lock of 30 s, When it is renewed after 20, Then the event is kept after 40."""
+    options = options_of(peer, queue)
+    await deliver(options, make_records(1))
+
+    async with receive(options, max_wait=SOON) as events:
+        received = await anext(events)
+        peer.put_forward(20)
+        until = await received.renew_lock()
+        peer.put_forward(20)
+        await received.complete()
+
+    assert (until - datetime.now(UTC)).total_seconds() > 20
+    assert stored(peer, queue) == []
+
+
+async def test_a_session_can_be_kept_for_longer(
+    peer: ServiceBusPeer, sessions: ServiceBusOptions
+) -> None:
+    """Given a session of 30 s, When it is renewed after 20, Then it is kept after 40."""
+    await deliver(sessions, of_subjects("a", "a"))
+
+    async with receive(sessions, max_wait=3) as events:
+        received = await events.batch()
+        peer.put_forward(20)
+        await received[0].renew_lock()
+        peer.put_forward(20)
+        await events.complete(received)
+
+    assert stored(peer, str(sessions.queue_name)) == []
+
+
+async def test_what_is_no_event_is_handed_over(peer: ServiceBusPeer, queue: str) -> None:
+    """Given a foreign message, When it is received, Then it says why, and stays if nobody acts."""
+    options, (record,) = options_of(peer, queue), make_records(1)
+    await send(peer, queue, ServiceBusMessage(b"not an event", subject="other"))
+    await deliver(options, [record])
+
+    async with receive(options, max_wait=SOON) as events:
+        foreign, event = [each async for each in events]
+        await event.complete()
+
+    assert foreign.envelope is None
+    assert (foreign.body, foreign.message.subject) == (b"not an event", "other")
+    assert event.problem is None
+    assert foreign.problem is not None
+    assert len(peer.messages(queue)) == 1
+
+
+async def test_many_are_completed_together(peer: ServiceBusPeer, queue: str) -> None:
+    """Given a batch of which one lock is lost, When it is completed, Then the others are gone."""
+    options, records = options_of(peer, queue), make_records(600)
+    await deliver(options, records)
+
+    async with receive(options, max_wait=SOON) as events:
+        first = await events.batch(1)
+        peer.put_forward(20)
+        rest: list[Received] = []
+        while batch := await events.batch(600 - 1 - len(rest)):
+            rest += batch
+            if len(rest) == 599:
+                break
+        peer.put_forward(11)
+        with pytest.raises(TransientError, match=r"1 of 600 events are not completed; the first: "):
+            await events.complete([*first, *rest])
+
+    assert stored(peer, queue) == [records[0].event_id]
+
+
+async def test_an_event_is_settled_once(peer: ServiceBusPeer, queue: str) -> None:
+    """Given a completed event, When it is settled again, Then that is a mistake."""
+    options = options_of(peer, queue)
+    await deliver(options, make_records(1))
+
+    async with receive(options, max_wait=SOON) as events:
+        received = await anext(events)
+        await received.complete()
+        with pytest.raises(RuntimeError, match=f"of '{queue}' is completed already"):
+            await received.dead_letter("Again")
+
+
+async def test_a_cut_connection_is_told_and_gone_on_with(peer: ServiceBusPeer, queue: str) -> None:
+    """Given a connection is cut, When events are received on, Then what came can be completed."""
+    options, records = options_of(peer, queue), make_records(2)
+    await deliver(options, records)
+
+    async with receive(options, max_wait=1) as events:
+        first = await anext(events)
+        peer.cut()
+        with pytest.raises(TransientError, match=f"cannot receive from '{queue}': "):
+            await anext(events)
+        second = await anext(events)
+        await events.complete([first, second])
+
+    assert names([first, second]) == ids(records)
+    assert stored(peer, queue) == []
+
+
+async def test_a_service_that_hangs_holds_up_nobody(peer: ServiceBusPeer, queue: str) -> None:
+    """Given a service that says nothing more, When it is completed and closed, Then both end."""
+    options = options_of(peer, queue, send_timeout_ms=1_500)
+    await deliver(options_of(peer, queue), make_records(1))
+
+    async with asyncio.timeout(8), receive(options, max_wait=SOON) as events:
+        received = await anext(events)
+        peer.hang()
+        with pytest.raises(TransientError, match="no answer in time"):
+            await received.complete()
+
+
+async def test_each_type_is_received_by_itself(own_peer: ServiceBusPeer) -> None:
+    """Given queues of the types, When one type is received, Then only it comes."""
+    for name in ("experiment-exposures", "experiment-outcomes"):
+        own_peer.queue(name)
+    options = options_of(own_peer, use_type_specific_destinations=True)
+    exposure, outcome = make_record(make_exposure()), make_record(make_outcome())
+    await deliver(options, [exposure, outcome])
+
+    async with receive(options, event_type="outcome", max_wait=SOON) as events:
+        received = [each async for each in events]
+
+    assert names(received) == [outcome.event_id]
+
+
+async def test_what_is_missing_is_named(peer: ServiceBusPeer) -> None:
+    """Given no such queue, When it is received from, Then the command that creates it is told."""
+    with pytest.raises(UnavailableError, match=r"cannot receive from 'absent': .* --name absent "):
+        await receive(options_of(peer, "absent")).__aenter__()
+
+
+async def test_a_queue_with_sessions_says_so(peer: ServiceBusPeer, entity: str) -> None:
+    """Given a queue that requires sessions, When they are off, Then the option is named."""
+    from tests.peers.amqp.definitions import Settings
+
+    peer.queue(entity, Settings(sessions=True))
+
+    with pytest.raises(UnavailableError, match="say enableSessions: true"):
+        await receive(options_of(peer, entity)).__aenter__()
+
+
+async def test_a_queue_without_sessions_says_so(peer: ServiceBusPeer, queue: str) -> None:
+    """Given a queue without sessions, When they are on, Then the option is named."""
+    async with receive(options_of(peer, queue, enable_sessions=True), max_wait=5) as events:
+        with pytest.raises(UnavailableError, match="say enableSessions: false"):
+            await anext(events)
+
+
+@pytest.mark.parametrize(
+    ("said", "given", "message"),
+    [
+        ({"queue": "q"}, {"event_type": "outcome"}, "event_type is for use_type_specific"),
+        ({"use_type_specific_destinations": True}, {}, "event_type is for use_type_specific"),
+        ({"queue": "q"}, {"session": "a"}, "session is for options with enable_sessions"),
+    ],
+)
+async def test_arguments_must_fit_the_options(
+    peer: ServiceBusPeer, said: dict[str, object], given: dict[str, str], message: str
+) -> None:
+    """Given options, When an argument does not fit them, Then it is refused before connecting."""
+    options = options_of(peer, **said)  # type: ignore[arg-type]
+
+    with pytest.raises(ValueError, match=message):
+        await receive(options, **given).__aenter__()  # type: ignore[arg-type]
+
+
+async def test_a_topic_alone_gives_nothing(peer: ServiceBusPeer) -> None:
+    """Given a topic without a subscription, When it is received from, Then it is asked for."""
+    with pytest.raises(UnavailableError, match="say subscriptionName"):
+        await receive(options_of(peer, topic_name="events")).__aenter__()
