@@ -37,6 +37,7 @@ _rows = {
         "events/s, 4 lanes, no sessions, + 20 ms",
     ),
     "tail": ("p50 of a call", "loop lag p99"),
+    "replay": ("sqlite to sqlite, 2,000", "sqlite to kafka, 2,000", "RSS of 4,000"),
     "config": (
         "start of validate",
         "import of the package, over bare Python",
@@ -50,7 +51,7 @@ _rows = {
 @pytest.mark.parametrize("benchmark", _rows)
 def test_a_benchmark_runs_and_prints_its_rows(benchmark: str) -> None:
     """Given a checkout, when a benchmark runs in its quick form, then its rows are there."""
-    if benchmark == "kafka":
+    if benchmark in {"kafka", "replay"}:
         require(
             "kafka", missing=None if shutil.which("java") else "no java in PATH to run a broker"
         )

@@ -325,6 +325,7 @@ def test_decode_record_gives_the_same_record_without_touching_the_bytes(
         (b'"metadata":{"a":1}', b'"metadata":[1]'),
         (b'"timestamp":"2026-', b'"timestamp":"2026-19-'),
         (b'"correlationId":"c"', b'"correlationId":7'),
+        (b'"payload":{', b'"payload":{"name":"\xff"'),
     ],
 )
 def test_what_cannot_be_decoded_is_no_record_either(was: bytes, is_now: bytes) -> None:

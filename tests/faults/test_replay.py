@@ -8,7 +8,7 @@ from tests.faults._scale import is_long
 
 def test_kills_lose_nothing_and_repeat_a_bounded_number() -> None:
     """Given a replay, when it is killed, then those behind it bring all, in order."""
-    size = {"events": 200_000, "kills": 8} if is_long else {"events": 40_000, "kills": 2}
+    size = {"events": 200_000, "kills": 8} if is_long else {"events": 30_000, "kills": 2}
 
     outcome = replay.carry_out(**size, seed=3)
 

@@ -160,6 +160,8 @@ def decode_record(body: bytes) -> Record:
     """
     if _canonical_start.match(body):
         try:
+            if not body.isascii():
+                body.decode()  # The payload is only looked at as far as its ends.
             head = _head_decoder.decode(body)
         except unreadable as error:
             raise InvalidEventError(f"not an event envelope: {error}") from error

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
+from experimentframework_core._reading.encoded import EncodedAgain
 from experimentframework_core.errors import ReplayError
 from tests.conformance.bad_plugins.base import Bad, but
 from tests.conformance.reference_plugin import FileOptions, FileReader, field
@@ -29,6 +30,16 @@ class ReadsWithoutTraceparent(Bad):
             return msgspec.structs.replace(await super().__anext__(), traceparent=None)
 
     plugin = but(read=Reader)
+
+
+class ReadsRecordsLifted(Bad):
+    fails: ClassVar = {"test_reads_records_as_they_were_delivered"}
+
+    @staticmethod
+    def again(options: FileOptions, selection: Selection) -> EncodedAgain:
+        return EncodedAgain(FileReader(options, selection))
+
+    plugin = but(read_records=again)
 
 
 class FailsOnNothing(Bad):

@@ -17,7 +17,7 @@ from experimentframework_core._replay.pace import Pace
 from experimentframework_core._replay.summary import Counts, ReplaySummary
 from experimentframework_core._replay.target import Target
 from experimentframework_core._replay.transform import transformed
-from experimentframework_core.errors import BufferFullError, ReplayError, TransientError
+from experimentframework_core.errors import BufferFullError, DeliveryError, ReplayError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,7 +132,7 @@ class Replay:
             self._complete = True
         except BufferFullError:
             self._gave_up = True
-        except (ReplayError, TransientError) as error:
+        except (ReplayError, DeliveryError) as error:
             self._problem = str(error)
         except OSError as error:
             self._problem = f"cannot write {error.filename}: {error.strerror}"

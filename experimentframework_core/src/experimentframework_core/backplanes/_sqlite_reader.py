@@ -138,6 +138,8 @@ class _Reader(AsyncIterator[Event]):
         # Not opened with mode=ro: after a crash the first to open the file must roll back.
         connection.execute("PRAGMA query_only=ON")
         schema.check(connection, self._database.path)
+        # A body that is no UTF-8 is read too, to be told as what is no event.
+        connection.text_factory = bytes
         self._refuse_another_file(connection)
         self._file = _identity(self._database.path)
 

@@ -133,6 +133,21 @@ class ReadingCases(Harness[OptionsT]):
         bodies = {encode(found[each.event_id]) for each in unknown if each.event_id in found}
         assert bodies == {record.body for record in unknown}
 
+    async def test_reads_records_as_they_were_delivered(self, options: OptionsT) -> None:
+        """``read_records`` yields the delivered records, also of old versions, byte for byte."""
+        self._needs_read()
+        if (read_records := self.plugin.read_records) is None:
+            pytest.skip("the plugin has no read_records")
+        records = {
+            record.body: record
+            for record in (*one_of_each_type(), written_before(), *written_by_others())
+        }
+        await self.deliver(options, list(records.values()))
+
+        found = {record.body: record async for record in read_records(options, Selection())}
+
+        assert found == records
+
     async def test_follows_what_comes_later(self, options: OptionsT) -> None:
         """``follow`` yields what is there, then what is delivered later."""
         self._needs_read()
