@@ -36,7 +36,7 @@ def brokers() -> Iterator[str]:
         with docker_broker() as address:
             yield address
     else:
-        with kafka_java.JavaBroker() as broker:
+        with kafka_java.JavaBroker(kafka_java.STEADY) as broker:
             yield broker.brokers
 
 
