@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,8 +20,13 @@ if TYPE_CHECKING:
 
 
 def pytest_configure() -> None:
-    """Refuse a run that requires a peer which does not exist."""
+    """Refuse a run that requires a peer which does not exist; let processes be interrupted.
+
+    A shell has what it starts in the background ignore Ctrl-C, and so would all that we start.
+    """
     required()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
@@ -39,5 +45,5 @@ def brokers() -> Iterator[str]:
         with docker_broker() as address:
             yield address
     else:
-        with kafka_java.JavaBroker() as broker:
+        with kafka_java.JavaBroker(kafka_java.STEADY) as broker:
             yield broker.brokers

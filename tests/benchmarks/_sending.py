@@ -49,14 +49,14 @@ async def costs(send: Send, records: list[Record], portion: int) -> Figures:
 
     Who watches the loop wakes it a thousand times a second, which would stand in the costs.
     """
-    memory = _resident("VmRSS")
+    memory = resident("VmRSS")
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # The peak begins anew.
     cpu, wall = process_time(), perf_counter()
     await _send_all(send, records, portion)
     figures = {
         "cpu": (process_time() - cpu) / len(records) * 1e6,
         "per_second": len(records) / (perf_counter() - wall),
-        "rss": (_resident("VmHWM") - memory) / 1024,
+        "rss": (resident("VmHWM") - memory) / 1024,
     }
     lags: list[float] = []
     watching = asyncio.ensure_future(_watch(lags))
@@ -79,7 +79,7 @@ async def _watch(lags: list[float]) -> None:
         lags.append(perf_counter() - slept - 0.001)
 
 
-def _resident(name: str) -> int:
+def resident(name: str) -> int:
     """Return the process's resident memory in KiB: now, or at its peak."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(status.split(f"{name}:")[1].split()[0])

@@ -17,9 +17,10 @@ from experimentframework_core.backplanes.sqlite import SqliteBackplane, SqliteOp
 from experimentframework_core.config import BackplaneOptions, DataPlaneOptions
 from experimentframework_core.replay import replay
 from tests.benchmarks._events import exposure
-from tests.benchmarks._kafka_sides import _resident, _stored
+from tests.benchmarks._kafka_sides import _stored
 from tests.benchmarks._report import Bar, Report
 from tests.benchmarks._run import Figures, Rounds, Side, alternate
+from tests.benchmarks._sending import resident
 from tests.benchmarks.sqlite import _record
 from tests.kafka.topics import create_topic
 from tests.peers.kafka_choice import variable
@@ -143,7 +144,7 @@ def _count(path: Path) -> int:
 
 
 def _figures(events: int, elapsed: float) -> Figures:
-    return {"per_second": events / elapsed, "rss": _resident("VmHWM") / 1024}
+    return {"per_second": events / elapsed, "rss": resident("VmHWM") / 1024}
 
 
 def run(*, quick: bool) -> Report:

@@ -28,7 +28,7 @@ WITHOUT_TENANT = make_record(make_exposure(tenant_id=None))
         ("experimentKey", "checkout"),
         ("subjectId", "u-1"),
         ("tenantId", "shop"),
-        ("roundRobin", RECORD.event_id),
+        pytest.param("roundRobin", RECORD.event_id, id="roundRobin-event_id"),
     ],
 )
 def test_the_key_follows_partition_by(partition_by: str, key: str) -> None:

@@ -22,7 +22,7 @@ from experimentframework_kafka import KafkaOptions, KafkaSecurity, plugin
 from tests.kafka._consumer import consume
 from tests.kafka.topics import allow, change_password, create_topic
 from tests.peers.certificates import PASSWORD, Certificates, make_certificates
-from tests.peers.kafka_java import JavaBroker
+from tests.peers.kafka_java import STEADY, JavaBroker
 from tests.peers.require import require
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def secure(certificates: Certificates) -> Iterator[JavaBroker]:
     missing = None if shutil.which("java") else "no java in PATH to run a broker with users"
     require("kafka", missing=missing)
     settings = {
+        **STEADY,
         "ssl.keystore.type": "PEM",
         "ssl.keystore.location": str(certificates.server),
         "ssl.truststore.type": "PEM",

@@ -62,6 +62,9 @@ _flags: Final = (
     "-Dorg.apache.logging.log4j.level=WARN",
 )
 
+STEADY: Final = {"broker.session.timeout.ms": "9000", "broker.heartbeat.interval.ms": "2000"}
+"""Settings of a broker that nobody kills: a busy machine may keep it from running for a while."""
+
 
 def cache() -> Path:
     """Return the folder outside the checkout that keeps Kafka's jars."""
@@ -248,7 +251,7 @@ class JavaBroker:
             "share.coordinator.state.topic.min.isr": "1",
             "group.initial.rebalance.delay.ms": "0",
             # After a kill it waits until its own old session has ended.
-            "broker.session.timeout.ms": "1000",
+            "broker.session.timeout.ms": "2000",
             "broker.heartbeat.interval.ms": "200",
         }
 

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aiokafka import AIOKafkaProducer
-    from aiokafka.producer.message_accumulator import BatchBuilder
     from aiokafka.structs import TopicPartition
 
     from experimentframework_core.envelope import Record
     from experimentframework_core.errors import TransientError
+    from experimentframework_kafka._batch import Batch
     from experimentframework_kafka._call import Call, Failure
     from experimentframework_kafka._limits import Limits
     from experimentframework_kafka._message import Message
@@ -143,18 +143,13 @@ class Pump:
                 self._call.on_the_way[partition] = Sent(indexes, future)
             return
 
-    def _fill(self, partition: TopicPartition, limit: int) -> tuple[BatchBuilder, int]:
+    def _fill(self, partition: TopicPartition, limit: int) -> tuple[Batch, int]:
         """Return a batch with the first records of the partition's portion, and how many."""
-        from aiokafka.producer.message_accumulator import BatchBuilder
+        from experimentframework_kafka._batch import Batch
 
-        builder = BatchBuilder(min(self._batch_bytes, limit), self._codec)
-        append, message_of, batch = builder.append, self._message_of, self._call.batch
-        for index in self._call.work[partition].portion:
-            key, value, timestamp, headers = message_of(batch[index])
-            if append(timestamp=timestamp, key=key, value=value, headers=headers) is None:
-                break
-        builder.close()
-        return builder, builder.record_count()
+        built = Batch(min(self._batch_bytes, limit), self._codec)
+        records = map(self._call.batch.__getitem__, self._call.work[partition].portion)
+        return built, built.fill(map(self._message_of, records))
 
     async def _is_oversize(self, partition: TopicPartition) -> bool:
         """Take out the next record if it does not fit even compressed: no broker shall see it."""
