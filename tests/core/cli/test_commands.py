@@ -24,6 +24,8 @@ COMMANDS = (
     "plugins",
     "publish",
     "tail",
+    "replay",
+    "export",
     "report",
     "schema",
     "dead-letter",
