@@ -121,11 +121,18 @@ class Replay:
 
     async def read(self) -> None:
         """Read the source to its end, and hand on what it gives; `finish` is to follow."""
+        plan, counts, take_at_once = self._plan, self.counts, self.target.take_at_once
+        as_it_is = plan.transform is None and self._pace is None and not plan.dry_run
         try:
             async with aclosing(self.intake.records()) as records:
                 async for record in records:
-                    await self._deal_with(record)
-                    if self.counts.read - self._noted >= PAGE or time.monotonic() >= self._note_at:
+                    if as_it_is and take_at_once(record):
+                        counts.taken += 1
+                    else:
+                        await self._deal_with(record)
+                    counts.read += 1
+                    self.bytes += len(record.body)
+                    if counts.read - self._noted >= PAGE or time.monotonic() >= self._note_at:
                         self._note()
                         await self._look()
             self._note()
@@ -163,8 +170,6 @@ class Replay:
             counts.unrouted += not takes
         else:
             await self._hand_on(changed)
-        counts.read += 1
-        self.bytes += len(record.body)
 
     async def _hand_on(self, record: Record) -> None:
         if self._pace is not None:

@@ -75,6 +75,11 @@ class Target:
         wanted = [destination.config.events for destination in self._destinations]
         return any(types is None or event_type in types for types in wanted)
 
+    def take_at_once(self, record: Record) -> bool:
+        """Queue a record if one channel takes its type and has room; return whether it did."""
+        takers = self._takers.get(record.event_type, ())
+        return len(takers) == 1 and bool(takers[0].offer(record))
+
     async def take(self, record: Record) -> bool:
         """Queue a record, waiting for room; return whether any channel takes its type.
 
