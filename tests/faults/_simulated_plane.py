@@ -20,7 +20,7 @@ from experimentframework_core import (
 )
 from experimentframework_core._channel import assembly
 from experimentframework_core._disk import adoption, keeper, reader, settings, settled, trimming
-from experimentframework_core._plane import setup
+from experimentframework_core._plane import opening, setup
 from experimentframework_core.config import BreakerOptions, BufferOptions, RetryOptions
 from experimentframework_core.errors import (
     AckTimeoutError,
@@ -135,7 +135,7 @@ def simulated_parts(world: World, random: Random) -> Iterator[None]:
         (settled, "_block_bytes", 2),
         (settled, "_full", 0xFFFF),
         (plane, "resolve", resolve),
-        (plane, "dead_letter_stores", lambda destinations, *_: [SimulatedLetters(world)]),
+        (opening, "dead_letter_stores", lambda destinations, *_: [SimulatedLetters(world)]),
     ]
     with ExitStack() as stack:
         for module, name, replacement in replaced:
