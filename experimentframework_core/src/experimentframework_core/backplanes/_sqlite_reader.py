@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 poll_interval = 0.2
 _range = 5000
-_slice_rows = 500
+_slice_rows = 2000
 _slice_bytes = 1024 * 1024
 _tries = 15
 _pause = 0.05
