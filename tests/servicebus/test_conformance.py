@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from azure.servicebus import ServiceBusMessage
+from azure.servicebus.aio import ServiceBusClient
 
 from experimentframework_core.testing import BackplaneConformance, make_exposure, make_record
 from experimentframework_core.testing._cases._shape import ShapeCases
@@ -61,6 +63,16 @@ class TestServiceBus(BackplaneConformance[ServiceBusOptions]):
 
     def poison(self, options: ServiceBusOptions) -> Record:
         return make_record(make_exposure(attributes={"noise": "x" * 300_000}))
+
+    async def plant(self, options: ServiceBusOptions, body: bytes) -> bool:
+        assert options.queue_name is not None
+        session = "planted" if options.enable_sessions else None
+        async with (
+            ServiceBusClient.from_connection_string(self.peer.connection_string()) as client,
+            client.get_queue_sender(options.queue_name) as sender,
+        ):
+            await sender.send_messages(ServiceBusMessage(body, session_id=session))
+        return True
 
 
 class TestServiceBusWithSessions(TestServiceBus):
