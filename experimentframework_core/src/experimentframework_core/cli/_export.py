@@ -6,7 +6,6 @@ import asyncio
 import gc
 import time
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
@@ -21,7 +20,6 @@ from experimentframework_core._export.outputs import (
 )
 from experimentframework_core._export.partitions import KEYS, keys_of
 from experimentframework_core._export.writers import FORMATS, Format
-from experimentframework_core._reading.criteria import backwards
 from experimentframework_core.cli._output import (
     FAILED,
     OK,
@@ -35,10 +33,18 @@ from experimentframework_core.cli._output import (
     say_out,
 )
 from experimentframework_core.cli._progress import reporter, shown
+from experimentframework_core.cli._selection import (
+    DeadLettersOption,
+    ExperimentsOption,
+    SinceOption,
+    SourceOption,
+    SubjectsOption,
+    TypesOption,
+    UntilOption,
+    selection_of,
+)
 from experimentframework_core.cli._sources import source_of
 from experimentframework_core.cli._stop import BY_SIGNAL, Stop
-from experimentframework_core.cli._times import time_of
-from experimentframework_core.plugin import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,26 +77,13 @@ def export(  # noqa: PLR0913 - one for each option
             metavar="KEY,…", help=f"A folder for each value of these, of {', '.join(KEYS)}."
         ),
     ] = None,
-    backplane: Annotated[
-        str | None,
-        typer.Option("--backplane", "-b", metavar="NAME", help="Which one to read, of several."),
-    ] = None,
-    dead_letters: Annotated[
-        bool, typer.Option("--dead-letters", help="The events that were not taken, instead.")
-    ] = False,
-    types: Annotated[
-        list[str] | None, typer.Option("--type", "-t", help="Only this event type; repeatable.")
-    ] = None,
-    experiments: Annotated[
-        list[str] | None, typer.Option("--experiment", "-e", help="Only this one; repeatable.")
-    ] = None,
-    subjects: Annotated[
-        list[str] | None, typer.Option("--subject", "-s", help="Only this subject; repeatable.")
-    ] = None,
-    since: Annotated[
-        str | None, typer.Option(help="The first time: ISO 8601, or an age as in 7d.")
-    ] = None,
-    until: Annotated[str | None, typer.Option(help="The last time, exclusive.")] = None,
+    backplane: SourceOption = None,
+    dead_letters: DeadLettersOption = False,
+    types: TypesOption = None,
+    experiments: ExperimentsOption = None,
+    subjects: SubjectsOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
     as_json: JsonOption = False,
 ) -> int:
@@ -99,16 +92,9 @@ def export(  # noqa: PLR0913 - one for each option
     The output has its name only when it is complete. What is no event is kept beside it, in
     PATH.unreadable.ndjson, and the exit code is then 1.
     """
-    now = datetime.now(UTC)
-    selection = Selection(
-        types=tuple(types or ()),
-        experiments=tuple(experiments or ()),
-        subjects=tuple(subjects or ()),
-        since=time_of("--since", since, now),
-        until=time_of("--until", until, now),
+    selection = selection_of(
+        types=types, experiments=experiments, subjects=subjects, since=since, until=until
     )
-    if problem := backwards(selection):
-        raise CommandError(f"--since and --until: {problem}", exit_code=USAGE)
     side = output.with_name(f"{output.name}.unreadable.ndjson")
     target = _output(output, _format(form, output, partition_by), partition_by, side, force=force)
     source = source_of(config, backplane, dead_letters=dead_letters)

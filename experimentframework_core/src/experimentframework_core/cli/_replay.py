@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -32,11 +31,18 @@ from experimentframework_core.cli._replay_text import (
     how_to_go_on,
     show_summary,
 )
+from experimentframework_core.cli._selection import (
+    DeadLettersOption,
+    ExperimentsOption,
+    SinceOption,
+    SubjectsOption,
+    TypesOption,
+    UntilOption,
+    selection_of,
+)
 from experimentframework_core.cli._sources import source_of
 from experimentframework_core.cli._stop import BY_SIGNAL, DELIVERING, Stop
-from experimentframework_core.cli._times import time_of
 from experimentframework_core.errors import ReplayError
-from experimentframework_core.plugin import Selection
 
 if TYPE_CHECKING:
     from experimentframework_core._replay.planning import Plan
@@ -61,22 +67,12 @@ def replay(  # noqa: PLR0913 - one for each option
     to_backplane: Annotated[
         str | None, typer.Option(metavar="NAME", help="Deliver only to this one of several.")
     ] = None,
-    dead_letters: Annotated[
-        bool, typer.Option("--dead-letters", help="Read the events that were not taken, instead.")
-    ] = False,
-    types: Annotated[
-        list[str] | None, typer.Option("--type", "-t", help="Only this event type; repeatable.")
-    ] = None,
-    experiments: Annotated[
-        list[str] | None, typer.Option("--experiment", "-e", help="Only this one; repeatable.")
-    ] = None,
-    subjects: Annotated[
-        list[str] | None, typer.Option("--subject", "-s", help="Only this subject; repeatable.")
-    ] = None,
-    since: Annotated[
-        str | None, typer.Option(help="Only from then on: ISO 8601, or an age as in 7d.")
-    ] = None,
-    until: Annotated[str | None, typer.Option(help="Only what was before that time.")] = None,
+    dead_letters: DeadLettersOption = False,
+    types: TypesOption = None,
+    experiments: ExperimentsOption = None,
+    subjects: SubjectsOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
     checkpoint: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Remembers what has arrived; the next run goes on."),
@@ -103,15 +99,10 @@ def replay(  # noqa: PLR0913 - one for each option
     Toggles, sampling and redaction do not apply. With --checkpoint it can be ended at any moment
     and run again: it goes on behind what has arrived.
     """
-    now = datetime.now(UTC)
     if checkpoint is not None:
         _refuse_ages({"--since": since, "--until": until})
-    selection = Selection(
-        types=tuple(types or ()),
-        experiments=tuple(experiments or ()),
-        subjects=tuple(subjects or ()),
-        since=time_of("--since", since, now),
-        until=time_of("--until", until, now),
+    selection = selection_of(
+        types=types, experiments=experiments, subjects=subjects, since=since, until=until
     )
     source = source_of(
         source_config,

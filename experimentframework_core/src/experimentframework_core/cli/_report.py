@@ -24,6 +24,7 @@ from experimentframework_core.cli._output import (
 )
 from experimentframework_core.cli._report_query import Found, Window, query
 from experimentframework_core.cli._report_source import counted_in
+from experimentframework_core.cli._selection import SourceOption  # noqa: TC001 - typer reads it
 from experimentframework_core.cli._sources import source_of
 
 if TYPE_CHECKING:
@@ -43,10 +44,7 @@ def report(
         Path | None,
         typer.Option("--config", "-c", help="A configuration with a backplane that can be read."),
     ] = None,
-    backplane: Annotated[
-        str | None,
-        typer.Option("--backplane", "-b", metavar="NAME", help="Which one to read, of several."),
-    ] = None,
+    backplane: SourceOption = None,
     experiment: Annotated[
         list[str] | None, typer.Option("--experiment", "-e", help="Only this one; repeatable.")
     ] = None,

@@ -25,18 +25,26 @@ from experimentframework_core.cli._output import (
     print_json_line,
     say,
 )
+from experimentframework_core.cli._selection import (
+    DeadLettersOption,
+    ExperimentsOption,
+    SinceOption,
+    SourceOption,
+    SubjectsOption,
+    TypesOption,
+    UntilOption,
+    selection_of,
+)
 from experimentframework_core.cli._sources import source_of
 from experimentframework_core.cli._stop import BY_SIGNAL, Stop
-from experimentframework_core.cli._times import time_of
-from experimentframework_core.config import event_type_problem
 from experimentframework_core.errors import ExperimentFrameworkError, InvalidEventError, ReplayError
-from experimentframework_core.plugin import Selection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Iterator
 
     from experimentframework_core._reading.source import Source
     from experimentframework_core.envelope import Envelope
+    from experimentframework_core.plugin import Selection
 
 SHOWN = 10
 """Events that are shown if nothing else is said."""
@@ -48,10 +56,7 @@ PATIENCE = 3.0
 def tail(  # noqa: PLR0913 - one for each option
     config: ConfigOption,
     *,
-    backplane: Annotated[
-        str | None,
-        typer.Option("--backplane", "-b", metavar="NAME", help="Which one to read, of several."),
-    ] = None,
+    backplane: SourceOption = None,
     last: Annotated[
         int | None,
         typer.Option("--last", "-n", min=0, help=f"The latest so many by their times. {SHOWN}."),
@@ -62,25 +67,15 @@ def tail(  # noqa: PLR0913 - one for each option
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Then wait for more, until Ctrl-C.")
     ] = False,
-    types: Annotated[
-        list[str] | None, typer.Option("--type", "-t", help="Only this event type; repeatable.")
-    ] = None,
-    experiments: Annotated[
-        list[str] | None, typer.Option("--experiment", "-e", help="Only this one; repeatable.")
-    ] = None,
-    subjects: Annotated[
-        list[str] | None, typer.Option("--subject", "-s", help="Only this subject; repeatable.")
-    ] = None,
-    dead_letters: Annotated[
-        bool, typer.Option("--dead-letters", help="The events that were not taken, instead.")
-    ] = False,
+    types: TypesOption = None,
+    experiments: ExperimentsOption = None,
+    subjects: SubjectsOption = None,
+    dead_letters: DeadLettersOption = False,
     correlation_id: Annotated[
         str | None, typer.Option("--correlation-id", help="Only what belongs to this request.")
     ] = None,
-    since: Annotated[
-        str | None, typer.Option(help="All from then on: ISO 8601, or an age as in 10m.")
-    ] = None,
-    until: Annotated[str | None, typer.Option(help="Only what was before that time.")] = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
     checkpoint: Annotated[
         str | None,
         typer.Option("--from", metavar="CHECKPOINT", help="All behind where an earlier run ended."),
@@ -98,16 +93,16 @@ def tail(  # noqa: PLR0913 - one for each option
         raise CommandError("Give either --all or --last.", exit_code=USAGE)
     if follow and until is not None:
         raise CommandError("--follow waits for what comes; leave out --until.", exit_code=USAGE)
-    selection = Selection(
-        types=tuple(types or ()),
-        experiments=tuple(experiments or ()),
-        subjects=tuple(subjects or ()),
+    selection = selection_of(
+        types=types,
+        experiments=experiments,
+        subjects=subjects,
+        since=since,
+        until=until,
+        now=now,
         correlation_id=correlation_id,
-        since=time_of("--since", since, now),
-        until=time_of("--until", until, now),
         checkpoint=checkpoint,
     )
-    _say_unknown_types(selection.types)
     if last is None and not (everything or since or checkpoint):
         last = SHOWN
     source = source_of(config, backplane, dead_letters=dead_letters)
@@ -129,13 +124,6 @@ def tail(  # noqa: PLR0913 - one for each option
     if stop.signal is not None:
         return BY_SIGNAL + stop.signal
     return OK if run.complete else FAILED
-
-
-def _say_unknown_types(names: Iterable[str]) -> None:
-    """Warn of types that are not registered here; the application's own events may be there."""
-    for name in names:
-        if problem := event_type_problem(name):
-            say(f"--type: {problem[0]}")
 
 
 def _reading(source: Source, selection: Selection) -> Reading:
