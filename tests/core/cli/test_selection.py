@@ -34,7 +34,7 @@ def test_what_options_say_is_selected() -> None:
 
 def test_an_empty_span_is_wrong() -> None:
     """Given a first time behind the last, When they are read, Then both options are named."""
-    with pytest.raises(CommandError, match="^--since and --until: ") as caught:
+    with pytest.raises(CommandError, match=r"^--since and --until: ") as caught:
         selection_of(types=None, experiments=None, subjects=None, since="1h", until="2h", now=NOW)
 
     assert caught.value.exit_code == 2
