@@ -112,6 +112,51 @@ class TestBatches:
         with pytest.raises(ValueError, match="size=0: a batch has at least one event"):
             [batch async for batch in stream().read_batches(0)]
 
+    @pytest.mark.parametrize("way", ["read_batches", "read_arrow"])
+    async def test_the_checkpoint_is_behind_the_batch_given_last(self, way: str) -> None:
+        """Given a batch that is begun, When it is not given, Then a later reading has its events.
+
+        An error ends a batch as a cancelling does.
+        """
+        held = events("a", "b", "c", "d", "e")
+        failing = RuntimeError("over")
+        read = stream(*held[:3], failing, *held[3:])
+        batches = getattr(read, way)(2)
+        await anext(batches)
+
+        with pytest.raises(RuntimeError):
+            await anext(batches)
+
+        rest = stream(*held, checkpoint=read.checkpoint)
+        assert [each.event_id async for each in rest] == ["c", "d", "e"]
+
+    async def test_an_arrow_batch_counts_when_it_is_given(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Given a batch that cannot be made, When it is asked for, Then it is not passed by."""
+
+        def no_memory(_batch: object) -> None:
+            raise MemoryError
+
+        monkeypatch.setattr("experimentframework_core.arrow.record_batch", no_memory)
+        read = stream(*events("a", "b", "c"))
+
+        with pytest.raises(MemoryError):
+            await anext(read.read_arrow(2))
+
+        assert read.checkpoint is None
+
+    async def test_the_checkpoint_at_the_end_is_behind_all(self) -> None:
+        """Given what is no event behind the last, When all is read, Then it lies behind too."""
+        read = stream(*events("a"), broken(), on_unreadable=lambda _error: None)
+        batches = read.read_batches(2)
+
+        await anext(batches)
+        before = read.checkpoint
+        assert [batch async for batch in batches] == []
+
+        assert (before, read.checkpoint) == ("1", "2")
+
     async def test_leaving_early_closes_the_source(self) -> None:
         """Given a reader that leaves, When its batches are closed, Then the source is."""
         source = FakeSource(events("a", "b", "c"))  # type: ignore[arg-type]

@@ -44,11 +44,16 @@ class EventStream(AsyncIterable[Envelope]):
         self._follows = selection.follow
         self._reading = Reading(source, selection, _unheard, on_unreadable=self._pass_by)
         self._envelopes = self._reading.stored()
+        self._in_batches = False
+        self._given = self._reading.checkpoint
 
     @property
     def checkpoint(self) -> str | None:
-        """Where the reading stands, behind the event given last; None where there is no such."""
-        return self._reading.checkpoint
+        """Where the reading stands, behind the event given last; None where there is no such.
+
+        What was read into a batch counts when the batch is given.
+        """
+        return self._given if self._in_batches else self._reading.checkpoint
 
     @property
     def unreadable(self) -> int:
@@ -81,23 +86,10 @@ class EventStream(AsyncIterable[Envelope]):
             ReplayError: As for the next event.
             TransientError: As for the next event.
         """
-        if size < 1:
-            raise ValueError(f"size={size}: a batch has at least one event")
-        batch: list[Envelope] = []
-        failure: Exception | None = None
-        async with aclosing(self):
-            try:
-                async for envelope in self._envelopes:
-                    batch.append(envelope)
-                    if len(batch) == size:
-                        yield batch
-                        batch = []
-            except (ReplayError, TransientError) as error:
-                failure = error
-        if batch:
-            yield batch
-        if failure is not None:
-            raise failure
+        async with aclosing(self._batches(size)) as batches:
+            async for batch, checkpoint in batches:
+                self._given = checkpoint
+                yield batch
 
     async def read_arrow(self, size: int = AT_ONCE) -> AsyncGenerator[pa.RecordBatch, None]:
         """Yield the events as Arrow record batches; needs the extra ``analysis``.
@@ -115,9 +107,11 @@ class EventStream(AsyncIterable[Envelope]):
         """
         from experimentframework_core.arrow import record_batch
 
-        async with aclosing(self.read_batches(size)) as batches:
-            async for batch in batches:
-                yield await asyncio.to_thread(record_batch, batch)
+        async with aclosing(self._batches(size)) as batches:
+            async for batch, checkpoint in batches:
+                made = await asyncio.to_thread(record_batch, batch)
+                self._given = checkpoint
+                yield made
 
     async def to_polars(self) -> pl.DataFrame:
         """Return all of the events as a frame with these columns; needs the extra ``analysis``.
@@ -144,6 +138,30 @@ class EventStream(AsyncIterable[Envelope]):
         frames = [pl.from_arrow(schema.empty_table())]
         frames += [pl.from_arrow(batch) async for batch in self.read_arrow()]
         return pl.concat([frame for frame in frames if isinstance(frame, pl.DataFrame)])
+
+    async def _batches(self, size: int) -> AsyncGenerator[tuple[list[Envelope], str | None], None]:
+        """Yield lists of events, each with the checkpoint behind it."""
+        if size < 1:
+            raise ValueError(f"size={size}: a batch has at least one event")
+        self._in_batches = True
+        self._given = behind = self._reading.checkpoint
+        batch: list[Envelope] = []
+        failure: Exception | None = None
+        async with aclosing(self):
+            try:
+                async for envelope in self._envelopes:
+                    batch.append(envelope)
+                    behind = self._reading.checkpoint
+                    if len(batch) == size:
+                        yield batch, behind
+                        batch = []
+            except (ReplayError, TransientError) as error:
+                failure = error
+        if batch:
+            yield batch, behind
+        self._given = self._reading.checkpoint
+        if failure is not None:
+            raise failure
 
     def _pass_by(self, error: ReplayError, _checkpoint: str | None) -> None:
         if self._on_unreadable is None:
