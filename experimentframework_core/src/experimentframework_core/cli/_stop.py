@@ -37,6 +37,7 @@ class Stop:
         self.signal: int | None = None
         self.reader_gone = False
         self._understood = understood
+        self._heard = False
         self._body: asyncio.Task[object] | None = None
 
     def __enter__(self) -> Self:
@@ -54,12 +55,12 @@ class Stop:
     @contextlib.contextmanager
     def cancels_body(self) -> Iterator[None]:
         """Have the first signal cancel the body, and go on behind it."""
-        self._body = asyncio.current_task()
+        body = self._body = asyncio.current_task()
         try:
             yield
         except asyncio.CancelledError:
             wanted = self.signal is not None or self.reader_gone
-            if not wanted or self._body is None or self._body.uncancel():
+            if not wanted or body is None or body.uncancel():
                 raise
         finally:
             self._body = None
@@ -88,14 +89,21 @@ class Stop:
         pipe.register(descriptor, 0)
         if pipe.poll(0) and self._body is not None:
             self.reader_gone = True
-            self._body.cancel()
+            self._cancel_body(self._body)
 
     def _stop(self, number: signal.Signals) -> None:
+        if self._heard:  # Two that came at once are one.
+            return
+        self._heard = True
         self.__exit__()
         self._understood()
         if self._body is not None:
             self.signal = number
-            self._body.cancel()
+            self._cancel_body(self._body)
+
+    def _cancel_body(self, body: asyncio.Task[object]) -> None:
+        self._body = None
+        body.cancel()
 
 
 def _piped_stdout() -> int | None:
