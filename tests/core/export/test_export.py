@@ -18,6 +18,8 @@ from tests.core._sources import FakeSource, envelope
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from experimentframework_core.envelope import Envelope
+
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,6 +43,28 @@ async def test_all_batches_are_written_in_their_order(tmp_path: Path) -> None:
     lines = (tmp_path / "events.ndjson").read_bytes().splitlines()
     assert lines == [codec.encode(each) for each in events]
     assert (run.events, run.unreadable, run.lost) == (5, 0, 0)
+
+
+async def test_a_batch_ends_behind_so_many_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given events that are large, When exported, Then fewer of them are written at once."""
+    monkeypatch.setattr(exporting, "AT_ONCE", 1000)
+    events = [envelope(f"e-{number}") for number in range(30)]
+    monkeypatch.setattr(exporting, "BYTES_AT_ONCE", 10 * len(codec.encode(events[0])))
+    run = export(tmp_path, *events)
+    write, sizes = run.output.write, []
+
+    def noted(batch: list[Envelope]) -> None:
+        sizes.append(len(batch))
+        write(batch)
+
+    monkeypatch.setattr(run.output, "write", noted)
+
+    await run.run()
+
+    assert sizes == [14, 14, 2]
+    assert run.events == 30
 
 
 async def test_a_source_that_ends_while_it_is_read_leaves_nothing(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from experimentframework_core import codec
 from experimentframework_core._columns import COLUMNS
 from experimentframework_core._export import writers
 from experimentframework_core._export.writers import CsvWriter, NdjsonWriter, ParquetWriter
+from experimentframework_core.arrow import record_batch
 from experimentframework_core.envelope import Envelope
 from experimentframework_core.testing import make_exposure
 
@@ -101,6 +102,17 @@ def test_parquet_has_row_groups_of_bounded_size(monkeypatch: pytest.MonkeyPatch)
     assert file.num_row_groups == 3
     ids = file.read(["event_id"]).column("event_id").to_pylist()
     assert ids == [f"e-{number}" for number in range(30)]
+
+
+def test_a_row_group_is_not_larger_than_it_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given a batch that does not fit in any more, When written, Then it begins a row group."""
+    batches = [[event(10 * part + number) for number in range(10)] for part in range(3)]
+    size = record_batch(batches[0]).nbytes
+    monkeypatch.setattr(writers, "ROW_GROUP", size + size // 2)
+
+    file = pq.ParquetFile(io.BytesIO(written("parquet", *batches)))
+
+    assert [file.metadata.row_group(at).num_rows for at in range(file.num_row_groups)] == [10] * 3
 
 
 def test_what_waits_for_its_row_group_is_known() -> None:

@@ -150,12 +150,12 @@ class ParquetWriter:
         )
 
     def write(self, envelopes: Sequence[Envelope]) -> None:
-        """Take some; a full row group is written."""
+        """Take some; what would not fit into the row group with them is written."""
         batch = self._record_batch(envelopes)
+        if self.pending + batch.nbytes > ROW_GROUP:
+            self.flush()
         self._batches.append(batch)
         self.pending += batch.nbytes
-        if self.pending >= ROW_GROUP:
-            self.flush()
 
     def flush(self) -> None:
         """Write what waits as a row group."""
