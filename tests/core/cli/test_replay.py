@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 import signal
 import sqlite3
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from experimentframework_core._replay.run import Replay
 from experimentframework_core.backplanes.sqlite import SqliteBackplane
 from experimentframework_core.testing import make_records
 from tests.core.cli.command import COMMAND, environment_with, run, run_here
@@ -239,6 +241,28 @@ def test_ctrl_c_delivers_what_was_read_and_remembers(folder: Path) -> None:
     assert b"Run it again with --checkpoint place.json to go on" in err
     assert second["read"] == 2_000 - int(first["position"]) < 2_000
     assert len(bodies(folder / "b.db")) == 2_000
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [((), "Delivering what was read"), (("--dry-run",), "Stopping; once more to end at once.")],
+)
+def test_a_signal_is_answered_by_what_is_done_then(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...], said: str
+) -> None:
+    """Given a replay, dry or not, When it is interrupted, Then it says what is done about it."""
+    fill(folder / "a.db", 1)
+
+    async def interrupted(_replay: Replay) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.sleep(10)
+
+    monkeypatch.setattr(Replay, "read", interrupted)
+
+    done = run_here(*REPLAY, *more)
+
+    assert done.code == 128 + signal.SIGINT
+    assert done.err.startswith(said)
 
 
 def test_kills_lose_nothing_and_repeat_little(folder: Path) -> None:

@@ -157,7 +157,8 @@ async def _run(plan: Plan) -> tuple[ReplaySummary, int | None]:
     """
     progress = reporter(None, time.monotonic)
     replay = Replay(plan, progress.note)
-    with progress, Stop(partial(progress.note, DELIVERING)) as stop:
+    told = "Stopping; once more to end at once." if plan.dry_run else DELIVERING
+    with progress, Stop(partial(progress.note, told)) as stop:
         async with replay:
             with shown(progress, Progress(replay)):
                 with stop.cancels_body():
