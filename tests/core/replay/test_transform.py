@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import msgspec
 import pytest
 
 from experimentframework_core._replay.transform import transform_named, transformed
-from experimentframework_core.codec import decode
+from experimentframework_core.codec import decode, encode_record
 from experimentframework_core.errors import ReplayError
 from experimentframework_core.testing import make_exposure, make_record
 
@@ -93,6 +94,47 @@ def test_what_it_raises_is_named() -> None:
 
     with pytest.raises(ReplayError, match=r"fail of event .* raised KeyError: 'country'"):
         transformed(make_record(), fail)
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), asyncio.CancelledError()])
+def test_what_it_raises_ends_nothing_unnamed(error: BaseException) -> None:
+    """Given a function that would end the program, When it is used, Then that is told too."""
+
+    def end(_: Envelope) -> Envelope:
+        raise error
+
+    with pytest.raises(ReplayError, match=rf"of event .* raised {type(error).__name__}"):
+        transformed(make_record(), end)
+
+
+def test_a_payload_that_does_not_fit_its_type_is_refused() -> None:
+    """Given a function that spoils the payload, When it is used, Then it says what is wrong."""
+
+    def spoil(envelope: Envelope) -> Envelope:
+        return msgspec.structs.replace(envelope, payload=5)
+
+    with pytest.raises(ReplayError, match=r"does not fit its type: payload: a JSON object is"):
+        transformed(make_record(), spoil)
+
+
+def test_a_payload_that_never_fitted_may_go_on() -> None:
+    """Given such an event, When only its metadata is changed, Then it is as it was else."""
+    record = encode_record(msgspec.structs.replace(decode(make_record().body), payload={"a": 1}))
+
+    result = transformed(record, lambda each: msgspec.structs.replace(each, metadata={"b": 2}))
+
+    assert result is not None
+    assert decode(result.body).payload == {"a": 1}
+
+
+def test_an_async_function_is_told() -> None:
+    """Given a coroutine function, When it is used, Then it says what to write instead."""
+
+    async def later(envelope: Envelope) -> Envelope:
+        return envelope
+
+    with pytest.raises(ReplayError, match="returned a coroutine; write def, not async def"):
+        transformed(make_record(), later)  # type: ignore[arg-type]  # the point
 
 
 def test_a_function_of_the_current_folder_is_found(

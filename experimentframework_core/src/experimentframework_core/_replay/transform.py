@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import TypeAlias
+
+import msgspec
 
 from experimentframework_core.codec import decode, encode_record
 from experimentframework_core.envelope import Envelope, Record
@@ -35,7 +38,7 @@ def transform_named(name: str) -> Transform:
         found: object = import_module(module_name)
         for part in path.split("."):
             found = getattr(found, part)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         message = f"cannot import {name!r}: {type(error).__name__}: {error}"
         raise ReplayError(message) from error
     if not callable(found):
@@ -53,13 +56,19 @@ def transformed(record: Record, transform: Transform) -> Record | None:
     try:
         envelope = decode(record.body)
         result: object = transform(envelope)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         message = f"of event {record.event_id} raised {type(error).__name__}: {error}"
         raise _failed(transform, message) from error
     if result is envelope:
         return record
     if result is None:
         return None
+    if inspect.iscoroutine(result):
+        result.close()
+        message = f"of event {record.event_id} returned a coroutine; write def, not async def"
+        raise _failed(transform, message)
     if not isinstance(result, Envelope):
         kind = type(result).__name__
         message = f"of event {record.event_id} returned a {kind}; expected an Envelope or None"
@@ -71,10 +80,24 @@ def transformed(record: Record, transform: Transform) -> Record | None:
         )
         raise _failed(transform, message)
     try:
-        return encode_record(result)
+        made = encode_record(result)
     except InvalidEventError as error:
         message = f"of event {record.event_id} returned what has no wire form: {error}"
         raise _failed(transform, message) from error
+    misfit = None if isinstance(result.payload, msgspec.Struct) else _misfit(made)
+    if misfit is not None and _misfit(record) is None:
+        message = f"of event {record.event_id} returned what does not fit its type: {misfit}"
+        raise _failed(transform, message) from misfit
+    return made
+
+
+def _misfit(record: Record) -> InvalidEventError | None:
+    """Return why a payload does not fit its type; None if it does, or the type is unknown."""
+    try:
+        decode(record.body, strict=True)
+    except InvalidEventError as error:
+        return error
+    return None
 
 
 def _failed(transform: Transform, what: str) -> ReplayError:
