@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from experimentframework_core._codec import foreign
+from experimentframework_core._codec.event_id import event_id_fault, event_id_pattern
 from experimentframework_core._codec.faults import find_depth, find_fault
 from experimentframework_core._codec.normal import fields_of, normalise
 from experimentframework_core._codec.reading import decode, unreadable
@@ -32,9 +33,6 @@ __all__ = [
     "explain",
     "max_depth",
 ]
-
-event_id_pattern = re.compile(r"[!#-\[\]-~]{1,128}")
-"""Printable ASCII without space, quote and backslash: the same in JSON and in headers."""
 
 max_depth = 64
 """The deepest nesting that is written, the envelope included: what common readers take."""
@@ -224,11 +222,8 @@ def _fault(envelope: Envelope) -> InvalidEventError | None:
 
 def _check(envelope: Envelope, *, limits: bool) -> None:
     """Check what writing and reading back alone would let pass."""
-    if not (isinstance(envelope.event_id, str) and event_id_pattern.fullmatch(envelope.event_id)):
-        reason = (
-            f'{envelope.event_id!r} is not 1 to 128 printable ASCII characters without " and \\'
-        )
-        raise InvalidEventError(reason, path="event_id")
+    if fault := event_id_fault(envelope.event_id):
+        raise InvalidEventError(fault, path="event_id")
     if not isinstance(envelope.extra, dict | None):
         raise InvalidEventError("expected a dict or None", path="extra")
     typed = isinstance(envelope.payload, msgspec.Struct)

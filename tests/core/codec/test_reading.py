@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from experimentframework_core._codec.reading import _decode_any, _decode_canonical
-from experimentframework_core.codec import decode, encode, explain
+from experimentframework_core.codec import decode, decode_record, encode, explain
 from experimentframework_core.errors import InvalidEventError
 from experimentframework_core.events import Exposure, Payload, event
 from experimentframework_core.schemas import upcast
@@ -374,3 +374,13 @@ def test_a_class_registered_again_is_the_one_that_is_read() -> None:
     envelope = decode(body)
 
     assert type(envelope.payload) is again
+
+
+@pytest.mark.parametrize("event_id", ["", 'a"b', "a\\b", "a b", "a\nb", "é", "a" * 129])
+def test_an_id_that_is_never_written_is_read_by_nobody(event_id: str) -> None:
+    """Given such an id, When the body is read as an event or a record, Then both refuse it."""
+    body = body_of("exposure", "1.0.0", {}, eventId=event_id)
+
+    for read in (decode, decode_record):
+        with pytest.raises(InvalidEventError, match="is not 1 to 128 printable ASCII"):
+            read(body)

@@ -10,6 +10,7 @@ import msgspec
 
 from experimentframework_core import schemas
 from experimentframework_core._codec import foreign
+from experimentframework_core._codec.event_id import event_id_fault, event_id_pattern
 from experimentframework_core._codec.normal import fields_of, has_deep_times, normalise, time_fields
 from experimentframework_core._log import Repeated
 from experimentframework_core.envelope import Envelope
@@ -90,6 +91,8 @@ def _decode_canonical(body: bytes) -> Envelope | None:
         wire = reader.decoder.decode(body)
         if _encoder.encode(wire) != body or not _is_utc(wire, reader):
             return None
+        if not event_id_pattern.fullmatch(wire.event_id):
+            return None
     except unreadable:
         return None
     return Envelope(
@@ -161,6 +164,8 @@ def _decode_any(body: bytes, *, strict: bool) -> Envelope:
         envelope = msgspec.convert(fields, Envelope)
     except msgspec.ValidationError as error:
         raise _invalid("not an event envelope: ", error, "") from None
+    if fault := event_id_fault(envelope.event_id):
+        raise InvalidEventError(fault, path="eventId")
     try:
         typed = _typed(envelope)
     except InvalidEventError:
