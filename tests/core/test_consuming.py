@@ -14,7 +14,7 @@ from experimentframework_core import SeenEvents, deduplicate
 from experimentframework_core.testing import make_records
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 
     from experimentframework_core.envelope import Record
 
@@ -149,3 +149,18 @@ async def test_more_than_may_be_remembered_is_counted() -> None:
 
     assert found == [a, b, c, a]
     assert seen.forgotten == 2
+
+
+@pytest.mark.parametrize(
+    ("use", "says"),
+    [
+        (lambda: SeenEvents(5), "window=5, most=1000000: expected a timedelta and a whole number"),
+        (lambda: SeenEvents(most=1.5), "most=1.5: expected a timedelta and a whole number"),
+        (lambda: SeenEvents().add(5), "5 is no event id: expected text"),
+        (lambda: None in SeenEvents(), "None is no event id: expected text"),
+    ],
+)
+def test_what_is_of_another_type_is_told(use: Callable[[], object], says: str) -> None:
+    """Given a value of a wrong type, When it is used, Then the error says what is expected."""
+    with pytest.raises(TypeError, match=says):
+        use()

@@ -55,7 +55,11 @@ class SeenEvents:
 
         Raises:
             ValueError: The window or the number is not above 0.
+            TypeError: The window is no timedelta, or the number is not whole.
         """
+        if not isinstance(window, timedelta) or not isinstance(most, int):
+            message = f"window={window!r}, most={most!r}: expected a timedelta and a whole number"
+            raise TypeError(message)
         if window <= timedelta(0) or most < 1:
             raise ValueError(f"window={window!r}, most={most!r}: both must be above 0")
         self.forgotten = 0
@@ -133,4 +137,6 @@ async def deduplicate(
 
 
 def _key(event_id: str) -> bytes:
+    if not isinstance(event_id, str):
+        raise TypeError(f"{event_id!r} is no event id: expected text")
     return blake2b(event_id.encode(), digest_size=16).digest()

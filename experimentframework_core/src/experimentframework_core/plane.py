@@ -462,6 +462,7 @@ class DataPlane:
         Raises:
             ValueError: Several backplanes can be read and none is named, or none has that name;
                 a time has no zone, or ``since`` is not before ``until``.
+            TypeError: There is no such criterion, or one is of another type.
             ReplayError: The backplane cannot be read, or the checkpoint is none of its.
         """
         source = source_of(self.options.backplane, self._given, backplane)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
@@ -60,3 +61,28 @@ def test_a_criterion_that_is_none_is_refused() -> None:
 
     with pytest.raises(TypeError, match="type"):
         selection_from(None, misspelt)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("names", [{"exposure"}, (each for each in ["exposure"]), ["exposure"]])
+def test_names_come_in_any_collection(names: object) -> None:
+    """Given a set, a generator or a list, When it is a criterion, Then its names are."""
+    assert selection_from(None, {"types": names}).types == ("exposure",)  # type: ignore[typeddict-item]
+
+
+@pytest.mark.parametrize(
+    ("criteria", "says"),
+    [
+        ({"types": 5}, r"types=5: expected names, as in types=\['a', 'b'\]"),
+        ({"subjects": [1]}, r"subjects=\(1,\): expected names"),
+        ({"experiments": b"a"}, "experiments=b'a': expected names"),
+        ({"since": "2026"}, "since='2026': expected a datetime with a time zone"),
+        ({"until": date(2026, 1, 1)}, r"until=datetime.date\(2026, 1, 1\): expected a datetime"),
+        ({"correlation_id": 7}, "correlation_id=7: expected text, or None"),
+        ({"checkpoint": 7}, "checkpoint=7: expected text that a reader gave"),
+        ({"follow": "no"}, "follow='no': expected True or False"),
+    ],
+)
+def test_a_criterion_of_another_type_is_told(criteria: Any, says: str) -> None:
+    """Given a value of a wrong type, When it is a criterion, Then the error says what is right."""
+    with pytest.raises(TypeError, match=says):
+        selection_from(None, criteria)

@@ -112,6 +112,16 @@ class TestBatches:
         with pytest.raises(ValueError, match="size=0: a batch has at least one event"):
             [batch async for batch in stream().read_batches(0)]
 
+    async def test_a_size_that_is_no_whole_number_is_refused(self) -> None:
+        """Given half an event, When asked for, Then the error says what is expected."""
+        with pytest.raises(TypeError, match=r"size=1\.5: expected a whole number"):
+            [batch async for batch in stream().read_batches(1.5)]  # type: ignore[arg-type]
+
+    def test_who_is_told_must_be_a_function(self) -> None:
+        """Given a number for it, When a reading is asked for, Then that is refused at once."""
+        with pytest.raises(TypeError, match="on_unreadable=5: expected a function, or None"):
+            stream(on_unreadable=5)  # type: ignore[arg-type]
+
     @pytest.mark.parametrize("way", ["read_batches", "read_arrow"])
     async def test_the_checkpoint_is_behind_the_batch_given_last(self, way: str) -> None:
         """Given a batch that is begun, When it is not given, Then a later reading has its events.

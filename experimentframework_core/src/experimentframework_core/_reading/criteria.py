@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, TypedDict
 
 import msgspec
@@ -11,17 +12,23 @@ from experimentframework_core.plugin import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
 _NAMES = ("types", "experiments", "subjects")
+_TYPES = (
+    ("correlation_id", str | None, "text, or None"),
+    ("since", datetime | None, "a datetime with a time zone, as datetime(2026, 1, 1, tzinfo=UTC)"),
+    ("until", datetime | None, "a datetime with a time zone, as datetime(2026, 1, 1, tzinfo=UTC)"),
+    ("checkpoint", str | None, "text that a reader gave, or None"),
+    ("follow", bool, "True or False"),
+)
 
 
 class Criteria(TypedDict, total=False):
-    """The fields of a `Selection`, by name; a single name may stand for a sequence of one."""
+    """The fields of a `Selection`, by name; a single name may stand for one that has only it."""
 
-    types: Sequence[str]
-    experiments: Sequence[str]
-    subjects: Sequence[str]
+    types: Iterable[str]
+    experiments: Iterable[str]
+    subjects: Iterable[str]
     correlation_id: str | None
     since: datetime | None
     until: datetime | None
@@ -34,9 +41,10 @@ def selection_from(selection: Selection | None, criteria: Criteria) -> Selection
 
     Raises:
         ValueError: A time has no zone, or the first time is behind the last.
-        TypeError: There is no such criterion.
+        TypeError: There is no such criterion, or one is of another type.
     """
     made = msgspec.structs.replace(selection or Selection(), **_tuples(criteria))
+    _check_types(made)
     for name, time in (("since", made.since), ("until", made.until)):
         if time is not None and time.tzinfo is None:
             raise ValueError(f"{name}={time.isoformat()} has no time zone: say which, as in UTC")
@@ -62,6 +70,17 @@ def _tuples(criteria: Criteria) -> Mapping[str, object]:
         value = found.get(name)
         if isinstance(value, str):
             found[name] = (value,)
-        elif isinstance(value, Sequence):
+        elif isinstance(value, Iterable) and not isinstance(value, bytes):
             found[name] = tuple(value)
     return found
+
+
+def _check_types(selection: Selection) -> None:
+    for name in _NAMES:
+        value = getattr(selection, name)
+        if not (isinstance(value, tuple) and all(isinstance(each, str) for each in value)):
+            raise TypeError(f"{name}={value!r}: expected names, as in {name}=['a', 'b']")
+    for name, kind, expected in _TYPES:
+        value = getattr(selection, name)
+        if not isinstance(value, kind):
+            raise TypeError(f"{name}={value!r}: expected {expected}")

@@ -39,7 +39,10 @@ class EventStream(AsyncIterable[Envelope]):
 
         Raises:
             ReplayError: The selection's checkpoint is not one of the backplane's readers'.
+            TypeError: ``on_unreadable`` is no function.
         """
+        if not (on_unreadable is None or callable(on_unreadable)):
+            raise TypeError(f"on_unreadable={on_unreadable!r}: expected a function, or None")
         self._on_unreadable = on_unreadable
         self._follows = selection.follow
         self._reading = Reading(source, selection, _unheard, on_unreadable=self._pass_by)
@@ -83,6 +86,7 @@ class EventStream(AsyncIterable[Envelope]):
 
         Raises:
             ValueError: ``size`` is less than 1.
+            TypeError: ``size`` is no whole number.
             ReplayError: As for the next event.
             TransientError: As for the next event.
         """
@@ -141,6 +145,8 @@ class EventStream(AsyncIterable[Envelope]):
 
     async def _batches(self, size: int) -> AsyncGenerator[tuple[list[Envelope], str | None], None]:
         """Yield lists of events, each with the checkpoint behind it."""
+        if not isinstance(size, int):
+            raise TypeError(f"size={size!r}: expected a whole number")
         if size < 1:
             raise ValueError(f"size={size}: a batch has at least one event")
         self._in_batches = True
