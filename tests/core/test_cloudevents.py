@@ -325,6 +325,11 @@ def test_a_payload_that_does_not_fit_is_plain_unless_strict() -> None:
         (written(data=...), "data", "missing"),
         (written(data=..., data_base64="%"), "data_base64", "not base64: "),
         (written(data=..., data_base64="eyI="), "data", "not JSON: "),
+        (written(data_base64="e30="), "data_base64", "stands beside data; one of them is needed"),
+        (written(data=None), "data", "expected the JSON object of an exposure"),
+        (written(data=""), "data", "expected the JSON object of an exposure"),
+        (written(id="a\nb"), "eventId", "is not 1 to 128 printable ASCII characters"),
+        (written(correlationid=[7]), "correlationId", "Expected `str | null`, got `array`"),
         (written(metadata="{"), "metadata", "not JSON: "),
         (written(metadata="[]"), "metadata", "expected a JSON object, as text"),
         (written(envelopefields="7"), "envelopefields", "expected a JSON object, as text"),
@@ -374,3 +379,41 @@ def test_a_batch_may_be_empty_and_is_refused_if_it_is_none() -> None:
     assert from_batch(to_batch(iter([envelope, odd[1]]))) == [envelope, odd[1]]
     with pytest.raises(InvalidEventError, match=r"^not a batch of CloudEvents in JSON"):
         from_batch(to_structured(envelope))
+
+
+@pytest.mark.parametrize("read", [from_structured, from_batch])
+def test_a_document_of_another_type_is_told(read: Any) -> None:
+    """Given a parsed document, when read, then the error says what is expected."""
+    with pytest.raises(TypeError, match="body: expected bytes or text, not dict"):
+        read({"specversion": "1.0"})
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "says"),
+    [
+        (None, b"{}", "headers: expected a mapping, or pairs of a name and a value"),
+        (["ce-id"], b"{}", "headers: expected a mapping, or pairs of a name and a value"),
+        ({5: "a"}, b"{}", "headers: expected names as text or bytes, not int"),
+        ({}, 5, "body: expected bytes or text, not int"),
+    ],
+)
+def test_a_message_of_another_type_is_told(headers: Any, body: Any, says: str) -> None:
+    """Given headers or a body of a wrong type, when read, then the error says what is right."""
+    with pytest.raises(TypeError, match=says):
+        from_binary(headers, body)
+
+
+def test_a_header_that_is_no_text_and_a_tombstone_are_no_event() -> None:
+    """Given a number in a header, and no body, when read, then each is told as no event."""
+    headers, body = to_binary(envelope)
+
+    with pytest.raises(InvalidEventError, match="level: expected text or bytes, not int"):
+        from_binary({**headers, "ce-level": 5}, body)  # type: ignore[dict-item]
+    with pytest.raises(InvalidEventError, match="data: missing"):
+        from_binary(headers, None)  # type: ignore[arg-type]
+
+
+def test_another_binding_is_refused() -> None:
+    """Given a binding that is not known, when written, then the error names those that are."""
+    with pytest.raises(ValueError, match="binding='amqp': expected 'http' or 'kafka'"):
+        to_binary(envelope, binding="amqp")  # type: ignore[call-overload]

@@ -85,7 +85,9 @@ def from_structured(body: bytes | str, *, strict: bool = False) -> Envelope:
 
     Raises:
         InvalidEventError: It is no CloudEvent 1.0 of an experiment; ``path`` has the attribute.
+        TypeError: The document is neither bytes nor text.
     """
+    _refuse_no_text(body)
     try:
         members = _members_decoder.decode(body)
         attributes = {name: msgspec.json.decode(value) for name, value in members.items()}
@@ -94,9 +96,16 @@ def from_structured(body: bytes | str, *, strict: bool = False) -> Envelope:
     attributes.pop("data", None)
     encoded = attributes.pop("data_base64", None)
     data = bytes(members["data"]) if "data" in members else None
-    if data is None and encoded is not None:
+    if encoded is not None:
+        if data is not None:
+            raise InvalidEventError("stands beside data; one of them is needed", path="data_base64")
         data = _decoded(encoded)
     return envelope_of(attributes, data, strict=strict)
+
+
+def _refuse_no_text(body: object) -> None:
+    if not isinstance(body, bytes | bytearray | memoryview | str):
+        raise TypeError(f"body: expected bytes or text, not {type(body).__name__}")
 
 
 def _decoded(encoded: object) -> bytes:
@@ -119,6 +128,7 @@ def to_batch(
 
 def from_batch(body: bytes | str, *, strict: bool = False) -> list[Envelope]:
     """Return the events in a document of the type `batch_content_type`; as `from_structured`."""
+    _refuse_no_text(body)
     try:
         events = _events_decoder.decode(body)
     except unreadable as error:
@@ -163,7 +173,10 @@ def to_binary(
 
     Raises:
         InvalidEventError: As for `to_structured`.
+        ValueError: The binding is another.
     """
+    if binding not in ("http", "kafka"):
+        raise ValueError(f"binding={binding!r}: expected 'http' or 'kafka'")
     attributes, data = attributes_of(event, source, type_prefix)
     return (kafka_headers if binding == "kafka" else http_headers)(attributes), data
 
@@ -180,11 +193,17 @@ def from_binary(headers: Headers, body: bytes, *, strict: bool = False) -> Envel
 
     Raises:
         InvalidEventError: It is no CloudEvent 1.0 of an experiment; ``path`` has the attribute.
+        TypeError: The headers are no mapping and no pairs, or the body is no bytes.
     """
+    if body is None:  # A tombstone of Kafka, whatever its type says.
+        raise InvalidEventError("missing", path="data")
+    _refuse_no_text(body)
     attributes = attributes_in(headers)
     media_type = attributes.get("datacontenttype", "").lower()
     if media_type.startswith("application/cloudevents-batch"):
         raise InvalidEventError("several events; read them with from_batch", path="datacontenttype")
     if media_type.startswith("application/cloudevents"):
         return from_structured(body, strict=strict)
-    return envelope_of(attributes, body, strict=strict)
+    return envelope_of(
+        attributes, body.encode() if isinstance(body, str) else bytes(body), strict=strict
+    )

@@ -39,11 +39,11 @@ def attributes_in(headers: Headers) -> dict[str, Any]:
     """Return the attributes that headers of HTTP or Kafka have.
 
     Raises:
-        InvalidEventError: One stands twice, or is not UTF-8.
+        InvalidEventError: One stands twice, is not UTF-8, or neither text nor bytes.
+        TypeError: They are no mapping and no pairs.
     """
     attributes: dict[str, Any] = {}
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
-    for name, value in pairs:
+    for name, value in _pairs(headers):
         header = (name.decode("latin-1") if isinstance(name, bytes) else name).lower()
         is_type = header == "content-type"
         if value is None or not (is_type or header.startswith(("ce-", "ce_"))):
@@ -51,11 +51,26 @@ def attributes_in(headers: Headers) -> dict[str, Any]:
         attribute = "datacontenttype" if is_type else header[3:]
         if attribute in attributes:
             raise InvalidEventError("stands twice in the headers", path=attribute)
+        if not isinstance(value, str | bytes):
+            reason = f"expected text or bytes, not {type(value).__name__}"
+            raise InvalidEventError(reason, path=attribute)
         try:
             attributes[attribute] = _value(value, percent=header.startswith("ce-"))
         except UnicodeError as error:
             raise InvalidEventError(f"not UTF-8: {error}", path=attribute) from error
     return attributes
+
+
+def _pairs(headers: Headers) -> list[tuple[str | bytes, str | bytes | None]]:
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    try:
+        found = [(name, value) for name, value in pairs]
+    except (TypeError, ValueError):
+        raise TypeError("headers: expected a mapping, or pairs of a name and a value") from None
+    for name, _ in found:
+        if not isinstance(name, str | bytes):
+            raise TypeError(f"headers: expected names as text or bytes, not {type(name).__name__}")
+    return found
 
 
 def _value(value: str | bytes, *, percent: bool) -> str:

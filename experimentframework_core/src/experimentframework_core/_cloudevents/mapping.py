@@ -11,6 +11,7 @@ import msgspec
 from experimentframework_core.codec import decode, encode_record
 from experimentframework_core.envelope import Envelope, Record
 from experimentframework_core.errors import InvalidEventError
+from experimentframework_core.events import built_in_types
 
 unreadable = (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError)
 """What reading JSON raises."""
@@ -93,7 +94,9 @@ def envelope_of(attributes: dict[str, Any], data: bytes | None, *, strict: bool)
     event_type, version = _type_and_version(said)
     if data is None:
         raise InvalidEventError("missing", path="data")
-    _json_in(data, "data")  # More than one value would add fields to the envelope.
+    payload = _json_in(data, "data")  # More than one value would add fields to the envelope.
+    if event_type in built_in_types and not isinstance(payload, dict):
+        raise InvalidEventError(f"expected the JSON object of an {event_type}", path="data")
     fields: dict[str, Any] = {
         "eventId": said["id"],
         "timestamp": said["time"],
