@@ -383,6 +383,28 @@ def test_what_is_no_schema_is_refused(schema: object, says: str) -> None:
     assert says in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("schema", "says"),
+    [
+        ({"properties": 5}, "/properties: expected an object of schemas, not 5"),
+        ({"properties": {"a": 5}}, "/properties/a: expected an object, or true or false, not 5"),
+        ({"items": [True]}, "/items: expected an object, or true or false"),
+        ({"anyOf": {}}, "/anyOf: expected a list of schemas, not {}"),
+        ({"type": "text"}, "/type: expected a type's name, or a list of them, not 'text'"),
+        ({"required": "a"}, "/required: expected a list of names, not 'a'"),
+        ({"enum": 5}, "/enum: expected a list of values, not 5"),
+        ({"not": {"$ref": 5}}, "/not/$ref: expected a reference, not 5"),
+        ({"$defs": {"A": {"$ref": "#/$defs/B"}}}, "/$defs/A/$ref: #/$defs/B is not there"),
+    ],
+)
+def test_what_is_no_schema_is_not_compatible_with_itself(schema: object, says: str) -> None:
+    """Given two that are the same and no schemas, when compared, then the error says why."""
+    with pytest.raises(ValueError, match=r"^.") as caught:
+        told(schema, schema)
+
+    assert says in str(caught.value)
+
+
 @pytest.mark.parametrize("name", built_in_types)
 def test_an_event_type_is_compatible_with_itself(name: str) -> None:
     """Given any built-in type, when its schema is compared with itself, then nothing differs."""

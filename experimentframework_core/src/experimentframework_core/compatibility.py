@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from experimentframework_core._compatibility.comparison import Comparison
+from experimentframework_core._compatibility.form import check_form
 from experimentframework_core._compatibility.nodes import Node
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def differences(old: Schema, new: Schema) -> list[Difference]:
     """
     before, after = Node(old, old), Node(new, new)
     try:
+        for node in (before, after):
+            check_form(node)
         ahead = Comparison().findings(before, after)
         back = Comparison().findings(after, before)
     except (ArithmeticError, AttributeError, LookupError, TypeError) as error:

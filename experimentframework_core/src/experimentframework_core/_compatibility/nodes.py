@@ -50,7 +50,7 @@ class Node(NamedTuple):
             return [self]
         found = [self]
         if self.has("$ref"):
-            found += self._target(self.value["$ref"]).parts()
+            found += self.target(self.value["$ref"]).parts()
         for each in self.inside("allOf"):
             found += each.parts()
         return found
@@ -61,7 +61,12 @@ class Node(NamedTuple):
             return False
         return not _references(self.value) or self._meant() == other._meant()
 
-    def _target(self, reference: object) -> Node:
+    def target(self, reference: object) -> Node:
+        """Return what a reference of this schema leads to.
+
+        Raises:
+            ValueError: It leads nowhere.
+        """
         if reference == "#":
             return Node(self.document, self.document)
         if not (isinstance(reference, str) and reference.startswith("#/")):
