@@ -203,6 +203,23 @@ def test_explain_says_what_is_wrong_and_where(change: dict[str, Any], path: str,
     assert says in str(fault)
 
 
+def test_a_whole_number_that_is_no_float_is_told_with_the_range() -> None:
+    """Given a whole number beyond the exact ones, when explained, then the range is told."""
+    event = Outcome(
+        experiment_name="checkout",
+        subject_id="u-1",
+        outcome_type=OutcomeType.COUNT,
+        name="clicks",
+        value=2**53 + 1,
+    )
+
+    fault = explain(event)
+
+    assert fault is not None
+    assert fault.path == "value"
+    assert "no float exactly, as whole numbers up to 2^53 are" in str(fault)
+
+
 @pytest.mark.parametrize(
     ("change", "path"),
     [

@@ -110,6 +110,8 @@ def _refusal(value: object, kind: object) -> str | None:
 
 def _advice(value: object) -> str:
     match value:
+        case int():
+            return f"{value} is no float exactly, as whole numbers up to 2^53 are; give a float"
         case float():
             return f"{value} is not finite, and JSON has no form for it"
         case datetime() | date() | time() | timedelta():
