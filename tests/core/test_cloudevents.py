@@ -408,7 +408,7 @@ def test_a_header_that_is_no_text_and_a_tombstone_are_no_event() -> None:
     headers, body = to_binary(envelope)
 
     with pytest.raises(InvalidEventError, match="level: expected text or bytes, not int"):
-        from_binary({**headers, "ce-level": 5}, body)  # type: ignore[dict-item]
+        from_binary({**headers, "ce-level": 5}, body)  # type: ignore[arg-type]
     with pytest.raises(InvalidEventError, match="data: missing"):
         from_binary(headers, None)  # type: ignore[arg-type]
 

@@ -204,6 +204,5 @@ def from_binary(headers: Headers, body: bytes, *, strict: bool = False) -> Envel
         raise InvalidEventError("several events; read them with from_batch", path="datacontenttype")
     if media_type.startswith("application/cloudevents"):
         return from_structured(body, strict=strict)
-    return envelope_of(
-        attributes, body.encode() if isinstance(body, str) else bytes(body), strict=strict
-    )
+    data = body.encode(errors="surrogatepass") if isinstance(body, str) else bytes(body)
+    return envelope_of(attributes, data, strict=strict)
