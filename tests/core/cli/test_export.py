@@ -215,7 +215,7 @@ class TestUnreadable:
         assert document["unreadable_file"] == str(side)
         assert pq.read_metadata(output).num_rows == 3
         kept = [json.loads(line) for line in side.read_text().splitlines()]
-        assert [line["position"] for line in kept] == ["2", "4"]
+        assert [line["position"].split("@")[0] for line in kept] == ["2", "4"]
         assert [base64.b64decode(line["record"]) for line in kept] == [b"{broken", b"\xff\xfe"]
 
     def test_a_side_file_of_before_does_not_stay(self, config: Path, tmp_path: Path) -> None:

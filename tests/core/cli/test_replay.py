@@ -56,6 +56,10 @@ def bodies(path: Path) -> list[str]:
         return [body for (body,) in connection.execute("SELECT body FROM events ORDER BY position")]
 
 
+def row_of(checkpoint: str) -> int:
+    return int(checkpoint.partition("@")[0])
+
+
 def texts(records: Sequence[Record]) -> list[str]:
     return [record.body.decode() for record in records]
 
@@ -101,8 +105,8 @@ def test_a_second_run_goes_on_behind_the_first(folder: Path) -> None:
 
     second = run_here(*arguments).document()
 
-    assert (first["read"], first["resumed"], first["position"]) == (10, False, "10")
-    assert (second["read"], second["resumed"], second["position"]) == (4, True, "14")
+    assert (first["read"], first["resumed"], row_of(first["position"])) == (10, False, 10)
+    assert (second["read"], second["resumed"], row_of(second["position"])) == (4, True, 14)
     assert second["backplanes"]["sqlite"] == {
         "taken": 4,
         "delivered": 4,
@@ -111,6 +115,22 @@ def test_a_second_run_goes_on_behind_the_first(folder: Path) -> None:
         "notDelivered": 0,
     }
     assert len(bodies(folder / "b.db")) == 14
+
+
+@pytest.mark.parametrize("more", [0, 5])
+def test_a_source_that_was_made_anew_is_noticed(folder: Path, more: int) -> None:
+    """Given a checkpoint, When its store is another with as many rows, Then that is told."""
+    fill(folder / "a.db", 10)
+    arguments = (*REPLAY, "--checkpoint", "place.json")
+    run_here(*arguments)
+    (folder / "a.db").unlink()
+    fill(folder / "a.db", 10 + more)
+
+    again = run_here(*arguments)
+
+    assert again.code == 1
+    assert "is another file than the one it is of; it was made anew" in again.err
+    assert len(bodies(folder / "b.db")) == 10
 
 
 def test_what_is_no_event_is_kept_and_the_rest_goes_on(folder: Path) -> None:
@@ -126,7 +146,7 @@ def test_what_is_no_event_is_kept_and_the_rest_goes_on(folder: Path) -> None:
     assert "3 events read: 2 sent on, 1 that are no events" in done.out
     assert "Left out: cannot read row 2 of" in done.err
     assert "1 record is no event; kept raw in replay-rejected.ndjson." in done.err
-    assert (line["position"], line["record"]) == ("2", "e2Jyb2tlbg==")
+    assert (row_of(line["position"]), line["record"]) == (2, "e2Jyb2tlbg==")
 
 
 def test_a_transform_of_the_current_folder_is_used(folder: Path) -> None:
@@ -237,7 +257,7 @@ def test_ctrl_c_delivers_what_was_read_and_remembers(folder: Path) -> None:
     assert (first["interrupted"], first["ok"]) == (True, False)
     assert 0 < first["read"] == first["backplanes"]["sqlite"]["delivered"] < 2_000
     assert b"Run it again with --checkpoint place.json to go on" in err
-    assert second["read"] == 2_000 - int(first["position"]) < 2_000
+    assert second["read"] == 2_000 - row_of(first["position"]) < 2_000
     assert len(bodies(folder / "b.db")) == 2_000
 
 
