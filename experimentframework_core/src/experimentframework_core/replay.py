@@ -65,8 +65,9 @@ async def replay(  # noqa: PLR0913 - what can be said of a replay, by name
     Raises:
         ConfigurationError: The target's options are wrong.
         PluginError: A plugin cannot be used.
-        ReplayError: Nothing of the source can be read back, the checkpoint cannot be used, or it
-            would be in vain: an empty span of time, a source that is the target too.
+        ReplayError: Nothing of the source can be read back, the checkpoint cannot be used, a file
+            cannot be written, or it would be in vain: an empty span of time, a source that is the
+            target too.
     """
     resolve(target, None)
     plan = plan_of(

@@ -53,6 +53,12 @@ def is_there(path: Path) -> bool:
     return path.exists()
 
 
+def mark(path: Path) -> str:
+    """Return the mark by which the file is known again."""
+    with closing(sqlite3.connect(path)) as connection:
+        return str(connection.execute("SELECT mark FROM file_mark").fetchone()[0])
+
+
 def change(path: Path, sql: str) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute(sql)
@@ -121,10 +127,10 @@ async def test_the_checkpoint_moves_with_the_reading(path: Path) -> None:
 
     assert reader.checkpoint is None
     await anext(reader)
-    assert reader.checkpoint == "1"
+    assert reader.checkpoint == f"1@{mark(path)}"
     await reader.aclose()
 
-    rest = await ids(SqliteReader(path, Selection(checkpoint="1")))
+    rest = await ids(SqliteReader(path, Selection(checkpoint=reader.checkpoint)))
     assert rest == [record.event_id for record in records[1:]]
 
 
@@ -135,10 +141,10 @@ async def test_at_the_end_the_checkpoint_is_behind_what_was_not_selected(path: P
 
     await ids(reader)
 
-    assert reader.checkpoint == "3"
+    assert reader.checkpoint == f"3@{mark(path)}"
 
 
-@pytest.mark.parametrize("checkpoint", ["", "x", "-1", "1.5", "٣", "9" * 30])
+@pytest.mark.parametrize("checkpoint", ["", "x", "-1", "1.5", "٣", "9" * 30, "1@", "1@x"])
 def test_a_foreign_checkpoint_is_refused(path: Path, checkpoint: str) -> None:
     """A checkpoint of another reader is an error that shows it."""
     with pytest.raises(ReplayError, match="cannot read on from the checkpoint"):
@@ -179,12 +185,46 @@ async def test_a_file_that_was_made_anew_is_not_read_on(path: Path) -> None:
         await ids(SqliteReader(path, Selection(checkpoint="4")))
 
 
+async def test_a_file_made_anew_with_as_many_rows_is_not_read_on(path: Path) -> None:
+    """A checkpoint of another file is noticed however many rows the new one has."""
+    await fill(path, 3)
+    former = f"3@{mark(path)}"
+    path.unlink()
+    await fill(path, 5)
+
+    with pytest.raises(ReplayError, match=rf"'{former}': .* is another file than .* made anew"):
+        await ids(SqliteReader(path, Selection(checkpoint=former)))
+
+
+async def test_a_file_made_anew_has_lost_nothing_before_its_first_row(path: Path) -> None:
+    """A checkpoint at the very beginning passes over nothing, so it is good for any file."""
+    await fill(path, 3)
+
+    assert len(await ids(SqliteReader(path, Selection(checkpoint="0@00000000")))) == 3
+
+
 async def test_removed_rows_do_not_make_a_file_another(path: Path) -> None:
     """A checkpoint is good where everything before it was removed since."""
     await fill(path, 3)
     change(path, "DELETE FROM events")
 
-    assert await ids(SqliteReader(path, Selection(checkpoint="3"))) == []
+    found = await ids(SqliteReader(path, Selection(checkpoint=f"3@{mark(path)}")))
+
+    assert found == []
+
+
+async def test_a_file_without_a_mark_is_read_and_gets_one_when_it_is_written(path: Path) -> None:
+    """Checkpoints of a file from before there were marks are row numbers, and stay good."""
+    await fill(path, 3)
+    change(path, "DROP TABLE file_mark")
+    reader = SqliteReader(path, Selection())
+    await ids(reader)
+    before = reader.checkpoint
+
+    await fill(path, 1)
+    later = SqliteReader(path, Selection(checkpoint=before))
+
+    assert (before, len(await ids(later)), later.checkpoint) == ("3", 1, f"4@{mark(path)}")
 
 
 @pytest.mark.parametrize("replaced", [False, True])
@@ -212,7 +252,7 @@ async def test_a_row_that_is_no_event_is_named(path: Path) -> None:
     reader = SqliteReader(path, Selection())
     await anext(reader)
 
-    with pytest.raises(ReplayError, match=rf"cannot read row 2 of {path}: .*checkpoint '2'") as it:
+    with pytest.raises(ReplayError, match=rf"cannot read row 2 of {path}: .*checkpoint '2@") as it:
         await anext(reader)
 
     assert it.value.record == b"x"
@@ -284,7 +324,7 @@ async def test_rows_removed_by_retention_behind_a_checkpoint_are_told(path: Path
     with pytest.raises(ReplayError, match=r"the rows 2 to 4 of .*: .* at most 3 events") as told:
         await anext(reader)
 
-    assert (told.value.lost, told.value.record, reader.checkpoint) == (3, None, "4")
+    assert (told.value.lost, told.value.record, reader.checkpoint) == (3, None, f"4@{mark(path)}")
     assert await ids(reader) == [record.event_id for record in records[4:]]
     assert await ids(SqliteReader(path, Selection(checkpoint="4"))) == [
         record.event_id for record in records[4:]
@@ -300,7 +340,11 @@ async def test_where_everything_was_removed_that_is_told_too(path: Path) -> None
     with pytest.raises(ReplayError) as told:
         await anext(reader)
 
-    assert (told.value.lost, await ids(reader), reader.checkpoint) == (2, [], "3")
+    assert (told.value.lost, await ids(reader), reader.checkpoint) == (
+        2,
+        [],
+        f"3@{mark(path)}",
+    )
 
 
 @pytest.mark.parametrize("checkpoint", [None, "2", "4"])

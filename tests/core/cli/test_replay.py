@@ -58,6 +58,10 @@ def bodies(path: Path) -> list[str]:
         return [body for (body,) in connection.execute("SELECT body FROM events ORDER BY position")]
 
 
+def row_of(checkpoint: str) -> int:
+    return int(checkpoint.partition("@")[0])
+
+
 def texts(records: Sequence[Record]) -> list[str]:
     return [record.body.decode() for record in records]
 
@@ -72,7 +76,7 @@ def test_events_are_copied_and_counted(folder: Path) -> None:
     done = run_here(*REPLAY)
 
     assert (done.code, done.err) == (0, "")
-    assert done.out.splitlines()[0] == "30 events read: 30 sent on"
+    assert done.out.splitlines()[0] == "30 events read: 30 handed to the target"
     assert done.out.splitlines()[2].split() == ["sqlite", "30", "30", "0", "0", "0"]
     assert bodies(folder / "b.db") == texts(records)
 
@@ -103,8 +107,8 @@ def test_a_second_run_goes_on_behind_the_first(folder: Path) -> None:
 
     second = run_here(*arguments).document()
 
-    assert (first["read"], first["resumed"], first["position"]) == (10, False, "10")
-    assert (second["read"], second["resumed"], second["position"]) == (4, True, "14")
+    assert (first["read"], first["resumed"], row_of(first["position"])) == (10, False, 10)
+    assert (second["read"], second["resumed"], row_of(second["position"])) == (4, True, 14)
     assert second["backplanes"]["sqlite"] == {
         "taken": 4,
         "delivered": 4,
@@ -113,6 +117,54 @@ def test_a_second_run_goes_on_behind_the_first(folder: Path) -> None:
         "notDelivered": 0,
     }
     assert len(bodies(folder / "b.db")) == 14
+
+
+@pytest.mark.parametrize("more", [0, 5])
+def test_a_source_that_was_made_anew_is_noticed(folder: Path, more: int) -> None:
+    """Given a checkpoint, When its store is another with as many rows, Then that is told."""
+    fill(folder / "a.db", 10)
+    arguments = (*REPLAY, "--checkpoint", "place.json")
+    run_here(*arguments)
+    (folder / "a.db").unlink()
+    fill(folder / "a.db", 10 + more)
+
+    again = run_here(*arguments)
+
+    assert again.code == 1
+    assert "is another file than the one it is of; it was made anew" in again.err
+    assert len(bodies(folder / "b.db")) == 10
+
+
+@pytest.mark.parametrize(
+    ("option", "path", "expected"),
+    [
+        ("--checkpoint", f"{'x' * 253}", "cannot write the checkpoint xx"),
+        ("--rejected", "missing/rejected", "cannot write what is no event to missing/rejected: No"),
+        ("--rejected", "inner", "cannot write what is no event to inner: Is a directory; name"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_delivered(
+    folder: Path, option: str, path: str, expected: str
+) -> None:
+    """Given such a file, When replayed, Then exit 2, and the target was not even made."""
+    fill(folder / "a.db", 3)
+    (folder / "inner").mkdir()
+    before = set(folder.iterdir())
+
+    done = run_here(*REPLAY, option, path)
+
+    assert (done.code, expected in done.err) == (2, True), done.err
+    assert set(folder.iterdir()) == before
+
+
+def test_looking_whether_a_file_can_be_written_leaves_it_as_it_was(folder: Path) -> None:
+    """Given what an earlier run has kept, When replayed, Then it is there, and nothing else."""
+    fill(folder / "a.db", 3)
+    (folder / "kept").write_text("before")
+
+    done = run_here(*REPLAY, "--rejected", "kept")
+
+    assert (done.code, (folder / "kept").read_text()) == (0, "before")
 
 
 def test_what_is_no_event_is_kept_and_the_rest_goes_on(folder: Path) -> None:
@@ -125,10 +177,10 @@ def test_what_is_no_event_is_kept_and_the_rest_goes_on(folder: Path) -> None:
 
     line = json.loads((folder / "replay-rejected.ndjson").read_text())
     assert (done.code, len(bodies(folder / "b.db"))) == (1, 2)
-    assert "3 events read: 2 sent on, 1 that are no events" in done.out
+    assert "3 events read: 2 handed to the target, 1 that are no events" in done.out
     assert "Left out: cannot read row 2 of" in done.err
     assert "1 record is no event; kept raw in replay-rejected.ndjson." in done.err
-    assert (line["position"], line["record"]) == ("2", "e2Jyb2tlbg==")
+    assert (row_of(line["position"]), line["record"]) == (2, "e2Jyb2tlbg==")
 
 
 def test_a_transform_of_the_current_folder_is_used(folder: Path) -> None:
@@ -152,7 +204,7 @@ def test_a_dry_run_says_how_many(folder: Path) -> None:
 
     done = run_here(*REPLAY, "--dry-run", "--checkpoint", "place.json")
 
-    assert (done.code, done.out) == (0, "7 events read: 7 would be sent on\n")
+    assert (done.code, done.out) == (0, "7 events read: 7 would be handed to the target\n")
     assert not any((folder / name).exists() for name in ("b.db", "place.json"))
 
 
@@ -239,7 +291,7 @@ def test_ctrl_c_delivers_what_was_read_and_remembers(folder: Path) -> None:
     assert (first["interrupted"], first["ok"]) == (True, False)
     assert 0 < first["read"] == first["backplanes"]["sqlite"]["delivered"] < 2_000
     assert b"Run it again with --checkpoint place.json to go on" in err
-    assert second["read"] == 2_000 - int(first["position"]) < 2_000
+    assert second["read"] == 2_000 - row_of(first["position"]) < 2_000
     assert len(bodies(folder / "b.db")) == 2_000
 
 

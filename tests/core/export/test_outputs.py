@@ -7,6 +7,7 @@ import gzip
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from experimentframework_core import codec
@@ -35,6 +36,11 @@ def event(experiment: str = "checkout", day: int = 1) -> Envelope:
         schema_version="1.0.0",
         payload=make_exposure(experiment_name=experiment, subject_id="u", timestamp=AT),
     )
+
+
+def event_of(tenant: str | None) -> Envelope:
+    exposure = make_exposure(tenant_id=tenant, timestamp=AT)
+    return msgspec.structs.replace(event(), payload=exposure)
 
 
 def names(folder: Path) -> list[str]:
@@ -232,6 +238,18 @@ class TestPartitions:
         found = parted([event()], ("tenant",))
 
         assert list(found) == ["tenant=__HIVE_DEFAULT_PARTITION__"]
+
+    def test_no_event_is_lost_where_values_have_one_folder(self) -> None:
+        """Given no tenant, an empty one and one of Hive's name, When parted, Then all are there."""
+        hives = "__HIVE_DEFAULT_PARTITION__"
+        events = [event_of(tenant) for tenant in (None, hives, "", None)]
+
+        found = parted(events, ("tenant",))
+
+        assert found == {
+            f"tenant={hives}": [events[0], events[2], events[3]],
+            "tenant=%5F_HIVE_DEFAULT_PARTITION__": [events[1]],
+        }
 
     @pytest.mark.parametrize(
         ("text", "expected"),

@@ -7,13 +7,13 @@ import json
 import os
 from typing import TYPE_CHECKING
 
+import pytest
+
 from experimentframework_core._reading.unreadable import UnreadableFile
 from experimentframework_core.errors import ReplayError
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 
 def test_each_is_a_line_with_its_place_its_reason_and_its_bytes(tmp_path: Path) -> None:
@@ -65,3 +65,18 @@ def test_what_was_added_is_synced_once(tmp_path: Path, monkeypatch: pytest.Monke
         kept.sync()
 
     assert len(synced) == 1
+
+
+def test_an_error_while_it_is_written_names_the_file(tmp_path: Path) -> None:
+    """Given a pipe that nobody reads any more, When added to, Then the file's name is told."""
+    path = tmp_path / "rejected"
+    os.mkfifo(path)
+    reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with UnreadableFile(path) as kept:
+        kept.add(ReplayError("one"), "1")
+        os.close(reading)
+
+        with pytest.raises(BrokenPipeError) as told:
+            kept.add(ReplayError("two"), "2")
+
+    assert told.value.filename == str(path)

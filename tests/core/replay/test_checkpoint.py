@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
+from experimentframework_core._replay import checkpoint
 from experimentframework_core._replay.checkpoint import load, save
 from experimentframework_core.errors import ReplayError
 
@@ -93,3 +96,36 @@ def test_a_folder_is_no_checkpoint(tmp_path: Path) -> None:
     """Given a folder, When it is loaded, Then it says that it cannot be read."""
     with pytest.raises(ReplayError, match="cannot read the checkpoint"):
         load(tmp_path, FACTS)
+
+
+def test_a_pipe_is_no_checkpoint(path: Path) -> None:
+    """Given a pipe that nobody writes to, When it is loaded, Then it is refused, and no wait."""
+    os.mkfifo(path)
+
+    with pytest.raises(ReplayError, match=r"it is no regular file; name another"):
+        load(path, FACTS)
+
+
+def test_a_large_file_is_no_checkpoint(path: Path) -> None:
+    """Given a file of any size, When it is loaded, Then only so much of it is read."""
+    with path.open("wb") as file:
+        file.truncate(checkpoint._MOST_BYTES + 1)
+
+    with pytest.raises(ReplayError, match=r"it is too large for one; name another"):
+        load(path, FACTS)
+
+
+def test_an_error_while_it_is_saved_names_the_file(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a disk that fails, When it is saved, Then the error has the file's name."""
+
+    def failing(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", failing)
+
+    with pytest.raises(OSError, match="No space") as told:
+        save(path, FACTS, "17")
+
+    assert told.value.filename == str(path)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from experimentframework_core import Secret
 from experimentframework_core._reading.source import Source
@@ -12,6 +14,11 @@ from experimentframework_core.backplanes.sqlite import plugin as sqlite
 from experimentframework_core.plugin import Selection
 from experimentframework_sqlserver import SqlServerOptions
 from experimentframework_sqlserver import plugin as sql_server
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
 
 
 def store(path: str, **more: int) -> Source:
@@ -28,7 +35,9 @@ def test_another_place_is_another_replay() -> None:
     before = facts_of(store("a.db"), Selection(), [table("x")])
     now = facts_of(store("b.db"), Selection(), [table("x")])
 
-    assert list(differences(before, now)) == ["source.options.path was 'a.db', is 'b.db'"]
+    assert list(differences(before, now)) == [
+        f"source.options.path was '{os.path.realpath('a.db')}', is '{os.path.realpath('b.db')}'"
+    ]
 
 
 def test_another_target_is_another_replay() -> None:
@@ -72,3 +81,31 @@ def test_a_place_is_the_same_whatever_it_is_called() -> None:
     assert is_same_place(one, store("a.db", batch_size=7))
     assert not is_same_place(one, store("b.db"))
     assert not is_same_place(table("one"), table("two"))
+
+
+def test_one_file_is_one_place_however_its_path_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a file by its names, a link and a hard link, When compared, Then it is one place."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.db").touch()
+    (tmp_path / "link.db").symlink_to("a.db")
+    (tmp_path / "hard.db").hardlink_to("a.db")
+    names = ["a.db", "./a.db", str(tmp_path / "a.db"), "link.db", "hard.db"]
+
+    found = [is_same_place(store("a.db"), store(name)) for name in names]
+
+    assert found == [True] * len(names)
+    assert list(differences(*(facts_of(store(each), Selection(), []) for each in names[:2]))) == []
+
+
+def test_one_path_in_two_folders_is_two_replays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a relative path, When it is run in another folder, Then it is another file."""
+    monkeypatch.chdir(tmp_path)
+    before = facts_of(store("a.db"), Selection(), [])
+    (tmp_path / "inner").mkdir()
+    monkeypatch.chdir("inner")
+
+    assert list(differences(before, facts_of(store("a.db"), Selection(), []))) != []

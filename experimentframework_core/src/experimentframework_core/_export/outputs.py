@@ -10,7 +10,7 @@ from experimentframework_core._export.part import Part
 from experimentframework_core._export.partitions import is_part, parted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from experimentframework_core._export.writers import Format
@@ -58,6 +58,22 @@ def temporary_name(path: Path) -> Path:
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
 
 
+def refuse_to_replace(path: Path, keep: Iterable[Path]) -> None:
+    """Look whether what is there may be replaced.
+
+    Args:
+        path: What is there.
+        keep: Files that are not to be replaced.
+
+    Raises:
+        OutputRefusedError: It is no regular file, or one of those to keep.
+    """
+    if not path.is_file():
+        raise OutputRefusedError("is no regular file; name another")
+    if any(each.exists() and each.samefile(path) for each in keep):
+        raise OutputRefusedError("is the source itself or its configuration; name another")
+
+
 class FileOutput:
     """One file; compressed where its name ends with ``.gz``."""
 
@@ -70,15 +86,23 @@ class FileOutput:
         self._made = temporary_name(path)
         self._part: Part | None = None
 
-    def check(self, *, force: bool) -> None:
+    def check(self, *, force: bool, keep: Iterable[Path] = ()) -> None:
         """Look whether it may be written.
 
+        Args:
+            force: Replace a file that is there.
+            keep: Files that are not to be replaced.
+
         Raises:
-            OutputRefusedError: The file is there and ``force`` is not said, or it is a folder.
+            OutputRefusedError: The file is there and ``force`` is not said, or it is none that an
+                export could have made.
         """
         if self._path.is_dir():
             raise OutputRefusedError("is a folder; name a file, or part the events into folders")
-        if self._path.exists() and not force:
+        if not self._path.exists():
+            return
+        refuse_to_replace(self._path, keep)
+        if not force:
             raise OutputRefusedError("is there already; replace it, or name another")
 
     def open(self) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from experimentframework_core.envelope import Envelope
 
 _NOTHING = "__HIVE_DEFAULT_PARTITION__"
+_NOTHING_AS_TEXT = _NOTHING.replace("_", "%5F", 1)
 _of_envelope: dict[str, Callable[[Envelope], str | None]] = {
     "date": lambda envelope: envelope.timestamp.date().isoformat(),
     "event_type": lambda envelope: envelope.event_type,
@@ -55,12 +56,23 @@ def parted(envelopes: Iterable[Envelope], keys: Sequence[str]) -> dict[str, list
     Characters that are not letters, digits, ``_``, ``.``, ``-`` or ``~`` are percent-encoded.
     """
     read = [_of_envelope[key] for key in keys]
-    folders: dict[tuple[str | None, ...], list[Envelope]] = {}
+    folders: dict[str, list[Envelope]] = {}
+    known: dict[tuple[str | None, ...], list[Envelope]] = {}
     for envelope in envelopes:
-        folders.setdefault(tuple(value(envelope) for value in read), []).append(envelope)
-    return {_folder(keys, values): found for values, found in folders.items()}
+        values = tuple(value(envelope) for value in read)
+        found = known.get(values)
+        if found is None:
+            # Several values may have one folder, as None and an empty text have.
+            found = known[values] = folders.setdefault(_folder(keys, values), [])
+        found.append(envelope)
+    return folders
 
 
 def _folder(keys: Sequence[str], values: Sequence[str | None]) -> str:
-    pairs = zip(keys, values, strict=True)
-    return "/".join(f"{key}={quote(value, safe='') if value else _NOTHING}" for key, value in pairs)
+    return "/".join(f"{key}={_name(value)}" for key, value in zip(keys, values, strict=True))
+
+
+def _name(value: str | None) -> str:
+    if not value:
+        return _NOTHING
+    return _NOTHING_AS_TEXT if value == _NOTHING else quote(value, safe="")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -37,6 +39,12 @@ class Source(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         """Return its name, with its type where that says more."""
         return self.name if self.name == self.plugin.type else f"{self.name} ({self.plugin.type})"
+
+    @property
+    def file(self) -> Path | None:
+        """The file that it is, however its path is written; None where it is no file."""
+        path: object = getattr(self.options, "path", None)
+        return Path(os.path.realpath(Path(path).expanduser())) if isinstance(path, str) else None
 
     def read(self, selection: Selection) -> AsyncIterator[Envelope]:
         """Return a reader of the selected events.

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 
 import msgspec
 
+from experimentframework_core._paths import naming
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -53,10 +55,13 @@ class UnreadableFile:
         """
         record = None if error.record is None else base64.b64encode(error.record).decode()
         line = Unreadable(position=checkpoint, reason=str(error), record=record)
-        if self._file is None:
-            self._file = self.path.open("ab")
-        self._file.write(msgspec.json.encode(line) + b"\n")
-        self._file.flush()
+        with naming(self.path):
+            if self._file is None:
+                # Without a buffer, which would be written once more at the end.
+                self._file = self.path.open("ab", buffering=0)
+            left = msgspec.json.encode(line) + b"\n"
+            while left:
+                left = left[self._file.write(left) :]
         self.count += 1
         self._synced = False
 
@@ -67,7 +72,8 @@ class UnreadableFile:
             OSError: The file cannot be written.
         """
         if self._file is not None and not self._synced:
-            os.fsync(self._file.fileno())
+            with naming(self.path):
+                os.fsync(self._file.fileno())
             self._synced = True
 
     def __enter__(self) -> Self:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 import zlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from experimentframework_core._paths import naming, try_to_append
 from experimentframework_core._replay.identity import differences
 from experimentframework_core.errors import ReplayError
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from experimentframework_core._replay.identity import Facts
 
 VERSION = 1
+
+_MOST_BYTES = 16 * 1024 * 1024
+"""No checkpoint is so large: most of one is the selection."""
 
 
 class _Version(msgspec.Struct, rename="camel"):
@@ -49,12 +54,19 @@ def load(path: Path, facts: Facts) -> str | None:
         ReplayError: It cannot be read, is damaged, or belongs to another replay.
     """
     try:
-        text = path.read_bytes()
+        if not stat.S_ISREG(path.stat().st_mode):
+            message = f"cannot read the checkpoint {path}: it is no regular file; name another"
+            raise ReplayError(message)
+        with path.open("rb") as file:
+            text = file.read(_MOST_BYTES + 1)
     except FileNotFoundError:
         return None
     except OSError as error:
         message = f"cannot read the checkpoint {path}: {error.strerror or error}"
         raise ReplayError(message) from error
+    if len(text) > _MOST_BYTES:
+        message = f"cannot read the checkpoint {path}: it is too large for one; name another"
+        raise ReplayError(message)
     stored = _stored_in(text, path)
     if others := list(differences(stored.replay, facts)):
         raise ReplayError(
@@ -103,13 +115,28 @@ def save(path: Path, facts: Facts, position: str) -> None:
     )
     stored = msgspec.structs.replace(stored, check=_check_of(stored))
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    with part.open("wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(stored), indent=2) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-    _sync_folder(path.parent)
+    part = _part_of(path)
+    with naming(path):
+        with part.open("wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(stored), indent=2) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+        _sync_folder(path.parent)
+
+
+def try_to_save(path: Path) -> None:
+    """Look whether the file can be written, and make its folder.
+
+    Raises:
+        OSError: It cannot.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try_to_append(_part_of(path))
+
+
+def _part_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.part")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -12,6 +12,7 @@ from experimentframework_core.units import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from experimentframework_core._reading.source import Source
 
@@ -39,7 +40,18 @@ def facts_of(source: Source, selection: Selection, targets: Iterable[Source]) ->
 
 def is_same_place(one: Source, other: Source) -> bool:
     """Return whether two backplanes are the same one, whatever they are called."""
-    return _place(one) == _place(other) and _secrets(one) == _secrets(other)
+    if _place(one) == _place(other) and _secrets(one) == _secrets(other):
+        return True
+    same_type = one.plugin.type == other.plugin.type
+    return same_type and one.file is not None and _is_one_file(one.file, other.file)
+
+
+def _is_one_file(one: Path, other: Path | None) -> bool:
+    """Return whether two names are links to one file."""
+    try:
+        return other is not None and one.samefile(other)
+    except OSError:
+        return False
 
 
 def differences(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
@@ -62,6 +74,8 @@ def _place(source: Source) -> Facts:
         value = getattr(source.options, field.name)
         if field.name not in _channel_settings and _says_where(value):
             place[f"options.{field.encode_name}"] = _text(value)
+    if source.file is not None:
+        place["options.path"] = str(source.file)
     return place
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from experimentframework_core._paths import try_to_append
 from experimentframework_core._reading.choice import leaves
 from experimentframework_core._reading.source import Source, source_from
 from experimentframework_core._replay import checkpoint as checkpoint_file
@@ -103,18 +104,22 @@ def plan_of(  # noqa: PLR0913 - all that can be said of a replay
     """Return a plan that can be carried out, from where its checkpoint file says on.
 
     Raises:
-        ReplayError: It would be in vain or without end, or the checkpoint file cannot be used.
+        ReplayError: It would be in vain or without end, the checkpoint file cannot be used, or
+            one of the files cannot be written.
     """
     ways, members = ways_to(target, to_backplane)
     _check(source, selection, members)
     facts = facts_of(source, selection, members)
     if checkpoint is not None and (position := checkpoint_file.load(checkpoint, facts)):
         selection = msgspec.structs.replace(selection, checkpoint=position)
+    rejected = rejected or Path(REJECTED)
+    if not dry_run:
+        _check_files(checkpoint, rejected)
     return Plan(
         source=source,
         selection=selection,
         destinations=ways,
-        rejected=rejected or Path(REJECTED),
+        rejected=rejected,
         facts=facts,
         transform=transform,
         rate=rate,
@@ -123,6 +128,19 @@ def plan_of(  # noqa: PLR0913 - all that can be said of a replay
         patience=patience,
         drain_timeout=target.shutdown_timeout_ms / 1000,
     )
+
+
+def _check_files(checkpoint: Path | None, rejected: Path) -> None:
+    """Look now whether there is a place for what is known only when events were delivered."""
+    what, path = "the checkpoint", checkpoint
+    try:
+        if checkpoint is not None:
+            checkpoint_file.try_to_save(checkpoint)
+        what, path = "what is no event to", rejected
+        try_to_append(rejected)
+    except OSError as error:
+        message = f"cannot write {what} {path}: {error.strerror or error}; name another file"
+        raise ReplayError(message) from error
 
 
 def _check(source: Source, selection: Selection, members: Sequence[Source]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from experimentframework_core._paths import what_failed
 from experimentframework_core._reading.unreadable import UnreadableFile
 from experimentframework_core._replay import checkpoint
 from experimentframework_core._replay.intake import Intake
@@ -143,7 +144,7 @@ class Replay:
         except (ReplayError, DeliveryError) as error:
             self._problem = str(error)
         except OSError as error:
-            self._problem = f"cannot write {error.filename}: {error.strerror}"
+            self._problem = what_failed(error)
 
     async def finish(self, *, soon: bool = False) -> None:
         """Have what was read delivered.
@@ -242,7 +243,7 @@ class Replay:
         try:
             await self._save()
         except OSError as error:
-            self._problem = f"cannot write {error.filename}: {error.strerror}"
+            self._problem = what_failed(error)
 
     def summary(self) -> ReplaySummary:
         """Return what became of the events; complete when it has been left."""

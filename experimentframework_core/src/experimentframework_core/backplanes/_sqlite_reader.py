@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from experimentframework_core._sqlite.database import Database, microseconds, snapshot
+from experimentframework_core.backplanes._sqlite_mark import mark_of
 from experimentframework_core.backplanes._sqlite_removed import count_lost
 from experimentframework_core.backplanes._sqlite_schema import schema
 from experimentframework_core.codec import decode, decode_record
@@ -34,7 +35,7 @@ _slice_rows = 2000
 _slice_bytes = 1024 * 1024
 _tries = 15
 _pause = 0.05
-_row_number = re.compile(r"[0-9]{1,18}")
+_checkpoint = re.compile(r"([0-9]{1,18})(?:@([0-9a-f]{8}))?")
 
 Event = TypeVar("Event")
 
@@ -63,7 +64,7 @@ class _Reader(AsyncIterator[Event]):
         self._since = None if selection.since is None else microseconds(selection.since)
         self._follow = selection.follow
         self._database = Database(path, prepare=self._prepare, create=False)
-        self._position = _position(selection.checkpoint)
+        self._position, self._mark = _place(selection.checkpoint)
         self._file: tuple[int, int] | None = None
         self._found = self._read()
 
@@ -87,13 +88,13 @@ class _Reader(AsyncIterator[Event]):
             while True:
                 part = await self._next_slice()
                 if part.lost:
-                    self.checkpoint = str(part.end)
+                    self.checkpoint = self._behind(part.end)
                     yield self._gap(part)
                 for position, body in part.rows:
-                    self.checkpoint = str(position)
+                    self.checkpoint = self._behind(position)
                     yield self._decoded(position, body)
                 self._position = part.end
-                self.checkpoint = str(part.end)
+                self.checkpoint = self._behind(part.end)
                 self.progress = part.progress
                 if part.is_last:
                     if not self._follow:
@@ -101,11 +102,15 @@ class _Reader(AsyncIterator[Event]):
                     self._stay_with_the_file()
                     await asyncio.sleep(poll_interval)
 
+    def _behind(self, position: int) -> str:
+        """Return the checkpoint behind a row of this file."""
+        return str(position) if self._mark is None else f"{position}@{self._mark}"
+
     def _gap(self, part: _Slice) -> ReplayError:
         return ReplayError(
             f"cannot read the rows {self._position + 1:,} to {part.end:,} of {self._database.path}:"
             f" retentionDays removed them before, at most {part.lost:,} events; read on behind them"
-            f" with the checkpoint {str(part.end)!r}",
+            f" with the checkpoint {self._behind(part.end)!r}",
             lost=part.lost,
         )
 
@@ -128,7 +133,7 @@ class _Reader(AsyncIterator[Event]):
         except InvalidEventError as error:
             told = ReplayError(
                 f"cannot read row {position} of {self._database.path}: {error}; remove the row,"
-                f" or read on behind it with the checkpoint {str(position)!r}",
+                f" or read on behind it with the checkpoint {self._behind(position)!r}",
                 record=body,
             )
             told.__cause__ = error
@@ -138,21 +143,27 @@ class _Reader(AsyncIterator[Event]):
         # Not opened with mode=ro: after a crash the first to open the file must roll back.
         connection.execute("PRAGMA query_only=ON")
         schema.check(connection, self._database.path)
+        self._refuse_another_file(connection)
         # A body that is no UTF-8 is read too, to be told as what is no event.
         connection.text_factory = bytes
-        self._refuse_another_file(connection)
         self._file = _identity(self._database.path)
 
     def _refuse_another_file(self, connection: sqlite3.Connection) -> None:
-        """Raise if the file never had the row behind which the reading is to go on."""
+        """Raise if the row behind which the reading is to go on was never in this file."""
         found = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'")
         end = found.fetchone() or (0,)
+        mark = mark_of(connection)
         if self._position > end[0]:
-            raise ReplayError(
-                f"cannot read on from the checkpoint {str(self._position)!r}:"
-                f" {self._database.path} ends at row {end[0]}; it was made anew: read it from its"
-                " beginning"
-            )
+            why = f"ends at row {end[0]}"
+        elif self._position and self._mark not in (None, mark):
+            why = "is another file than the one it is of"
+        else:
+            self._mark = mark
+            return
+        raise ReplayError(
+            f"cannot read on from the checkpoint {self._behind(self._position)!r}:"
+            f" {self._database.path} {why}; it was made anew: read it from its beginning"
+        )
 
     def _stay_with_the_file(self) -> None:
         """Raise if the path leads to another file by now: nothing would ever come into ours."""
@@ -276,12 +287,14 @@ def _selected(query: _Query, first: int, last: int, connection: sqlite3.Connecti
     return _Slice(rows, end, is_last=False, progress=end / last)
 
 
-def _position(checkpoint: str | None) -> int:
+def _place(checkpoint: str | None) -> tuple[int, str | None]:
+    """Return a checkpoint's row, and the mark of its file where it says that."""
     if checkpoint is None:
-        return 0
-    if not _row_number.fullmatch(checkpoint):
+        return 0, None
+    found = _checkpoint.fullmatch(checkpoint)
+    if found is None:
         raise ReplayError(
             f"cannot read on from the checkpoint {checkpoint!r}: checkpoints of an event database"
-            " are row numbers as text"
+            " are row numbers with the file's mark, as in '17@3f9c2b7a'"
         )
-    return int(checkpoint)
+    return int(found[1]), found[2]

@@ -11,6 +11,7 @@ import msgspec
 
 from experimentframework_core._paths import why_no_path
 from experimentframework_core._sqlite.database import Database, microseconds, share, transaction
+from experimentframework_core.backplanes._sqlite_mark import mark_file
 from experimentframework_core.backplanes._sqlite_reader import SqliteReader, SqliteRecordReader
 from experimentframework_core.backplanes._sqlite_removed import note_removed
 from experimentframework_core.backplanes._sqlite_retention import Retention
@@ -103,6 +104,7 @@ class SqliteBackplane:
     def _prepare(self, connection: sqlite3.Connection) -> None:
         share(connection)
         schema.create(connection, self._database.path)
+        mark_file(connection)
 
     def _store(self, batch: Sequence[Record], connection: sqlite3.Connection) -> None:
         now = microseconds(self._now())

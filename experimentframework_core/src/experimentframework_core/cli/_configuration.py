@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,7 +13,6 @@ from experimentframework_core.plugins import find_plugin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from experimentframework_core.config import BackplaneOptions, BufferOptions, DataPlaneOptions
     from experimentframework_core.plugin import BackplanePlugin
@@ -32,6 +32,11 @@ def load(path: Path) -> DataPlaneOptions:
         if problem.severity == "warning":
             say(str(problem))
     return data_plane_of(configuration, loaded.files[0])
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return the files of which the configuration in a file or folder consists."""
+    return [Path(file) for file in read_configuration(path, find_plugin).files]
 
 
 def channels(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import time
 from contextlib import contextmanager
@@ -17,9 +18,12 @@ from experimentframework_core._export.outputs import (
     FileOutput,
     FolderOutput,
     OutputRefusedError,
+    refuse_to_replace,
+    temporary_name,
 )
 from experimentframework_core._export.partitions import KEYS, keys_of
 from experimentframework_core._export.writers import FORMATS, Format
+from experimentframework_core.cli._configuration import files_of
 from experimentframework_core.cli._output import (
     FAILED,
     OK,
@@ -47,9 +51,7 @@ from experimentframework_core.cli._sources import source_of
 from experimentframework_core.cli._stop import BY_SIGNAL, Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from experimentframework_core._export.outputs import Output
+    from collections.abc import Iterator, Sequence
 
 NEEDS_EXTRA = 'Parquet needs its extra: pip install "experimentframework[analysis]"'
 
@@ -95,9 +97,11 @@ def export(  # noqa: PLR0913 - one for each option
     selection = selection_of(
         types=types, experiments=experiments, subjects=subjects, since=since, until=until
     )
-    side = output.with_name(f"{output.name}.unreadable.ndjson")
-    target = _output(output, _format(form, output, partition_by), partition_by, side, force=force)
+    side = _side_of(output)
+    target = _output(output, _format(form, output, partition_by), partition_by)
     source = source_of(config, backplane, dead_letters=dead_letters)
+    keep = [*files_of(config), *([] if source.file is None else [source.file])]
+    _check(output, target, side, force=force, keep=keep)
     run = Export(source, selection, target, side)
     started = time.monotonic()
     with _seldom_collecting():
@@ -109,6 +113,26 @@ def export(  # noqa: PLR0913 - one for each option
         side.unlink(missing_ok=True)
     _print(run, output, time.monotonic() - started, as_json=as_json)
     return FAILED if run.unreadable or run.lost else OK
+
+
+def _side_of(output: Path) -> Path:
+    """Return the file for what is no event; the longest name of all is one for it."""
+    if output.name in ("", ".."):
+        raise CommandError(
+            f"--output {str(output)!r} names no file or folder that could be made; name one",
+            exit_code=USAGE,
+        )
+    side = output.with_name(f"{output.name}.unreadable.ndjson")
+    try:
+        temporary_name(side).lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:
+        reason = error.strerror or error
+        if error.errno == errno.ENAMETOOLONG:
+            reason = "the name is too long, with what is added while it is written; shorten it"
+        raise CommandError(f"{output}: {reason}", exit_code=USAGE) from error
+    return side
 
 
 def _format(form: str | None, output: Path, partition_by: str | None) -> Format:
@@ -133,31 +157,38 @@ def _format(form: str | None, output: Path, partition_by: str | None) -> Format:
     return known
 
 
-def _output(
-    path: Path, form: Format, partition_by: str | None, side: Path, *, force: bool
-) -> Output:
-    made: FileOutput | FolderOutput
-    if partition_by is None:
-        made = FileOutput(path, form)
-    else:
-        try:
-            made = FolderOutput(path, form, keys_of(partition_by))
-        except ValueError as error:
-            raise CommandError(f"--partition-by: {error}", exit_code=USAGE) from error
+def _output(path: Path, form: Format, partition_by: str | None) -> FileOutput | FolderOutput:
     if not path.parent.is_dir():
         raise CommandError(
             f"{path}: there is no folder {path.parent}; make it first", exit_code=USAGE
         )
+    if partition_by is None:
+        return FileOutput(path, form)
     try:
-        made.check(force=force)
+        return FolderOutput(path, form, keys_of(partition_by))
+    except ValueError as error:
+        raise CommandError(f"--partition-by: {error}", exit_code=USAGE) from error
+
+
+def _check(
+    path: Path, made: FileOutput | FolderOutput, side: Path, *, force: bool, keep: Sequence[Path]
+) -> None:
+    looked_at = path
+    try:
+        if isinstance(made, FileOutput):
+            made.check(force=force, keep=keep)
+        else:
+            made.check(force=force)
+        looked_at = side
+        if side.exists():
+            refuse_to_replace(side, keep)
     except OutputRefusedError as error:
-        raise CommandError(f"{path}: {error}", exit_code=USAGE) from error
+        raise CommandError(f"{looked_at}: {error}", exit_code=USAGE) from error
     if side.exists() and not force:
         raise CommandError(
             f"{side}: is there already, from an earlier export; remove it, or say --force",
             exit_code=USAGE,
         )
-    return made
 
 
 async def _run(run: Export, output: Path) -> Stop:

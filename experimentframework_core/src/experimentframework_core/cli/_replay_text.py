@@ -81,7 +81,7 @@ def show_summary(summary: ReplaySummary, *, dry_run: bool) -> None:
 
 
 def _headline(summary: ReplaySummary, *, dry_run: bool) -> str:
-    parts = [f"{summary.taken:,} {'would be sent on' if dry_run else 'sent on'}"]
+    parts = [f"{summary.taken:,} {'would be ' if dry_run else ''}handed to the target"]
     parts += [
         f"{number:,} {what}"
         for number, what in (
