@@ -70,7 +70,7 @@ class _Reader(AsyncIterator[Event]):
     async def __anext__(self) -> Event:
         try:
             return await anext(self._envelopes)
-        except TransientError:
+        except (TransientError, asyncio.CancelledError):
             self._envelopes = self._read()  # Who calls again goes on behind what was given.
             raise
 
