@@ -129,6 +129,29 @@ def test_a_signal_between_copy_and_removal_repeats_nothing(
     assert stored(peer, f"{queue}/$DeadLetterQueue") == []
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["tail"],
+        ["dead-letter", "list", "--source", "broker"],
+        ["dead-letter", "requeue", "--source", "broker"],
+    ],
+)
+def test_a_topic_without_a_subscription_is_a_wrong_configuration(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    """Given only a topic's name, When its messages are wanted back, Then it exits with 2."""
+    path = tmp_path / "experiments.json"
+    options = {"fullyQualifiedNamespace": "nowhere.invalid", "topicName": "events"}
+    node = {"type": "azureServiceBus", "options": options}
+    path.write_text(json.dumps({"dataPlane": {"backplane": node}}))
+
+    ran = run_here(*arguments, "--config", path)
+
+    assert (ran.code, ran.out) == (2, "")
+    assert "topic 'events': a topic keeps no events; say subscriptionName" in ran.err
+
+
 def wait_for_copies(peer: ServiceBusPeer, queue: str, number: int) -> None:
     """Return when so many messages are stored."""
     end = time.monotonic() + 20

@@ -15,7 +15,12 @@ from azure.servicebus.aio import ServiceBusClient
 from azure.servicebus.amqp import AmqpAnnotatedMessage
 
 from experimentframework_core.codec import encode
-from experimentframework_core.errors import ReplayError, TransientError, UnavailableError
+from experimentframework_core.errors import (
+    ConfigurationError,
+    ReplayError,
+    TransientError,
+    UnavailableError,
+)
 from experimentframework_core.plugin import Selection
 from experimentframework_core.testing import (
     make_exposure,
@@ -123,7 +128,7 @@ async def test_a_subscription_is_read(peer: ServiceBusPeer, entity: str) -> None
 
 async def test_a_topic_alone_cannot_be_read(peer: ServiceBusPeer) -> None:
     """Given a topic and no subscription, When it is read, Then the error says what to say."""
-    with pytest.raises(UnavailableError) as raised:
+    with pytest.raises(ConfigurationError) as raised:
         await read(options_of(peer, topic_name="events"))
 
     assert str(raised.value) == (
