@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import subprocess
 import time
 from typing import TYPE_CHECKING
@@ -101,6 +102,54 @@ def test_a_kill_between_copy_and_removal_repeats_the_event(
     assert (again.code, again.out) == (0, "2 dead letters chosen, 2 requeued, 0 left\n")
     assert sorted(stored(peer, queue)) == sorted(ids(records) * 2)
     assert stored(peer, f"{queue}/$DeadLetterQueue") == []
+
+
+def test_a_signal_between_copy_and_removal_repeats_nothing(
+    peer: ServiceBusPeer, queue: str, config: Path
+) -> None:
+    """Given copies that are looked for, When a signal comes, Then their letters are removed too."""
+    from tests.peers.amqp.faults import Fault
+
+    records = buried(peer, queue, 2)
+    peer.inject(Fault(what="slow", at="request", matching=queue, seconds=0.4, times=-1))
+
+    arguments = ["dead-letter", "requeue", "--source", "broker", "--json", "--config", str(config)]
+    with subprocess.Popen(
+        [COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        wait_for_copies(peer, queue, 2)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+
+    assert process.returncode == 130
+    assert err == "Ending with those that are under way; once more to end at once.\n"
+    document = json.loads(out)
+    assert (document["requeued"], document["notReached"]) == (2, 0)
+    assert sorted(stored(peer, queue)) == sorted(ids(records))
+    assert stored(peer, f"{queue}/$DeadLetterQueue") == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["tail"],
+        ["dead-letter", "list", "--source", "broker"],
+        ["dead-letter", "requeue", "--source", "broker"],
+    ],
+)
+def test_a_topic_without_a_subscription_is_a_wrong_configuration(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    """Given only a topic's name, When its messages are wanted back, Then it exits with 2."""
+    path = tmp_path / "experiments.json"
+    options = {"fullyQualifiedNamespace": "nowhere.invalid", "topicName": "events"}
+    node = {"type": "azureServiceBus", "options": options}
+    path.write_text(json.dumps({"dataPlane": {"backplane": node}}))
+
+    ran = run_here(*arguments, "--config", path)
+
+    assert (ran.code, ran.out) == (2, "")
+    assert "topic 'events': a topic keeps no events; say subscriptionName" in ran.err
 
 
 def wait_for_copies(peer: ServiceBusPeer, queue: str, number: int) -> None:

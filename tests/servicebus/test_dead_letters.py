@@ -11,7 +11,7 @@ from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient
 from msgspec.structs import replace
 
-from experimentframework_core.errors import TransientError, UnavailableError
+from experimentframework_core.errors import ConfigurationError, TransientError, UnavailableError
 from experimentframework_core.testing import make_exposure, make_record, make_records
 from experimentframework_servicebus import (
     ServiceBusOptions,
@@ -290,7 +290,7 @@ async def test_a_topic_needs_a_subscription() -> None:
     """Given a topic only, When it is opened, Then that says what is missing, and connects not."""
     options = ServiceBusOptions(topic_name="events", fully_qualified_namespace="nowhere.invalid")
 
-    with pytest.raises(UnavailableError, match="say subscriptionName"):
+    with pytest.raises(ConfigurationError, match="say subscriptionName"):
         await letters_of(options).__aenter__()
 
 

@@ -90,7 +90,7 @@ def test_configuration_names_the_entity_and_is_never_a_refusal(error: Exception,
     """Given what somebody must change, When it is read, Then it says what, and of which queue."""
     found = meaning(error)
 
-    assert type(found) is UnavailableError
+    assert isinstance(found, UnavailableError)
     assert str(found).startswith("cannot send to 'events': ")
     assert says in str(found)
 

@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+from experimentframework_servicebus._calls import Calls
 from experimentframework_servicebus._quiet import quieten
 
 NAME = "azure.servicebus.of_this_test"
@@ -33,3 +34,20 @@ def test_other_loggers_are_left_alone(caplog: pytest.LogCaptureFixture) -> None:
     logger.error("of somebody else")
 
     assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize(("ours", "written"), [(True, 0), (False, 1)])
+async def test_a_lost_connection_is_not_told_by_asyncio_for_each_write_of_ours(
+    caplog: pytest.LogCaptureFixture,
+    ours: bool,  # noqa: FBT001
+    written: int,
+) -> None:
+    """Given it is lost, When a call or somebody else writes, Then only the other is told."""
+    quieten()
+
+    async def write() -> None:
+        logging.getLogger("asyncio").warning("socket.send() raised exception.")
+
+    await (Calls().run(write(), 5, name="write") if ours else write())
+
+    assert len(caplog.records) == written

@@ -18,9 +18,11 @@ from azure.servicebus.exceptions import (
 )
 
 from experimentframework_core.errors import TransientError, UnavailableError
+from experimentframework_core.units import Secret
 from experimentframework_servicebus import ServiceBusOptions
 from experimentframework_servicebus._entities import Place
-from experimentframework_servicebus._read_errors import MissingError, reading_failure
+from experimentframework_servicebus._errors import MissingError
+from experimentframework_servicebus._read_errors import reading_failure
 
 QUEUE = Place("events")
 OPTIONS = ServiceBusOptions(
@@ -32,7 +34,8 @@ IN_SESSIONS = ServiceBusOptions(
     subscription_name="all",
     enable_sessions=True,
 )
-NOT_ALLOWED = ServiceBusError("No. Error condition: amqp:not-allowed.")
+NO_SESSIONS = ServiceBusError("It requires sessions. Error condition: amqp:not-allowed.")
+NOT_ALLOWED = ServiceBusError("A topic. Error condition: amqp:not-allowed.")
 
 
 @pytest.mark.parametrize(
@@ -45,14 +48,20 @@ NOT_ALLOWED = ServiceBusError("No. Error condition: amqp:not-allowed.")
             TransientError,
             "ServiceBusConnectionError: cut",
         ),
-        (TimeoutError(), TransientError, "no answer in time"),
+        (TimeoutError(), TransientError, "no answer in time from shop.servicebus.windows.net"),
+        (
+            ServiceBusError("Handler failed: 'NoneType' object has no attribute '_connection'."),
+            TransientError,
+            "ServiceBusError: the connection was lost",
+        ),
+        (NOT_ALLOWED, UnavailableError, "if it is a topic, say topicName and subscriptionName"),
         (MessageLockLostError(), TransientError, "its lock is lost, so it comes again"),
         (SessionLockLostError(), TransientError, "the session is lost"),
         (SessionCannotBeLockedError(), TransientError, "somebody else has the session"),
-        (ServiceBusAuthenticationError(), UnavailableError, "refuses how we sign in"),
+        (ServiceBusAuthenticationError(), UnavailableError, "refuses the application's Azure"),
         (ServiceBusAuthorizationError(), UnavailableError, "give this key the claim Listen"),
         (MessagingEntityDisabledError(), UnavailableError, "disabled for receiving; enable it"),
-        (NOT_ALLOWED, UnavailableError, "if it requires sessions, say enableSessions: true"),
+        (NO_SESSIONS, UnavailableError, "if it requires sessions, say enableSessions: true"),
     ],
 )
 def test_each_error_has_its_meaning(
@@ -91,9 +100,20 @@ def test_what_creates_it_is_told(place: Place, options: ServiceBusOptions, comma
 
 def test_sessions_that_are_not_there_are_told() -> None:
     """Given sessions are on, When the service refuses one, Then it says to switch them off."""
-    found = reading_failure(NOT_ALLOWED, "receive from", QUEUE, IN_SESSIONS)
+    found = reading_failure(NO_SESSIONS, "receive from", QUEUE, IN_SESSIONS)
 
     assert "if it has no sessions, say enableSessions: false" in str(found)
+
+
+def test_a_key_that_is_refused_is_told() -> None:
+    """Given a connection string, When its key is refused, Then the error says what to look at."""
+    text = Secret("Endpoint=sb://shop;SharedAccessKeyName=reader;SharedAccessKey=aGlkZGVu")
+    options = ServiceBusOptions(connection_string=text, queue_name="events")
+
+    found = reading_failure(ServiceBusAuthenticationError(), "read", QUEUE, options)
+
+    assert type(found) is UnavailableError
+    assert "the service refuses SharedAccessKeyName or SharedAccessKey of conn" in str(found)
 
 
 def test_a_pause_is_kept() -> None:

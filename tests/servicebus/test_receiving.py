@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from azure.servicebus import ServiceBusMessage
 
-from experimentframework_core.errors import TransientError, UnavailableError
+from experimentframework_core.errors import ConfigurationError, TransientError, UnavailableError
 from experimentframework_core.testing import (
     make_exposure,
     make_outcome,
@@ -397,5 +397,5 @@ async def test_arguments_must_fit_the_options(
 
 async def test_a_topic_alone_gives_nothing(peer: ServiceBusPeer) -> None:
     """Given a topic without a subscription, When it is received from, Then it is asked for."""
-    with pytest.raises(UnavailableError, match="say subscriptionName"):
+    with pytest.raises(ConfigurationError, match="say subscriptionName"):
         await receive(options_of(peer, topic_name="events")).__aenter__()

@@ -9,7 +9,7 @@ import pytest
 from experimentframework_core.errors import UnavailableError
 from experimentframework_servicebus import plugin
 from experimentframework_servicebus._sessions import why_not
-from tests.peers.amqp.definitions import Settings
+from tests.peers.amqp.definitions import Settings, Subscription
 from tests.peers.amqp.faults import Fault
 from tests.servicebus._wire import CONTEXT, LEAKS, options_of
 
@@ -48,6 +48,14 @@ async def test_looking_at_the_queue_tells_the_difference(
     async with plugin.open(options, CONTEXT) as backplane:
         with pytest.raises(UnavailableError, match=f"'{entity}' {expected}"):
             await backplane.ping()  # type: ignore[attr-defined]
+
+
+async def test_a_topic_does_not_require_sessions(peer: ServiceBusPeer, entity: str) -> None:
+    """Given a topic as queueName, When it is looked at, Then nobody is told of sessions."""
+    peer.topic(entity, Subscription(name="all", settings=Settings()))
+
+    async with plugin.open(options_of(peer, entity), CONTEXT) as backplane:
+        await backplane.ping()  # type: ignore[attr-defined]
 
 
 async def test_who_may_not_receive_is_not_told(peer: ServiceBusPeer, entity: str) -> None:

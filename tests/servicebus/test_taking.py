@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -134,3 +135,58 @@ async def test_what_is_held_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert outcomes == [Outcome(9, None)]
     assert receiver.back == [5, 6]
+
+
+async def test_a_cancellation_lets_what_is_under_way_end() -> None:
+    """Given it acts, When it is cancelled, Then those have outcomes, and no more are taken."""
+    receiver = Receiver([1, 2], [3])
+    acting, finish = asyncio.Event(), asyncio.Event()
+
+    async def act(messages: Sequence[Message]) -> list[str | None]:
+        acting.set()
+        await finish.wait()
+        return await receiver.act(messages)
+
+    outcomes: list[Outcome] = []
+
+    async def run() -> None:
+        taking = Taking(cast("DeadReceiver", receiver), {1, 2, 3}, act)
+        async for each in taking.outcomes():
+            outcomes.append(each)  # noqa: PERF401 - what came before the cancellation counts
+
+    running = asyncio.create_task(run())
+    await acting.wait()
+    running.cancel()
+    await asyncio.sleep(0)
+    finish.set()
+    await asyncio.wait((running,))
+
+    assert running.cancelled()
+    assert (outcomes, receiver.acted) == ([Outcome(1, None), Outcome(2, None)], [[1, 2]])
+
+
+async def test_a_second_cancellation_ends_at_once() -> None:
+    """Given it was cancelled and acts still, When it is cancelled again, Then so is the act."""
+    receiver = Receiver([1])
+    acting = asyncio.Event()
+    ended: list[str] = []
+
+    async def act(_messages: Sequence[Message]) -> list[str | None]:
+        acting.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("act")
+        return []
+
+    running = asyncio.ensure_future(
+        anext(Taking(cast("DeadReceiver", receiver), {1}, act).outcomes())
+    )
+    await acting.wait()
+    running.cancel()
+    await asyncio.sleep(0)
+    assert not running.done()
+    running.cancel()
+    await asyncio.wait((running,))
+
+    assert (running.cancelled(), ended, receiver.back) == (True, ["act"], [1])

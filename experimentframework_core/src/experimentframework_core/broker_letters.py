@@ -61,6 +61,10 @@ class BrokerDeadLetters(Protocol):
     does not answer in time that is a TransientError, and where it refuses us an UnavailableError;
     what has no outcome by then is still there. Memory is bounded whatever there is. One of the
     three methods runs at a time.
+
+    A run that is to end early is cancelled once: the letters under way then come to their end and
+    their outcomes are still yielded, before CancelledError is raised. A second cancellation ends it
+    at once.
     """
 
     def look(self) -> AsyncGenerator[BrokerLetter, None]:

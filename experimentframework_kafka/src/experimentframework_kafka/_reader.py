@@ -110,7 +110,7 @@ class _Reader(AsyncIterator[Event]):
             found = await anext(self._found)
         except _ClosedError:
             raise StopAsyncIteration from None
-        except TransientError:
+        except (TransientError, asyncio.CancelledError):
             self._found = self._read()  # Who calls again goes on behind what was given.
             raise
         finally:

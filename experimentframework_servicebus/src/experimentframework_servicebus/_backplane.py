@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from experimentframework_core.destinations import owner_of
-from experimentframework_core.errors import UnavailableError
 from experimentframework_core.plugin import ChannelSettings
 
 if TYPE_CHECKING:
@@ -50,6 +49,7 @@ def read_service_bus(options: ServiceBusOptions, selection: Selection) -> AsyncI
 
     Raises:
         ReplayError: The selection's checkpoint is not one of this reader's.
+        ConfigurationError: A topic keeps none, and no subscription is named.
     """
     from experimentframework_servicebus._reader import ServiceBusReader
 
@@ -61,17 +61,14 @@ async def open_dead_letters(options: ServiceBusOptions) -> AsyncIterator[BrokerD
     """Yield the dead letters of the queues or subscriptions.
 
     Raises:
-        UnavailableError: A topic keeps none, and no subscription is named.
+        ConfigurationError: A topic keeps none, and no subscription is named.
     """
     from experimentframework_servicebus._calls import Calls
     from experimentframework_servicebus._client import open_client
     from experimentframework_servicebus._dead_letters import ServiceBusDeadLetters
+    from experimentframework_servicebus._entities import require_subscription
 
-    if options.topic_name is not None and options.subscription_name is None:
-        raise UnavailableError(
-            f"cannot look at dead letters of topic '{options.topic_name}': each subscription has "
-            "its own; say subscriptionName, one of them"
-        )
+    require_subscription(options, "look at dead letters of")
     calls = Calls()
     async with open_client(options) as client:
         try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from experimentframework_servicebus._quiet import context_of_call
+
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
@@ -27,7 +29,7 @@ class Calls:
         Raises:
             TimeoutError: It took longer than ``timeout`` seconds; what it did is not known.
         """
-        task = asyncio.create_task(call, name=name)
+        task = asyncio.create_task(call, name=name, context=context_of_call())
         try:
             await asyncio.wait((task,), timeout=timeout)
         finally:
@@ -40,7 +42,7 @@ class Calls:
 
     def start(self, call: Coroutine[Any, Any, None], *, name: str) -> None:
         """Run a call in the background; nobody hears how it ends."""
-        self._leave(asyncio.create_task(call, name=name))
+        self._leave(asyncio.create_task(call, name=name, context=context_of_call()))
 
     async def end(self) -> None:
         """Wait for what runs in the background, for a bounded time, then cancel it."""

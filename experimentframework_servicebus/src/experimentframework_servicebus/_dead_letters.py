@@ -9,10 +9,10 @@ from experimentframework_core.broker_letters import LetterOutcome
 from experimentframework_servicebus._copies import Copies
 from experimentframework_servicebus._dead_receiver import DeadReceiver
 from experimentframework_servicebus._entities import places_of
+from experimentframework_servicebus._errors import MissingError
 from experimentframework_servicebus._letter import key_of, letter_of
 from experimentframework_servicebus._pages import up_to_end
 from experimentframework_servicebus._peeking import Peeker
-from experimentframework_servicebus._read_errors import MissingError
 from experimentframework_servicebus._taking import Taking
 
 if TYPE_CHECKING:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from experimentframework_core.config import Problem
 from experimentframework_core.destinations import usual_destination
+from experimentframework_core.errors import ConfigurationError
 from experimentframework_core.events import built_in_types
 from experimentframework_servicebus._connection_string import ConnectionString, parse
 
@@ -55,6 +57,25 @@ def places_of(options: ServiceBusOptions, types: Iterable[str] = ()) -> list[Pla
     wanted = tuple(types) or (*built_in_types, "")
     entities = [usual_destination(each) for each in wanted] if entity is None else [entity]
     return [Place(each, options.subscription_name) for each in dict.fromkeys(entities)]
+
+
+def require_subscription(options: ServiceBusOptions, doing: str) -> None:
+    """Refuse a topic without a subscription where messages are wanted back.
+
+    Args:
+        options: What names the topic.
+        doing: What is attempted, as in ``read``.
+
+    Raises:
+        ConfigurationError: No subscription is named.
+    """
+    if options.topic_name is None or options.subscription_name is not None:
+        return
+    message = (
+        f"cannot {doing} topic '{options.topic_name}': a topic keeps no events; say "
+        "subscriptionName, one of its subscriptions"
+    )
+    raise ConfigurationError((Problem(message=message),))
 
 
 def why_no_entity(name: str) -> str | None:

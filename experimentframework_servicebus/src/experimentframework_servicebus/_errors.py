@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from experimentframework_servicebus._options import ServiceBusOptions
 
 Failure: TypeAlias = TransientError | PermanentError
+Tables: TypeAlias = "tuple[Mapping[str, tuple[str, float]], Mapping[str, str]]"
+
+
+class MissingError(UnavailableError):
+    """There is no such queue, topic or subscription."""
+
 
 BUSY_PAUSE: Final = 10.0
 """Seconds to leave a busy service alone: what Microsoft's documentation asks for."""
@@ -42,9 +48,12 @@ CONFIGURATION: Final[Mapping[str, str]] = {
 }
 """Errors that last until somebody changes something."""
 
+NOT_ALLOWED: Final = "amqp:not-allowed"
+"""The condition with which the service refuses who asks for no session, or for one; and others."""
+
 REFUSED: Final = frozenset(
     {
-        "amqp:not-allowed",
+        NOT_ALLOWED,
         "amqp:invalid-field",
         "amqp:not-implemented",
         "amqp:precondition-failed",
@@ -56,6 +65,8 @@ REFUSED: Final = frozenset(
 """Conditions that speak of what was sent."""
 
 _STAY: Final = frozenset({"MessagingEntityNotFoundError", "MessagingEntityDisabledError"})
+# What the client says when it goes on with a connection that has gone meanwhile.
+_LOST_CONNECTION = re.compile(r"Handler failed: 'NoneType' object has no attribute '\w+'")
 _CONDITION = re.compile(r"Error condition: ([\w.:-]+?)\.?(?:\s|$)")
 
 
@@ -97,6 +108,11 @@ def lost_link(error: BaseException) -> bool:
     )
 
 
+def speaks_of_sessions(error: BaseException) -> bool:
+    """Return whether what is not allowed is to have a session, or none."""
+    return condition_of(error) == NOT_ALLOWED and "session" in str(error).lower()
+
+
 def takes_no_batches(error: BaseException) -> bool:
     """Return whether a queue or topic takes one message at a time.
 
@@ -132,23 +148,43 @@ def failure_of(
 def _meaning(
     error: BaseException, failure: str, entity: str, options: ServiceBusOptions
 ) -> Failure:
+    create = creating(entity, options)
+    if said := listed(error, failure, (PRESSURE, CONFIGURATION), create, options):
+        return said
+    if refuses_content(error):
+        return _refusal(error, f"{failure}: ", f" ({details_of(error)})", options)
+    return no_answer(error, failure, options)
+
+
+def listed(
+    error: BaseException, failure: str, tables: Tables, create: str, options: ServiceBusOptions
+) -> TransientError | None:
+    """Return what an error means by tables like `PRESSURE` and `CONFIGURATION`; None by neither.
+
+    Args:
+        error: The error of the client.
+        failure: What failed, as in ``cannot send to 'events'``.
+        tables: The two.
+        create: What creates the queue, topic or subscription.
+        options: How we sign in.
+    """
     names, details = names_of(error), details_of(error)
-    for name in names & PRESSURE.keys():
-        why, pause = PRESSURE[name]
+    pressure, configuration = tables
+    for name in names & pressure.keys():
+        why, pause = pressure[name]
         return TransientError(f"{failure}: {why} ({details})", retry_after=pause)
-    for name in names & CONFIGURATION.keys():
-        why = CONFIGURATION[name]
+    for name in names & configuration.keys():
+        why, kind = configuration[name], UnavailableError
         if name == "MessagingEntityNotFoundError":
-            why = f"{why}; {creating(entity, options)}"
+            why, kind = f"{why}; {create}", MissingError
         elif name == "ServiceBusAuthenticationError":
             why = why_refused(options, datetime.now(UTC))
-        return UnavailableError(f"{failure}: {why} ({details})")
-    if refuses_content(error):
-        return _refusal(error, f"{failure}: ", f" ({details})", options)
-    return _no_answer(error, failure, options)
+        return kind(f"{failure}: {why} ({details})")
+    return None
 
 
-def _no_answer(error: BaseException, failure: str, options: ServiceBusOptions) -> TransientError:
+def no_answer(error: BaseException, failure: str, options: ServiceBusOptions) -> TransientError:
+    """Return what any other error means: that nothing answers, and why as far as it says."""
     host, details = host_of(options), details_of(error)
     if isinstance(error, TimeoutError):
         return TransientError(f"{failure}: no answer in time from {host}")
@@ -167,7 +203,7 @@ def _refusal(
 ) -> Failure:
     if too_large(error):
         return PermanentError(f"{failure}the event is larger than it takes{details}")
-    if not options.enable_sessions and condition_of(error) == "amqp:not-allowed":
+    if not options.enable_sessions and condition_of(error) == NOT_ALLOWED:
         return UnavailableError(
             f"{failure}it refuses messages without a session; if it requires sessions, say "
             f"enableSessions: true{details}"
@@ -183,6 +219,7 @@ def names_of(error: BaseException) -> set[str]:
 
 
 def details_of(error: BaseException) -> str:
-    text = " ".join(str(error).split())
+    """Return the error's name and text, in one line."""
+    text = _LOST_CONNECTION.sub("the connection was lost", " ".join(str(error).split()))
     name = type(error).__name__
     return f"{name}: {text}".removesuffix(": ")

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 PAGE = 250
 """Most messages that are asked for at once; the service gives fewer where they are large."""
 
-_BITS_IN_PARTITION = 48
-_PARTITIONS = 16
+BITS_IN_PARTITION = 48
+PARTITIONS = 16
 
 Read: TypeAlias = dict[int, int]
 """The number of the last message that was read, by partition."""
@@ -33,7 +33,7 @@ class Pages(Protocol):
 
 def partition_of(number: int) -> int:
     """Return the partition of a message."""
-    return number >> _BITS_IN_PARTITION
+    return number >> BITS_IN_PARTITION
 
 
 async def up_to_end(pages: Pages, read: Read) -> AsyncGenerator[ServiceBusReceivedMessage, None]:
@@ -73,12 +73,12 @@ def _next(
             return following
     asked, last = partition_of(first), max(read, default=0)
     if last:
-        last = max(last, _PARTITIONS - 1)
+        last = max(last, PARTITIONS - 1)
     return _behind(read, asked + 1) if asked < last else None
 
 
 def _behind(read: Read, partition: int) -> int:
-    return read.get(partition, partition << _BITS_IN_PARTITION) + 1
+    return read.get(partition, partition << BITS_IN_PARTITION) + 1
 
 
 async def _end(pages: Pages, number: int) -> int:

@@ -11,9 +11,14 @@ from azure.servicebus.exceptions import ServiceBusError
 
 from experimentframework_servicebus._calls import Calls
 from experimentframework_servicebus._client import open_client, receiver_of
-from experimentframework_servicebus._errors import condition_of, lost_link
+from experimentframework_servicebus._errors import (
+    NOT_ALLOWED,
+    MissingError,
+    condition_of,
+    lost_link,
+)
 from experimentframework_servicebus._pages import PAGE
-from experimentframework_servicebus._read_errors import NOT_ALLOWED, MissingError, reading_failure
+from experimentframework_servicebus._read_errors import reading_failure
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

@@ -9,10 +9,14 @@ from experimentframework_servicebus._entities import creating, creating_subscrip
 from experimentframework_servicebus._errors import (
     CONFIGURATION,
     FULL_PAUSE,
+    NOT_ALLOWED,
     PRESSURE,
     condition_of,
     details_of,
+    listed,
     names_of,
+    no_answer,
+    speaks_of_sessions,
 )
 
 if TYPE_CHECKING:
@@ -20,9 +24,6 @@ if TYPE_CHECKING:
 
     from experimentframework_servicebus._entities import Place
     from experimentframework_servicebus._options import ServiceBusOptions
-
-NOT_ALLOWED: Final = "amqp:not-allowed"
-"""The condition with which the service refuses who asks for no session, or for one."""
 
 _PRESSURE: Final[Mapping[str, tuple[str, float]]] = {
     **PRESSURE,
@@ -43,8 +44,9 @@ _LOST: Final[Mapping[str, str]] = {
 }
 
 
-class MissingError(UnavailableError):
-    """There is no such queue or subscription."""
+_OTHER_KIND = (
+    "nothing can be received from it; if it is a topic, say topicName and subscriptionName"
+)
 
 
 def reading_failure(
@@ -66,21 +68,16 @@ def reading_failure(
 def _meaning(
     error: BaseException, failure: str, place: Place, options: ServiceBusOptions
 ) -> TransientError:
-    names, details = names_of(error), details_of(error)
-    for name in names & _PRESSURE.keys():
-        why, pause = _PRESSURE[name]
-        return TransientError(f"{failure}: {why} ({details})", retry_after=pause)
-    for name in names & _LOST.keys():
+    details = details_of(error)
+    for name in names_of(error) & _LOST.keys():
         return TransientError(f"{failure}: {_LOST[name]} ({details})")
-    for name in names & _CONFIGURATION.keys():
-        why, kind = _CONFIGURATION[name], UnavailableError
-        if name == "MessagingEntityNotFoundError":
-            why, kind = f"{why}; {_creating(place, options)}", MissingError
-        return kind(f"{failure}: {why} ({details})")
+    tables = _PRESSURE, _CONFIGURATION
+    if said := listed(error, failure, tables, _creating(place, options), options):
+        return said
     if condition_of(error) == NOT_ALLOWED:
-        return UnavailableError(f"{failure}: {_other_sessions(options)} ({details})")
-    why = "no answer in time" if isinstance(error, TimeoutError) else details
-    return TransientError(f"{failure}: {why}")
+        why = _other_sessions(options) if speaks_of_sessions(error) else _OTHER_KIND
+        return UnavailableError(f"{failure}: {why} ({details})")
+    return no_answer(error, failure, options)
 
 
 def _creating(place: Place, options: ServiceBusOptions) -> str:

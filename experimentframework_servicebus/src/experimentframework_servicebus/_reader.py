@@ -16,11 +16,10 @@ from experimentframework_core.errors import (
     InvalidEventError,
     ReplayError,
     TransientError,
-    UnavailableError,
 )
 from experimentframework_servicebus._body import body_of
 from experimentframework_servicebus._checkpoint import positions_of, written
-from experimentframework_servicebus._entities import places_of
+from experimentframework_servicebus._entities import places_of, require_subscription
 from experimentframework_servicebus._pages import up_to_end
 from experimentframework_servicebus._peeking import open_peekers, there_of
 
@@ -55,7 +54,9 @@ class _Reader(AsyncIterator[Event]):
 
         Raises:
             ReplayError: The selection's checkpoint is not one of this reader's.
+            ConfigurationError: A topic keeps none, and no subscription is named.
         """
+        require_subscription(options, "read")
         self._options = options
         self._selection = selection
         self._places = places_of(options, selection.types)
@@ -70,7 +71,7 @@ class _Reader(AsyncIterator[Event]):
     async def __anext__(self) -> Event:
         try:
             return await anext(self._envelopes)
-        except TransientError:
+        except (TransientError, asyncio.CancelledError):
             self._envelopes = self._read()  # Who calls again goes on behind what was given.
             raise
 
@@ -83,11 +84,6 @@ class _Reader(AsyncIterator[Event]):
         """Make of a stored event, and its record, what is given."""
 
     async def _read(self) -> AsyncGenerator[Event, None]:
-        if self._options.topic_name is not None and self._options.subscription_name is None:
-            raise UnavailableError(
-                f"cannot read topic '{self._options.topic_name}': a topic keeps no events; say "
-                "subscriptionName, one of its subscriptions"
-            )
         async with open_peekers(self._options, self._places) as every:
             peekers = await there_of(every)
             while True:

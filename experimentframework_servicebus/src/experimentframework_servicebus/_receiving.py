@@ -8,10 +8,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from experimentframework_core.errors import UnavailableError
 from experimentframework_servicebus._calls import Calls
 from experimentframework_servicebus._client import open_client
-from experimentframework_servicebus._entities import Place, entity_of, the_entity
+from experimentframework_servicebus._entities import (
+    Place,
+    entity_of,
+    require_subscription,
+    the_entity,
+)
 from experimentframework_servicebus._received import Received, complete_all
 
 if TYPE_CHECKING:
@@ -67,6 +71,7 @@ async def receive(
 
     Raises:
         ValueError: ``event_type`` or ``session`` does not fit the options.
+        ConfigurationError: A topic keeps no events, and no subscription is named.
         UnavailableError: The queue or subscription is missing, or refuses us.
         TransientError: The service does not answer.
     """
@@ -96,11 +101,7 @@ def _place_of(options: ServiceBusOptions, event_type: str | None) -> Place:
     entity = the_entity(options)
     if (entity is None) != (event_type is not None):
         raise ValueError("event_type is for use_type_specific_destinations, which needs it")
-    if options.topic_name is not None and options.subscription_name is None:
-        raise UnavailableError(
-            f"cannot receive from topic '{options.topic_name}': a topic keeps no events; say "
-            "subscriptionName, one of its subscriptions"
-        )
+    require_subscription(options, "receive from")
     return Place(entity or entity_of(event_type or "", options), options.subscription_name)
 
 

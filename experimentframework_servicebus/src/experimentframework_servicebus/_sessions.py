@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from azure.servicebus.exceptions import ServiceBusError
 
 from experimentframework_servicebus._client import SOCKET_TIMEOUT
-from experimentframework_servicebus._errors import condition_of
+from experimentframework_servicebus._errors import speaks_of_sessions
 
 if TYPE_CHECKING:
     from azure.servicebus.aio import ServiceBusClient
@@ -23,7 +23,7 @@ async def requires_sessions(
     try:
         await calls.run(receiver.__aenter__(), timeout, name=f"{queue}.sessions")
     except (ServiceBusError, TimeoutError) as error:
-        return True if condition_of(error) == "amqp:not-allowed" else None
+        return True if speaks_of_sessions(error) else None
     finally:
         calls.start(receiver.close(), name=f"{queue}.close")
     return False

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from experimentframework_servicebus._letter import size_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 
     from azure.servicebus import ServiceBusReceivedMessage as Message
 
     from experimentframework_servicebus._dead_receiver import DeadReceiver
 
-    Act: TypeAlias = Callable[[Sequence[Message]], Awaitable[Sequence[str | None]]]
+    Act: TypeAlias = Callable[[Sequence[Message]], Coroutine[object, object, Sequence[str | None]]]
 
 GONE = "somebody else has it, or it is not there any more"
 """Why a letter was not met."""
@@ -60,6 +60,9 @@ class Taking:
     async def outcomes(self) -> AsyncGenerator[Outcome, None]:
         """Yield the outcome of each wanted letter.
 
+        Where it is cancelled, what is under way ends and has its outcomes, before the cancellation
+        is raised; a second one is raised at once.
+
         Raises:
             TransientError: It cannot be gone on with; what has no outcome is still there.
         """
@@ -73,7 +76,7 @@ class Taking:
                 mine = self._hold(messages)
                 if not mine:
                     continue
-                left = await self._act(mine)
+                left, cancelled = await self._acted(mine)
                 until = now() + PATIENCE
                 for message, why in zip(mine, left, strict=True):
                     number = message.sequence_number or 0
@@ -81,10 +84,25 @@ class Taking:
                     if why is None:
                         self._let_go(number)
                     yield Outcome(number, why)
+                if cancelled:
+                    raise asyncio.CancelledError
         finally:
             await self._receiver.give_back(self._held.values())
         for number in sorted(self._wanted):
             yield Outcome(number, GONE)
+
+    async def _acted(self, messages: Sequence[Message]) -> tuple[Sequence[str | None], bool]:
+        """Act to the end; return what is left, and whether it was cancelled meanwhile."""
+        acting = asyncio.create_task(self._act(messages))
+        try:
+            try:
+                await asyncio.wait((acting,))
+            except asyncio.CancelledError:
+                await asyncio.wait((acting,))
+                return acting.result(), True
+        finally:
+            acting.cancel()
+        return acting.result(), False
 
     def _hold(self, messages: Sequence[Message]) -> list[Message]:
         """Keep all of these, and return those that are wanted."""

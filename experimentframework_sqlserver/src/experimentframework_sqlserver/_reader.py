@@ -78,7 +78,11 @@ class _Reader(AsyncIterator[Event]):
         return str(self._progress.position) if self._begun else None
 
     async def __anext__(self) -> Event:
-        found = await anext(self._found)
+        try:
+            found = await anext(self._found)
+        except asyncio.CancelledError:
+            self._found = self._read()  # Who asks again goes on behind what was given.
+            raise
         if isinstance(found, ReplayError):
             raise found
         return found

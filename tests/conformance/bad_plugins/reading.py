@@ -259,6 +259,24 @@ class FollowSeesNothingNew(Bad):
     plugin = but(read=Reader)
 
 
+class CancellationEndsTheReading(Bad):
+    fails: ClassVar = {"test_goes_on_after_a_cancelled_wait"}
+
+    class Reader(FileReader):
+        ended = False
+
+        async def __anext__(self) -> Envelope:
+            if self.ended:
+                raise StopAsyncIteration
+            try:
+                return await super().__anext__()
+            except asyncio.CancelledError:
+                self.ended = True
+                raise
+
+    plugin = but(read=Reader)
+
+
 class FollowSwallowsCancellation(Bad):
     fails: ClassVar = {"test_following_ends_when_cancelled"}
 

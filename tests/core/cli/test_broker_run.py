@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from typing import TYPE_CHECKING
@@ -44,6 +45,24 @@ async def test_a_signal_ends_it_with_what_is_done() -> None:
 
     assert (run.stopped_by, run.ok, run.adds_up) == (signal.SIGINT, False, True)
     assert (run.done, run.as_document()["notReached"]) == (1, 2)
+
+
+async def test_what_ends_behind_a_signal_is_counted() -> None:
+    """Given a plugin that ends what is under way, When a signal comes, Then that is counted."""
+
+    async def act(_letters: BrokerDeadLetters, _keys: Collection[str]) -> Outcomes:
+        os.kill(os.getpid(), signal.SIGINT)
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        yield LetterOutcome(key="a")
+        yield LetterOutcome(key="b", left="it is large")
+        raise asyncio.CancelledError
+
+    run = run_of("a", "b", "c")
+    await run.take(act)
+
+    assert (run.stopped_by, run.done, run.left) == (signal.SIGINT, 1, {"it is large": 1})
+    assert (run.adds_up, run.as_document()["notReached"]) == (True, 1)
 
 
 @pytest.mark.parametrize("keys", [["a", "a"], ["z"]])

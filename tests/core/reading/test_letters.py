@@ -193,6 +193,24 @@ async def test_it_follows_a_store_that_comes_later(
     assert (first.event_id, second.event_id) == ("a", "b")
 
 
+async def test_it_goes_on_after_a_cancelled_wait(
+    kind: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given who follows and stopped waiting, When a letter comes, Then asking again gives it."""
+    monkeypatch.setattr(reading_letters, "poll_interval", 0.01)
+    await keep(kind, path, make_letter("a"))
+    reader = reader_of(path, Selection(follow=True))
+    first = await anext(reader)
+
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(anext(reader), 0.05)
+    await keep(kind, path, make_letter("b"))
+    second = await anext(reader)
+    await reader.aclose()
+
+    assert (first.event_id, second.event_id) == ("a", "b")
+
+
 async def test_a_checkpoint_of_another_file_is_refused(kind: str, path: Path) -> None:
     """Given a checkpoint behind the file's end, When resumed, Then nothing is passed over."""
     await keep(kind, path, make_letter("a"))

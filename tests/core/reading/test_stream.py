@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from experimentframework_core._reading.source import source_given
 from experimentframework_core._reading.stream import EventStream
+from experimentframework_core.backplanes.memory import InMemoryBackplane
 from experimentframework_core.errors import ReplayError, TransientError
 from experimentframework_core.plugin import Selection
+from experimentframework_core.testing import make_records
 from tests.core._sources import FakeSource, envelope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
+
+    from experimentframework_core.envelope import Envelope
 
 
 def events(*ids: str) -> list[object]:
@@ -45,6 +50,39 @@ class TestOneByOne:
         rest = stream(*events("a", "b", "c"), checkpoint=read.checkpoint)
 
         assert [each.event_id async for each in rest] == ["c"]
+
+    async def test_it_goes_on_after_a_cancelled_wait(self) -> None:
+        """Given a stream that waits, When the wait times out, Then what comes later is given."""
+        store = InMemoryBackplane()
+        first, second = make_records(2)
+        await store.deliver([first])
+        read = EventStream(source_given(store), Selection(follow=True), None)
+        events = aiter(read)
+        found = [(await anext(events)).event_id]
+
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(events), 0.02)
+        await store.deliver([second])
+        found.append((await anext(events)).event_id)
+        await read.aclose()
+
+        assert found == [first.event_id, second.event_id]
+        assert [each async for each in read] == []
+
+    async def test_where_no_position_is_known_a_cancelled_wait_is_an_error(self) -> None:
+        """Given no positions, When a wait was cancelled, Then it does not begin anew."""
+
+        class Store(InMemoryBackplane):
+            async def read(self, selection: Selection) -> AsyncIterator[Envelope]:  # type: ignore[override]
+                async for each in super().read(selection):
+                    yield each
+
+        read = EventStream(source_given(Store()), Selection(follow=True), None)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(aiter(read)), 0.02)
+
+        with pytest.raises(ReplayError, match="has no checkpoint to go on from"):
+            await anext(aiter(read))
 
     async def test_what_is_no_event_is_an_error_and_the_checkpoint_is_behind_it(self) -> None:
         """Given one among events, When they are read, Then it is raised, and may be passed by."""

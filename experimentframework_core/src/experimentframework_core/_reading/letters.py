@@ -86,7 +86,11 @@ class LettersReader(AsyncIterator[Event], Generic[Event]):
         self._found = self._read()
 
     async def __anext__(self) -> Event:
-        found = await anext(self._found)
+        try:
+            found = await anext(self._found)
+        except asyncio.CancelledError:
+            self._found = self._read()  # Who asks again goes on behind what was given.
+            raise
         if isinstance(found, ReplayError):
             raise found
         return found

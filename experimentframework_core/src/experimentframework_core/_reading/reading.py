@@ -101,6 +101,22 @@ class Reading:
             async for envelope in envelopes:
                 yield envelope
 
+    async def again(self) -> AsyncGenerator[Envelope, None]:
+        """Yield what is behind the checkpoint, after a reading of what is stored was cancelled.
+
+        Raises:
+            TransientError: The source cannot be read.
+            ReplayError: As for `stored`; or it has no positions, so that it would begin anew.
+        """
+        if not self.has_positions:
+            raise ReplayError(
+                f"cannot read on in {self._source}: the wait for an event was cancelled, and its"
+                " reader has no checkpoint to go on from; read it from the beginning"
+            )
+        async with aclosing(self._read(self._selection)) as envelopes:
+            async for envelope in envelopes:
+                yield envelope
+
     async def coming(self) -> AsyncGenerator[Envelope, None]:
         """Yield what comes behind the checkpoint, for ever; a failure is told and waited for.
 

@@ -46,7 +46,7 @@ class EventStream(AsyncIterable[Envelope]):
         self._on_unreadable = on_unreadable
         self._follows = selection.follow
         self._reading = Reading(source, selection, _unheard, on_unreadable=self._pass_by)
-        self._envelopes = self._reading.stored()
+        self._envelopes = _GoingOn(self._reading)
         self._in_batches = False
         self._given = self._reading.checkpoint
 
@@ -69,6 +69,8 @@ class EventStream(AsyncIterable[Envelope]):
         The iterator raises ReplayError where the next record is no event and nobody wants to be
         told, or the source cannot be read, or not on from there; TransientError where the source
         does not answer. Read on later, from `checkpoint`.
+
+        Where the wait for the next one is cancelled, as by a timeout, ask for it again.
         """
         return self._envelopes
 
@@ -79,7 +81,9 @@ class EventStream(AsyncIterable[Envelope]):
     async def read_batches(self, size: int = AT_ONCE) -> AsyncGenerator[list[Envelope], None]:
         """Yield lists of events.
 
-        What was read before an error is yielded before it is raised.
+        What was read before an error is yielded before it is raised. Where the wait for a batch
+        is cancelled the stream is closed, and what was read of that batch is not given: read on
+        from the `checkpoint` behind the last one.
 
         Args:
             size: Events of each list; the last may have fewer.
@@ -173,6 +177,24 @@ class EventStream(AsyncIterable[Envelope]):
         if self._on_unreadable is None:
             raise error
         self._on_unreadable(error)
+
+
+class _GoingOn(AsyncIterator[Envelope]):
+    """What a reading gives, also after somebody stopped waiting for it."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._envelopes = reading.stored()
+
+    async def __anext__(self) -> Envelope:
+        try:
+            return await anext(self._envelopes)
+        except asyncio.CancelledError:
+            self._envelopes = self._reading.again()
+            raise
+
+    async def aclose(self) -> None:
+        await self._envelopes.aclose()
 
 
 def _unheard(_text: str) -> None:

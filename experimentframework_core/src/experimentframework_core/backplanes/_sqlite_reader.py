@@ -63,13 +63,19 @@ class _Reader(AsyncIterator[Event]):
         self._query = _query(selection)
         self._since = None if selection.since is None else microseconds(selection.since)
         self._follow = selection.follow
-        self._database = Database(path, prepare=self._prepare, create=False)
+        self._path = path
+        self._database = self._new_database()
         self._position, self._mark = _place(selection.checkpoint)
         self._file: tuple[int, int] | None = None
         self._found = self._read()
 
     async def __anext__(self) -> Event:
-        found = await anext(self._found)
+        try:
+            found = await anext(self._found)
+        except asyncio.CancelledError:
+            self._database = self._new_database()
+            self._found = self._read()  # Who asks again goes on behind what was given.
+            raise
         if isinstance(found, ReplayError):
             raise found
         return found
@@ -81,6 +87,9 @@ class _Reader(AsyncIterator[Event]):
     @abstractmethod
     def _form(self, body: bytes) -> Event:
         """Make of a stored event what is given."""
+
+    def _new_database(self) -> Database:
+        return Database(self._path, prepare=self._prepare, create=False)
 
     async def _read(self) -> AsyncGenerator[Event | ReplayError, None]:
         """Yield events, and what is wrong between them: a generator that raises is at its end."""

@@ -127,7 +127,11 @@ class InMemoryReader(AsyncIterator[Envelope]):
         self._found = self._read()
 
     async def __anext__(self) -> Envelope:
-        found = await anext(self._found)
+        try:
+            found = await anext(self._found)
+        except asyncio.CancelledError:
+            self._found = self._read()  # Who asks again goes on behind what was given.
+            raise
         if isinstance(found, ReplayError):
             raise found
         return found

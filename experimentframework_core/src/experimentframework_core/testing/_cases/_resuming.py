@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from experimentframework_core.envelope import Envelope
 
 NO_EVENT = b"this is no event"
+_WHILE = 0.05
 
 
 class ResumingCases(Harness[OptionsT]):
@@ -80,6 +81,26 @@ class ResumingCases(Harness[OptionsT]):
         assert set(found) == {record.body for record in (*before, *behind)}
         assert len(found) == len(before) + len(behind)
 
+    async def test_goes_on_after_a_cancelled_wait(self, options: OptionsT) -> None:
+        """Who stops waiting for an event and asks the same reader again gets what comes next."""
+        early, late = make_records(2), make_records(2)
+        reader = self.reader(options, Selection(follow=True))
+        await self.deliver(options, early)
+        try:
+            found = [await self._next_of(reader) for _ in early]
+            waiting = asyncio.ensure_future(anext(reader))
+            await asyncio.wait({waiting}, timeout=_WHILE)
+            waiting.cancel()
+            await asyncio.wait({waiting}, timeout=self.patience)
+            await self.deliver(options, late)
+            found += [await self._next_of(reader) for _ in late]
+        except StopAsyncIteration:
+            pytest.fail("the reader ended after somebody had stopped waiting for an event")
+        finally:
+            await close(reader)
+
+        assert set(found) == {record.body for record in (*early, *late)}
+
     async def test_closing_early_releases_what_was_opened(self, options: OptionsT) -> None:
         """A reading that is left has no tasks, files or connections any more when it is closed."""
         self.reader(options, Selection())
@@ -98,6 +119,10 @@ class ResumingCases(Harness[OptionsT]):
         async with self.in_time("releasing what the reader had opened"):
             while _holds_more_than(held):  # noqa: ASYNC110 - nothing tells when
                 await asyncio.sleep(0.01)
+
+    async def _next_of(self, reader: AsyncIterator[Envelope]) -> bytes:
+        async with self.in_time("read"):
+            return encode(await anext(reader))
 
     async def _behind(self, options: OptionsT, checkpoint: str | None) -> list[bytes]:
         found = await self.read(options, Selection(checkpoint=checkpoint))

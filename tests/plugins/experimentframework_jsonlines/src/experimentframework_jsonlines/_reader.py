@@ -30,14 +30,18 @@ class JsonLinesReader(AsyncIterator[Envelope]):
         self.checkpoint = selection.checkpoint
         self._path = Path(options.path)
         self._selection = selection
-        self._begin = _position(selection.checkpoint)
+        _position(selection.checkpoint)  # Refuses what is none of ours.
         self._envelopes = self._read()
 
     async def __anext__(self) -> Envelope:
-        return await anext(self._envelopes)
+        try:
+            return await anext(self._envelopes)
+        except asyncio.CancelledError:
+            self._envelopes = self._read()  # Who asks again goes on behind what was given.
+            raise
 
     async def _read(self) -> AsyncIterator[Envelope]:
-        position = self._begin
+        position = _position(self.checkpoint)
         while True:
             lines = await asyncio.to_thread(self._lines, position)
             for line in lines:
