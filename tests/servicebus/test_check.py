@@ -82,7 +82,14 @@ def test_good_options_have_no_problem(good: ServiceBusOptions) -> None:
                 f"Endpoint={endpoint};{KEY}",
                 ["its Endpoint is not a host as in sb://shop.servicebus.windows.net/"],
             )
-            for endpoint in ("https://shop", "shop", "sb://", "sb://a b", "sb://shop/queue")
+            for endpoint in (
+                "https://shop",
+                "shop",
+                "sb://",
+                "sb://a b",
+                "sb://shop/queue",
+                "sb://a..b",
+            )
         ),
         (
             f"Endpoint=sb://shop:5671;{KEY}",
@@ -168,6 +175,15 @@ def test_a_connection_string_that_is_none(text: str, messages: list[str]) -> Non
         ),
         (
             options(connection_string=None, fully_qualified_namespace="sb://shop/"),
+            [
+                (
+                    "fullyQualifiedNamespace",
+                    "not a host; expected one as in shop.servicebus.windows.net",
+                )
+            ],
+        ),
+        (
+            options(connection_string=None, fully_qualified_namespace="a..b"),
             [
                 (
                     "fullyQualifiedNamespace",

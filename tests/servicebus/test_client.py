@@ -86,6 +86,25 @@ async def test_a_missing_azure_identity_is_said(monkeypatch: pytest.MonkeyPatch)
         await open_client(options).__aenter__()
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ServiceBusOptions(connection_string=Secret(f"Endpoint=sb://a..b;{KEY}")),
+            "cannot read connectionString: its Endpoint is not a host",
+        ),
+        (
+            ServiceBusOptions(fully_qualified_namespace=f"{'x' * 64}.net"),
+            "cannot read fullyQualifiedNamespace: not a host",
+        ),
+    ],
+)
+async def test_what_is_no_host_is_said(options: ServiceBusOptions, message: str) -> None:
+    """Given options that nobody checked, When they name no host, Then opening says so."""
+    with pytest.raises(UnavailableError, match=message):
+        await open_client(options).__aenter__()
+
+
 async def test_no_namespace_is_said() -> None:
     """Given options without a namespace, When a client is opened, Then it says what to say."""
     with pytest.raises(UnavailableError, match="expected connectionString or fullyQualified"):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from azure.servicebus import ServiceBusMessage
@@ -19,7 +22,7 @@ from experimentframework_core.testing import (
     make_record,
     make_records,
 )
-from experimentframework_servicebus import receive
+from experimentframework_servicebus import Consumer, ServiceBusOptions, receive
 from tests.servicebus._wire import LEAKS, ids, options_of, stored
 from tests.servicebus.test_reader import deliver, send
 
@@ -27,13 +30,31 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from experimentframework_core.envelope import Record
-    from experimentframework_servicebus import Consumer, Received, ServiceBusOptions
+    from experimentframework_servicebus import Received
+    from experimentframework_servicebus._link import Link
     from tests.peers.amqp.peer import ServiceBusPeer
 
 pytestmark = pytest.mark.filterwarnings(*LEAKS)
 
 PATIENCE = 20
 """Seconds for which an event is waited for that comes, however busy the machine is."""
+
+
+class _Link:
+    """A link to which two events come when they are told to."""
+
+    usable = True
+
+    def __init__(self) -> None:
+        self.asked, self.comes = asyncio.Event(), asyncio.Event()
+
+    async def open(self) -> bool:
+        return True
+
+    async def take(self, _most: int, _wait: float, _end: float) -> list[str]:
+        self.asked.set()
+        await self.comes.wait()
+        return ["first", "second"]
 
 
 def names(received: Iterable[Received]) -> list[str]:
@@ -311,6 +332,128 @@ async def test_an_event_is_settled_once(peer: ServiceBusPeer, queue: str) -> Non
             await received.dead_letter("Again")
 
 
+async def test_an_event_given_twice_is_a_mistake(peer: ServiceBusPeer, queue: str) -> None:
+    """Given two events, When one is completed twice at once, Then nothing is done."""
+    options, records = options_of(peer, queue), make_records(2)
+    await deliver(options, records)
+
+    async with receive(options, max_wait=PATIENCE) as events:
+        first, second = await some(events, 2)
+        with pytest.raises(RuntimeError, match="is given twice, or being settled already"):
+            await events.complete([first, second, first])
+        left = stored(peer, queue)
+        await events.complete([first, second])
+
+    assert left == ids(records)
+    assert stored(peer, queue) == []
+
+
+async def test_who_settles_at_the_same_time_is_told(peer: ServiceBusPeer, queue: str) -> None:
+    """Given an event, When two settle it at once, Then the first does, and the link is good."""
+    options = options_of(peer, queue)
+    await deliver(options, make_records(2))
+
+    async with receive(options, max_wait=PATIENCE) as events:
+        first = await anext(events)
+        outcomes = await asyncio.gather(
+            first.complete(), first.complete(), first.abandon(), return_exceptions=True
+        )
+        await (await anext(events)).complete()
+
+    assert [type(each) for each in outcomes] == [type(None), RuntimeError, RuntimeError]
+    assert stored(peer, queue) == []
+
+
+async def test_what_could_not_be_settled_can_be_tried_again(
+    peer: ServiceBusPeer, queue: str
+) -> None:
+    """Given an event that could not be completed, When it is abandoned, Then that is tried."""
+    options = options_of(peer, queue)
+    await deliver(options, make_records(1))
+
+    async with receive(options, max_wait=PATIENCE) as events:
+        received = await anext(events)
+        peer.put_forward(31)
+        with pytest.raises(TransientError, match="cannot complete"):
+            await received.complete()
+        with pytest.raises(TransientError, match="cannot abandon"):
+            await received.abandon()
+
+
+async def test_cancelling_keeps_the_order_of_a_session(
+    peer: ServiceBusPeer, sessions: ServiceBusOptions
+) -> None:
+    """Given a session, When waiting is cancelled often, Then its events come in order, all."""
+    records = of_subjects(*["a"] * 60)
+    await deliver(sessions, records)
+    patience = cycle([0.0002, 0.0005, 0.001, 0.0015, 0.003])
+
+    async with receive(sessions, session="a", max_wait=PATIENCE) as events:
+        received = [await anext(events)]
+        while len(received) < len(records):
+            with suppress(TimeoutError):
+                received.append(await asyncio.wait_for(anext(events), next(patience)))
+                await received[-1].complete()
+        await received[0].complete()
+
+    assert names(received) == ids(records)
+    assert stored(peer, str(sessions.queue_name)) == []
+
+
+async def test_the_next_call_returns_what_a_cancelled_one_received() -> None:
+    """Given a batch is cancelled, When two events come, Then the next calls return them."""
+    link = _Link()
+    options = ServiceBusOptions(queue_name="events")
+    consumer = Consumer(lambda _: cast("Link", link), options, session=None, max_wait=None)
+    waiting = asyncio.create_task(consumer.batch(2))
+    await link.asked.wait()
+    waiting.cancel()
+    await asyncio.wait((waiting,))
+
+    link.comes.set()
+    batches: list[object] = [await consumer.batch(1), await consumer.batch(1)]
+
+    assert batches == [["first"], ["second"]]
+
+
+async def test_a_consumer_ends_with_its_block(peer: ServiceBusPeer, queue: str) -> None:
+    """Given the block is left, When the next event is asked for, Then that is a mistake."""
+    options = options_of(peer, queue)
+    await deliver(options, make_records(1))
+    async with receive(options, max_wait=PATIENCE) as events:
+        pass
+
+    with pytest.raises(RuntimeError, match="this consumer has ended"):
+        await events.batch()
+    with pytest.raises(RuntimeError, match="this consumer has ended"):
+        await anext(events)
+
+
+@pytest.mark.parametrize("max_wait", [1, None])
+async def test_a_service_that_hangs_is_not_taken_for_an_empty_queue(
+    peer: ServiceBusPeer, queue: str, max_wait: float | None
+) -> None:
+    """Given a service that hangs, When an event is waited for, Then it is told, not none."""
+    options = options_of(peer, queue, send_timeout_ms=2_000)
+
+    async with asyncio.timeout(PATIENCE), receive(options, max_wait=max_wait) as events:
+        peer.hang()
+        with pytest.raises(TransientError, match=f"from '{queue}': no answer in time"):
+            await events.batch()
+
+
+async def test_an_empty_queue_is_no_failure(peer: ServiceBusPeer, queue: str) -> None:
+    """Given an empty queue, When an event is waited for, Then there is none, and one later."""
+    options, records = options_of(peer, queue), make_records(1)
+
+    async with receive(options, max_wait=0.5) as events:
+        none = await events.batch()
+        await deliver(options, records)
+        one = await events.batch()
+
+    assert (none, names(one)) == ([], ids(records))
+
+
 async def test_a_cut_connection_is_told_and_gone_on_with(peer: ServiceBusPeer, queue: str) -> None:
     """Given a connection is cut, When events are received on, Then what came can be completed."""
     options, records = options_of(peer, queue), make_records(2)
@@ -383,16 +526,42 @@ async def test_a_queue_without_sessions_says_so(peer: ServiceBusPeer, queue: str
         ({"queue": "q"}, {"event_type": "outcome"}, "event_type is for use_type_specific"),
         ({"use_type_specific_destinations": True}, {}, "event_type is for use_type_specific"),
         ({"queue": "q"}, {"session": "a"}, "session is for options with enable_sessions"),
+        ({"queue": "q"}, {"max_wait": 0}, "max_wait is 0; expected seconds above 0, or None"),
+        ({"queue": "q"}, {"max_wait": -1}, "max_wait is -1"),
+        ({"queue": "q"}, {"max_wait": math.nan}, "max_wait is nan"),
     ],
 )
 async def test_arguments_must_fit_the_options(
-    peer: ServiceBusPeer, said: dict[str, object], given: dict[str, str], message: str
+    peer: ServiceBusPeer, said: dict[str, object], given: dict[str, object], message: str
 ) -> None:
     """Given options, When an argument does not fit them, Then it is refused before connecting."""
     options = options_of(peer, **said)  # type: ignore[arg-type]
 
     with pytest.raises(ValueError, match=message):
         await receive(options, **given).__aenter__()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("most", "kind", "message"),
+    [
+        (0, ValueError, "most is 0; expected at least 1"),
+        (None, TypeError, "most is None; expected a number of events"),
+        ("x", TypeError, "most is 'x'; expected a number of events"),
+    ],
+)
+async def test_a_batch_has_a_size(
+    peer: ServiceBusPeer, queue: str, most: int, kind: type[Exception], message: str
+) -> None:
+    """Given a consumer, When the size of a batch is none, Then it says so."""
+    async with receive(options_of(peer, queue)) as events:
+        with pytest.raises(kind, match=message):
+            await events.batch(most)
+
+
+async def test_a_missing_destination_is_named(peer: ServiceBusPeer) -> None:
+    """Given options without a queue, When it is received, Then the option is named."""
+    with pytest.raises(ConfigurationError, match="cannot receive: queueName is missing"):
+        await receive(options_of(peer)).__aenter__()
 
 
 async def test_a_topic_alone_gives_nothing(peer: ServiceBusPeer) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from experimentframework_core.config import listed
-from experimentframework_servicebus._connection_string import ConnectionString, parse
+from experimentframework_servicebus._connection_string import ConnectionString, is_host, parse
 from experimentframework_servicebus._entities import why_no_entity, why_no_subscription
 from experimentframework_servicebus._options import ServiceBusOptions
 from experimentframework_servicebus._sign_in import when_expired
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from experimentframework_core.plugin import Finding
 
 _DESTINATIONS = ("queueName", "topicName", "useTypeSpecificDestinations")
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 _UNSAID = ServiceBusOptions()
 
 
@@ -40,7 +38,7 @@ def _namespace(options: ServiceBusOptions) -> Iterator[Finding]:
     if options.connection_string is not None and namespace is not None:
         message = "connectionString names the namespace already; leave one of the two out"
         yield "fullyQualifiedNamespace", message, "error", ("connectionString",)
-    if namespace is not None and not _HOST.fullmatch(namespace):
+    if namespace is not None and not is_host(namespace):
         # It may be a connection string with its key, so it is not shown.
         message = "not a host; expected one as in shop.servicebus.windows.net"
         yield "fullyQualifiedNamespace", message, "error", ()

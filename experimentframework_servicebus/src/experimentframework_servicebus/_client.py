@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from experimentframework_core.errors import UnavailableError
-from experimentframework_servicebus._connection_string import ConnectionString, parse
+from experimentframework_servicebus._connection_string import ConnectionString, is_host, parse
 from experimentframework_servicebus._quiet import quieten
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ async def open_client(options: ServiceBusOptions) -> AsyncIterator[ServiceBusCli
     Whoever opens a sender of it closes that sender.
 
     Raises:
-        UnavailableError: The options name no namespace, azure-identity is missing, or the cafile
-            cannot be used.
+        UnavailableError: The options name no namespace, or none that is a host; azure-identity is
+            missing; or the cafile cannot be used.
     """
     from azure.servicebus import TransportType
     from azure.servicebus.aio import ServiceBusClient
@@ -56,6 +56,11 @@ async def open_client(options: ServiceBusOptions) -> AsyncIterator[ServiceBusCli
     if options.fully_qualified_namespace is None:
         raise UnavailableError(
             "cannot connect to Service Bus: expected connectionString or fullyQualifiedNamespace"
+        )
+    if not is_host(options.fully_qualified_namespace):
+        raise UnavailableError(
+            "cannot read fullyQualifiedNamespace: not a host; expected one as in "
+            "shop.servicebus.windows.net"
         )
     async with _identity() as credential:
         yield ServiceBusClient(

@@ -20,7 +20,9 @@ _PARTS = (
     "UseDevelopmentEmulator",
 )
 _BY_LOWER_CASE = {name.lower(): name for name in _PARTS}
-_ENDPOINT = re.compile(r"sb://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:([0-9]{1,5}))?/?")
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
+_ENDPOINT = re.compile(r"sb://([A-Za-z0-9.-]+)(:([0-9]{1,5}))?/?")
 _LONGEST = 8192
 _HIGHEST_PORT = 65_535
 
@@ -47,6 +49,11 @@ class ConnectionString(NamedTuple):
     emulator: bool
 
 
+def is_host(text: str) -> bool:
+    """Return whether a text can be a host: parts of 1 to 63 letters, digits and '-'."""
+    return _HOST.fullmatch(text) is not None
+
+
 def parse(text: str) -> ConnectionString | list[str]:
     """Return what the connection string says, or everything that is wrong with it."""
     if len(text) > _LONGEST:
@@ -57,8 +64,8 @@ def parse(text: str) -> ConnectionString | list[str]:
     if emulator not in (None, "true", "false"):
         problems.append("its UseDevelopmentEmulator is neither true nor false, in small letters")
     endpoint = _ENDPOINT.fullmatch(values.get("Endpoint", ""))
-    port = int(endpoint[4]) if endpoint and endpoint[4] else None
-    if values.get("Endpoint") and endpoint is None:
+    port = int(endpoint[3]) if endpoint and endpoint[3] else None
+    if values.get("Endpoint") and not (endpoint and is_host(endpoint[1])):
         problems.append("its Endpoint is not a host as in sb://shop.servicebus.windows.net/")
     if port is not None and not 0 < port <= _HIGHEST_PORT:
         problems.append(f"the port of its Endpoint is no number from 1 to {_HIGHEST_PORT:,}")

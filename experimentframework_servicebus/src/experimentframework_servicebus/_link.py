@@ -74,6 +74,7 @@ class Link:
         self._calls = calls
         self._timeout = options.send_timeout_ms / 1000
         self._session_timeout = session_timeout or 0.0
+        self._heard_at = _now()
         self._receiver = receiver_of(client, place, options, wanted, session_timeout)
 
     @property
@@ -99,10 +100,21 @@ class Link:
         except (ServiceBusError, TimeoutError) as error:
             self.drop()
             raise self._failure("receive from", error) from error
+        except asyncio.CancelledError:
+            self.drop()
+            raise
         return True
 
-    async def take(self, most: int, wait: float) -> list[Received]:
+    async def take(self, most: int, wait: float, end: float) -> list[Received]:
         """Return what comes, at least one unless none does within ``wait`` seconds.
+
+        A service that hangs is as silent as a queue that is empty. So it is asked something when it
+        was silent for long, and before anybody is told that there is nothing.
+
+        Args:
+            most: How many at most.
+            wait: Seconds.
+            end: The loop's time at which somebody is told that there is nothing.
 
         Raises:
             TransientError: They cannot be received.
@@ -113,10 +125,14 @@ class Link:
             messages = await self._run(
                 self._receiver.receive_messages(most, max_wait_time=wait), wait, "receive"
             )
+            if not messages and _now() >= min(end, self._heard_at + self._timeout):
+                await self._ask()
         except (ServiceBusError, TimeoutError) as error:
             if self._options.enable_sessions or isinstance(error, TimeoutError):
                 self.drop()
             raise self._failure("receive from", error) from error
+        if messages:
+            self._heard_at = _now()
         return [self._received(message) for message in messages]
 
     async def complete(self, messages: Sequence[Message]) -> list[TransientError | None]:
@@ -175,6 +191,15 @@ class Link:
         self.usable = False
         self._calls.start(self._receiver.close(), name=f"{self.place}.close")
 
+    async def _ask(self) -> None:
+        """Have the service answer, on the same connection; what it says does not matter."""
+        call = self._receiver.peek_messages(1, timeout=self._timeout)
+        try:
+            await self._run(call, 0.0, "ask")
+        except OperationTimeoutError as error:
+            raise TimeoutError from error
+        self._heard_at = _now()
+
     def _received(self, message: Message) -> Received:
         body = b""
         try:
@@ -213,3 +238,7 @@ class Link:
 
     def _failure(self, doing: str, error: Exception) -> TransientError:
         return reading_failure(error, doing, self.place, self._options)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from experimentframework_core.errors import TransientError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from azure.servicebus import ServiceBusReceivedMessage
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 _GROUP = 500
 """Messages that are settled at the same time; the client waits least in few and large groups."""
+
+_BEGUN = "given twice, or being settled"
+"""What is said of a message while it is settled, and of one that is given twice."""
 
 _LONGEST = 4096
 """Most characters of a reason or description that the service takes."""
@@ -81,9 +85,9 @@ class Received:
                 again.
             RuntimeError: It is settled already.
         """
-        self._check()
-        await self._link.abandon(self.message)
-        self._settled = "abandoned"
+        with _settling([self]):
+            await self._link.abandon(self.message)
+            self._settled = "abandoned"
 
     async def dead_letter(self, reason: str, description: str = "") -> None:
         """Put it among the dead letters of the queue or subscription.
@@ -97,9 +101,9 @@ class Received:
                 again.
             RuntimeError: It is settled already.
         """
-        self._check()
-        await self._link.dead_letter(self.message, reason[:_LONGEST], description[:_LONGEST])
-        self._settled = "among the dead letters"
+        with _settling([self]):
+            await self._link.dead_letter(self.message, reason[:_LONGEST], description[:_LONGEST])
+            self._settled = "among the dead letters"
 
     async def renew_lock(self) -> datetime:
         """Keep it for longer; in a session, keep the session. Return until when.
@@ -122,10 +126,36 @@ async def complete_all(received: Sequence[Received]) -> None:
 
     Raises:
         TransientError: Some could not be removed; all others are.
-        RuntimeError: One is settled already; nothing was done.
+        RuntimeError: One is settled already, or given twice; nothing was done.
     """
-    for each in received:
-        each._check()  # noqa: SLF001 - of this module
+    with _settling(received):
+        failures = await _complete(received)
+    if len(received) == 1 and failures:
+        raise failures[0]
+    if failures:
+        raise TransientError(
+            f"{len(failures):,} of {len(received):,} events are not completed; the first: "
+            f"{failures[0]}"
+        ) from failures[0]
+
+
+@contextmanager
+def _settling(received: Sequence[Received]) -> Iterator[None]:
+    """Keep others from settling these meanwhile; whichever is not settled then can be again."""
+    begun: list[Received] = []
+    try:
+        for each in received:
+            each._check()  # noqa: SLF001 - of this module
+            each._settled = _BEGUN  # noqa: SLF001
+            begun.append(each)
+        yield
+    finally:
+        for each in begun:
+            if each._settled == _BEGUN:  # noqa: SLF001
+                each._settled = ""  # noqa: SLF001
+
+
+async def _complete(received: Sequence[Received]) -> list[TransientError]:
     failures: list[TransientError] = []
     for link, its in groupby(received, key=lambda each: each._link):  # noqa: SLF001
         group = list(its)
@@ -137,10 +167,4 @@ async def complete_all(received: Sequence[Received]) -> None:
                     each._settled = "completed"  # noqa: SLF001
                 else:
                     failures.append(failure)
-    if len(received) == 1 and failures:
-        raise failures[0]
-    if failures:
-        raise TransientError(
-            f"{len(failures):,} of {len(received):,} events are not completed; the first: "
-            f"{failures[0]}"
-        ) from failures[0]
+    return failures

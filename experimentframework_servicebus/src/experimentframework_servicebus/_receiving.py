@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from experimentframework_core.config import Problem
+from experimentframework_core.errors import ConfigurationError
 from experimentframework_servicebus._calls import Calls
 from experimentframework_servicebus._client import open_client
 from experimentframework_servicebus._entities import (
@@ -24,14 +26,14 @@ if TYPE_CHECKING:
     from experimentframework_servicebus._link import Link
     from experimentframework_servicebus._options import ServiceBusOptions
 
-_SLICE = 20.0
-"""Seconds for which a message is waited for in one call."""
-
-_SESSION_SLICE = 2.0
-"""The same in a session, whose lock is to be kept meanwhile."""
+_SLICE = 2.0
+"""Seconds for which a message is waited for in one call; a session's lock is kept between them."""
 
 _SESSION_IDLE = 0.25
 """Seconds without a message after which the next session is taken, where any will do."""
+
+_LEAST = 0.1
+"""Seconds that a call to receive has at least."""
 
 _SESSION_TIMEOUT = 20.0
 """Seconds for which the service is asked to look for a session that has messages."""
@@ -64,14 +66,16 @@ async def receive(
             each in its order.
         event_type: Which type's queue or topic, with ``use_type_specific_destinations``.
         session: Only this session's events.
-        max_wait: Seconds without an event after which there is none; None waits for ever.
+        max_wait: Seconds without an event after which there is none, above 0; None waits for ever.
 
     Yields:
         The events, as they come. Use it in one task.
 
     Raises:
-        ValueError: ``event_type`` or ``session`` does not fit the options.
-        ConfigurationError: A topic keeps no events, and no subscription is named.
+        ValueError: ``event_type`` or ``session`` does not fit the options, or ``max_wait`` is not
+            above 0.
+        ConfigurationError: The options do not say where events are: a topic keeps none, and its
+            subscription is to be named.
         UnavailableError: The queue or subscription is missing, or refuses us.
         TransientError: The service does not answer.
     """
@@ -80,6 +84,8 @@ async def receive(
     place = _place_of(options, event_type)
     if session is not None and not options.enable_sessions:
         raise ValueError("session is for options with enable_sessions")
+    if max_wait is not None and not max_wait > 0:
+        raise ValueError(f"max_wait is {max_wait}; expected seconds above 0, or None")
     calls = Calls()
     async with open_client(options) as client:
 
@@ -93,12 +99,18 @@ async def receive(
             await consumer.start()
             yield consumer
         finally:
-            consumer.drop()
+            await consumer.end()
             await calls.end()
 
 
 def _place_of(options: ServiceBusOptions, event_type: str | None) -> Place:
     entity = the_entity(options)
+    if entity is None and not options.use_type_specific_destinations:
+        message = (
+            "cannot receive: queueName is missing; expected queueName, topicName or "
+            "useTypeSpecificDestinations"
+        )
+        raise ConfigurationError((Problem(message=message),))
     if (entity is None) != (event_type is not None):
         raise ValueError("event_type is for use_type_specific_destinations, which needs it")
     require_subscription(options, "receive from")
@@ -109,7 +121,7 @@ class Consumer(AsyncIterator[Received]):
     """Events as they come; what `receive` yields.
 
     After a TransientError it can be gone on with: it connects again. What was received before it
-    may come again.
+    may come again. Where a call is cancelled, the next one returns what it would have returned.
     """
 
     def __init__(
@@ -135,6 +147,9 @@ class Consumer(AsyncIterator[Received]):
         self._lock = asyncio.Lock()
         self._link: Link | None = None
         self._idle = False
+        self._taking: asyncio.Task[list[Received]] | None = None
+        self._kept: list[Received] = []
+        self._ended = False
 
     async def __anext__(self) -> Received:
         batch = await self.batch(1)
@@ -165,19 +180,19 @@ class Consumer(AsyncIterator[Received]):
         Raises:
             TransientError: None can be received now; or, as UnavailableError, somebody must change
                 something. Call again to go on.
+            RuntimeError: The ``async with`` is over.
+            ValueError: ``most`` is less than 1.
         """
+        if not isinstance(most, int):
+            raise TypeError(f"most is {most!r}; expected a number of events")
+        if most < 1:
+            raise ValueError(f"most is {most}; expected at least 1")
         async with self._lock:
             now = asyncio.get_running_loop().time
             end = math.inf if self._max_wait is None else now() + self._max_wait
-            while (left := end - now()) > 0:
-                link = await self._linked(left)
-                if link is None:
-                    continue
-                if received := await link.take(most, min(left, self._patience())):
-                    self._idle = self._any_session
+            while now() < end:
+                if received := await self._taken(most, end):
                     return received
-                if self._any_session:
-                    self.drop()  # So that another gets its turn.
             return []
 
     async def complete(self, received: Iterable[Received]) -> None:
@@ -186,20 +201,55 @@ class Consumer(AsyncIterator[Received]):
         Raises:
             TransientError: Of some the lock is lost, or it is not known whether they were removed;
                 these come again. All others are removed.
-            RuntimeError: One is settled already; nothing was done.
+            RuntimeError: One is settled already, or given twice; nothing was done.
         """
         await complete_all(list(received))
 
-    def drop(self) -> None:
-        """Disconnect in the background; what was not settled comes again."""
+    async def end(self) -> None:
+        """Disconnect in the background, for good; what was not settled comes again."""
+        self._ended = True
+        self._drop()
+        if self._taking is not None:
+            self._taking.cancel()
+            await asyncio.wait((self._taking,))
+
+    async def _taken(self, most: int, end: float) -> list[Received]:
+        """Return what comes next, in a task of its own: who is cancelled must not lose it."""
+        if self._ended:
+            raise RuntimeError("this consumer has ended with its `async with`; receive anew")
+        if self._link is None or not self._link.usable:
+            self._kept.clear()  # It comes again.
+        if not self._kept:
+            if self._taking is None:
+                self._taking = asyncio.create_task(self._take(most, end), name="receive")
+                self._taking.add_done_callback(_heard)
+            await asyncio.wait((self._taking,))
+            taking, self._taking = self._taking, None
+            if taking.cancelled():
+                return []
+            self._kept = taking.result()
+        received, self._kept = self._kept[:most], self._kept[most:]
+        return received
+
+    async def _take(self, most: int, end: float) -> list[Received]:
+        now = asyncio.get_running_loop().time
+        link = await self._linked(end - now())
+        if link is None:
+            return []
+        patience = _SESSION_IDLE if self._idle else _SLICE
+        # Where connecting took all the time, what is there is taken all the same.
+        wait = max(min(end - now(), patience), _LEAST)
+        received = await link.take(most, wait, end)
+        if received:
+            self._idle = self._any_session
+        elif self._any_session:
+            self._drop()  # So that another gets its turn.
+        return received
+
+    def _drop(self) -> None:
         link, self._link = self._link, None
         if link is not None and link.usable:
             link.drop()
-
-    def _patience(self) -> float:
-        if self._idle:
-            return _SESSION_IDLE
-        return _SESSION_SLICE if self._in_sessions else _SLICE
 
     async def _linked(self, left: float) -> Link | None:
         """Return an open link; None if no session is free for so many seconds."""
@@ -210,3 +260,9 @@ class Consumer(AsyncIterator[Received]):
             return None
         self._link, self._idle = link, False
         return link
+
+
+def _heard(task: asyncio.Task[list[Received]]) -> None:
+    if not task.cancelled():
+        # Asked for, so that asyncio does not report it where nobody calls again.
+        task.exception()
