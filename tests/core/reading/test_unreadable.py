@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from typing import TYPE_CHECKING
 
 from experimentframework_core._reading.unreadable import UnreadableFile
@@ -11,6 +12,8 @@ from experimentframework_core.errors import ReplayError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 
 def test_each_is_a_line_with_its_place_its_reason_and_its_bytes(tmp_path: Path) -> None:
@@ -48,3 +51,17 @@ def test_a_later_run_adds_to_what_is_there(tmp_path: Path) -> None:
 
     assert [json.loads(line)["position"] for line in path.read_text().splitlines()] == ["1", "2"]
     assert later.count == 1
+
+
+def test_what_was_added_is_synced_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given a line, When it is to outlive a loss of power, Then the file is synced, and once."""
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+
+    with UnreadableFile(tmp_path / "events.unreadable.ndjson") as kept:
+        kept.sync()
+        kept.add(ReplayError("one"), "1")
+        kept.sync()
+        kept.sync()
+
+    assert len(synced) == 1

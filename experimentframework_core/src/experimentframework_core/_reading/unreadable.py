@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 import msgspec
@@ -42,6 +43,7 @@ class UnreadableFile:
         self.path = path
         self.count = 0
         self._file: BinaryIO | None = None
+        self._synced = True
 
     def add(self, error: ReplayError, checkpoint: str | None) -> None:
         """Write one line.
@@ -52,9 +54,21 @@ class UnreadableFile:
         record = None if error.record is None else base64.b64encode(error.record).decode()
         line = Unreadable(position=checkpoint, reason=str(error), record=record)
         if self._file is None:
-            self._file = self.path.open("ab", buffering=0)
+            self._file = self.path.open("ab")
         self._file.write(msgspec.json.encode(line) + b"\n")
+        self._file.flush()
         self.count += 1
+        self._synced = False
+
+    def sync(self) -> None:
+        """Return when what was added outlives a loss of power.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        if self._file is not None and not self._synced:
+            os.fsync(self._file.fileno())
+            self._synced = True
 
     def __enter__(self) -> Self:
         return self

@@ -21,6 +21,7 @@ from experimentframework_core.errors import BufferFullError, DeliveryError, Repl
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
@@ -226,10 +227,15 @@ class Replay:
         self._save_from = self._arrived + SAVE_AFTER
         self._save_at = time.monotonic() + SAVE_EVERY
         path, position = self._plan.checkpoint, self.position
-        if self._plan.dry_run or path is None or position in (None, self._saved):
+        if self._plan.dry_run or path is None or position is None or position == self._saved:
             return
-        await asyncio.to_thread(checkpoint.save, path, self._plan.facts, position)
+        await asyncio.to_thread(self._save_at_once, path, position)
         self._saved = position
+
+    def _save_at_once(self, path: Path, position: str) -> None:
+        # What the checkpoint leaves behind it must be as safe as the checkpoint.
+        self._rejected.sync()
+        checkpoint.save(path, self._plan.facts, position)
 
     async def _save_last(self) -> None:
         self._settle()
