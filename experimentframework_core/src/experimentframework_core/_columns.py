@@ -119,7 +119,7 @@ def columns_of(envelopes: Sequence[Envelope]) -> list[list[object] | None]:
         *(_of_payload(column.name, payloads, kinds) for column in _OF_PAYLOAD),
         _as_json(_of_payload("attributes", payloads, kinds)),
         _as_json(list(map(attrgetter("metadata"), envelopes))),
-        list(map(_payload, envelopes)),
+        [_encode(each.payload) if each.extra is None else _with_extra(each) for each in envelopes],
     ]
 
 
@@ -169,7 +169,6 @@ def _or_none(values: list[object]) -> list[object] | None:
     return None if values.count(None) == len(values) else values
 
 
-def _payload(envelope: Envelope) -> bytes:
-    if envelope.extra is None:
-        return _encode(envelope.payload)
+def _with_extra(envelope: Envelope) -> bytes:
+    """Return the payload of an event that has fields which are not known here."""
     return bytes(_payload_decoder.decode(encode_as_read(envelope)).payload)

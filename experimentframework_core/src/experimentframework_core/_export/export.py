@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from experimentframework_core.errors import ReplayError
     from experimentframework_core.plugin import Selection
 
-AT_ONCE = 1000
+AT_ONCE = 2000
 """Most events that are written at once; two such batches are in memory."""
 
 BYTES_AT_ONCE = 4 * 1024 * 1024
