@@ -60,6 +60,7 @@ public_names = [
     "PublishError",
     "Receipt",
     "Record",
+    "RepeatExposureOptions",
     "ReplayError",
     "RetryOptions",
     "Secret",
@@ -108,6 +109,18 @@ def test_public_names_are_pinned() -> None:
             ],
         ),
         ("experimentframework_core.arrow", ["record_batch", "schema"]),
+        (
+            "experimentframework_core.exposure",
+            [
+                "Decision",
+                "ExposureFacts",
+                "Subject",
+                "current_plane",
+                "current_subject",
+                "exposure",
+                "identify",
+            ],
+        ),
         ("experimentframework_core.replay", ["ReplaySummary", "Transform", "replay"]),
         (
             "experimentframework_core.cloudevents",
