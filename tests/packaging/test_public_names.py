@@ -139,6 +139,19 @@ def test_public_names_are_pinned() -> None:
         ),
         ("experimentframework_core.compatibility", ["Difference", "Schema", "differences"]),
         (
+            "experimentframework_core.web",
+            [
+                "PlaneMiddleware",
+                "PlaneSource",
+                "RequestView",
+                "SubjectMiddleware",
+                "SubjectProvider",
+                "plane_lifespan",
+                "plane_of",
+            ],
+        ),
+        ("experimentframework_core.web.fastapi", ["Plane"]),
+        (
             "experimentframework_kafka",
             ["KafkaOptions", "KafkaSecurity", "KafkaTopicCreation", "plugin"],
         ),
