@@ -212,6 +212,7 @@ class DataPlane:
         """Make this copy of the plane unusable: its tasks and connections are the parent's."""
         self._disable("this process was forked from the plane's: open a new plane here")
         self._closed = None
+        self.exposures.after_fork_in_child()
         if self._doorway is not None:
             self._doorway.close_in_child()
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,6 +26,8 @@ from experimentframework_core.testing import FaultyBackplane, Hang, Sink
 from tests.core._planes import check_accounts, envelopes, opened, options
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from experimentframework_core import Envelope
 
 REPEAT = Receipt(None, "filtered", "repeat")
@@ -257,3 +261,25 @@ async def test_a_plane_that_is_not_open_refuses() -> None:
         await plane.expose("checkout", "x", subject="a")
     with pytest.raises(DataPlaneClosedError):
         plane.expose_sync("checkout", "x", subject="a")
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+async def test_a_forked_child_does_not_wait_for_a_thread_of_the_parent(
+    sink: FaultyBackplane,
+) -> None:
+    """Given a thread that counts, When the process forks meanwhile, Then the child can count."""
+    async with opened(sink) as plane:
+        with plane.exposures._lock:
+            status = status_of_child(lambda: plane.exposures.filter(REPEAT))
+
+    assert status == 0
+
+
+def status_of_child(work: Callable[[], object]) -> int:
+    """Return how a forked child ends that does the work; it is killed if that takes long."""
+    child = os.fork()
+    if not child:
+        signal.alarm(5)
+        work()
+        os._exit(0)
+    return os.waitpid(child, 0)[1]

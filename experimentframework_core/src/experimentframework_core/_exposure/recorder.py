@@ -191,6 +191,10 @@ class Recorder:
         with self._lock:
             self._subject_failures += 1
 
+    def after_fork_in_child(self) -> None:
+        """In a forked child: have a lock that no thread of the parent holds."""
+        self._lock = Lock()
+
     def counted(self, statistics: Statistics) -> Statistics:
         """Return a plane's statistics with what is counted here."""
         with self._lock:
