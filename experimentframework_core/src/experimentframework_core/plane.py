@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from experimentframework_core._exposure.decision import Decision
-    from experimentframework_core._exposure.recorder import ExposureFacts
+    from experimentframework_core._exposure.facts import ExposureFacts
     from experimentframework_core._plane.routing import Route
     from experimentframework_core.envelope import Record
     from experimentframework_core.errors import ReplayError

@@ -6,7 +6,8 @@ import inspect
 from typing import TYPE_CHECKING, TypeAlias
 
 from experimentframework_core._exposure.current import current_plane
-from experimentframework_core._exposure.recorder import NO_SUBJECT, ExposureFacts
+from experimentframework_core._exposure.facts import ExposureFacts, check_facts
+from experimentframework_core._exposure.recorder import NO_SUBJECT
 from experimentframework_core._exposure.subject import is_anonymous
 from experimentframework_core._log import Repeated, placed
 
@@ -37,11 +38,12 @@ class Call:
             facts: What else there is to say of each exposure.
 
         Raises:
-            TypeError: The function is a generator.
+            TypeError: The function is a generator, or a fact is none of an exposure's.
         """
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             message = f"{function.__qualname__} is a generator: decorate what calls it"
             raise TypeError(message)
+        check_facts(facts)
         self._name = f"{function.__module__}.{function.__qualname__}"
         self._experiment = experiment
         self._given = plane

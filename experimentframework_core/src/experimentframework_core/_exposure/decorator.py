@@ -12,7 +12,7 @@ from experimentframework_core._exposure.call import Call
 
 if TYPE_CHECKING:
     from experimentframework_core._exposure.call import Plane
-    from experimentframework_core._exposure.recorder import ExposureFacts
+    from experimentframework_core._exposure.facts import ExposureFacts
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from threading import Lock
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from experimentframework_core._exposure.decision import Decision
+from experimentframework_core._exposure.facts import ExposureFacts, check_facts
 from experimentframework_core._exposure.repeats import Repeats, key_of
 from experimentframework_core._exposure.subject import Subject, current_subject, subject_of
 from experimentframework_core.errors import InvalidEventError
@@ -20,31 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from experimentframework_core.config import DataPlaneOptions, RepeatExposureOptions
-    from experimentframework_core.events import AssignmentPolicy
     from experimentframework_core.status import Statistics
 
 REPEAT = Receipt(None, "filtered", "repeat")
 NO_SUBJECT = Receipt(None, "filtered", "noSubject")
-
-
-class ExposureFacts(TypedDict, total=False):
-    """What can be said of an exposure beside its experiment and variant.
-
-    Attributes:
-        subject: The subject, or its id. None: the one of `identify` or ``SubjectMiddleware``.
-        selection_reason: Why the subject gets the variant; ``application`` where it is not said.
-        rule_path: The rule that chose the variant.
-        assignment_policy: How long the subject keeps the variant.
-        attributes: Facts beside these.
-        correlation_id: Ties events of one request together.
-    """
-
-    subject: Subject | str | None
-    selection_reason: str
-    rule_path: str | None
-    assignment_policy: AssignmentPolicy | None
-    attributes: dict[str, Any] | None
-    correlation_id: str | None
 
 
 class Publisher(Protocol):
@@ -139,15 +119,16 @@ class Recorder:
         self, experiment: str, variant: str, facts: ExposureFacts
     ) -> tuple[Exposure | None, int | None]:
         """Return the exposure, and its key if it is a first one; None for an unwanted repeat."""
+        check_facts(facts)
         subject = facts.get("subject")
         if not isinstance(subject, Subject):
             subject = self.subject_in(facts, f"the exposure of {variant!r} in {experiment!r}")
+        attributes = _merged(subject.attributes, facts.get("attributes"))
         options = self._plane.options.repeat_exposures
         key = key_of(experiment, variant, subject) if options.detect else None
         is_repeat = key is not None and self._is_repeat(key, options)
         if is_repeat and options.suppress:
             return None, None
-        own, others = facts.get("attributes"), subject.attributes
         exposure = Exposure(
             experiment_name=experiment,
             variant_key=variant,
@@ -158,7 +139,7 @@ class Recorder:
             rule_path=facts.get("rule_path"),
             assignment_policy=facts.get("assignment_policy"),
             is_repeat_exposure=is_repeat,
-            attributes={**others, **own} if others and own else own or others,
+            attributes=attributes,
         )
         return exposure, None if is_repeat else key
 
@@ -223,3 +204,10 @@ def _subject_in(facts: ExposureFacts, what: str) -> Subject:
         )
         raise InvalidEventError(message, path="subject_id")
     return found
+
+
+def _merged(others: dict[str, Any] | None, own: dict[str, Any] | None) -> dict[str, Any] | None:
+    # What is no mapping is left to be refused by publish, which names the field.
+    if not others or not isinstance(own, dict):
+        return others if own is None else own
+    return {**others, **own}
