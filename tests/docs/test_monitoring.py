@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
+import socket
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
@@ -136,3 +139,45 @@ def test_every_loss_raises_an_alert() -> None:
     losses = {"dropped", "expired", "dead_lettered", "rejected"}
 
     assert {f"experimentframework_events_{loss}_total" for loss in losses} <= watched
+
+
+async def test_each_worker_has_a_port_of_its_own() -> None:
+    """Given two workers and one range of ports, When each is scraped, Then each tells its own."""
+    module = runpy.run_path(str(docs / "examples/prometheus/worker_metrics.py"))
+    worker_metrics = module["worker_metrics"]
+    ports = [free_port() for _ in range(4)]
+    options = DataPlaneOptions(flush_interval_ms=1)
+
+    async with (
+        DataPlane(options, backplane=InMemoryBackplane()) as one,
+        DataPlane(options, backplane=InMemoryBackplane()) as other,
+    ):
+        for plane in (one, other, other):
+            await plane.publish(make_exposure(), ack="delivered")
+        with worker_metrics(one, ports) as first, worker_metrics(other, ports) as second:
+            counts = [
+                [
+                    sample.value
+                    for family in text_string_to_metric_families(await scraped(port))
+                    for sample in family.samples
+                    if sample.name == "experimentframework_events_delivered_total"
+                ]
+                for port in (first, second)
+            ]
+
+    assert first != second
+    assert counts == [[1.0], [2.0]]
+
+
+def free_port() -> int:
+    """Return a port on which nobody listens now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def scraped(port: int) -> str:
+    """Return what is answered to a scrape of that port."""
+    async with httpx.AsyncClient() as client:
+        return (await client.get(f"http://127.0.0.1:{port}/metrics")).text
