@@ -12,11 +12,9 @@ from experimentframework_core._log import encodable
 from experimentframework_core.units import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
-Plain: TypeAlias = (
-    "bool | int | float | str | list[Plain] | dict[str, Plain] | tuple[Plain, ...] | None"
-)
+Plain: TypeAlias = "bool | float | str | Sequence[Plain] | Mapping[str, Plain] | None"
 """What JSON has names for."""
 
 HIDDEN = "***"
