@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from experimentframework_core import BackplaneOptions, DataPlaneOptions, Secret
+from experimentframework_core import BackplaneOptions, ChannelSettings, DataPlaneOptions, Secret
 from experimentframework_core.config import load_text
 from experimentframework_core.plugins import find_plugin, installed_plugins
 from experimentframework_core.web._hiding import hidden_in, without
@@ -25,6 +25,12 @@ class Holder(msgspec.Struct):
     value: Any
 
 
+class Token(ChannelSettings, frozen=True, kw_only=True):
+    """Options of a plugin."""
+
+    token: Secret
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -34,7 +40,7 @@ class Holder(msgspec.Struct):
         DataPlaneOptions(
             backplane=BackplaneOptions(
                 type="composite",
-                backplanes=(BackplaneOptions(type="x", options=Secret("hunter2")),),
+                backplanes=(BackplaneOptions(type="x", options=Token(token=Secret("hunter2"))),),
             )
         ),
     ],
