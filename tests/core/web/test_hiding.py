@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 import pytest
@@ -106,12 +106,15 @@ SECRETS = {
 }
 
 
-def secret_fields(options: type) -> Iterator[str]:
+def secret_fields(kind: object) -> Iterator[str]:
     """Yield the names of an options class's secrets, of its nested ones too."""
-    for field in msgspec.structs.fields(options):
-        kinds = str(field.type)
-        if "Secret" in kinds:
-            yield field.name
+    for part in get_args(kind):
+        yield from secret_fields(part)
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        for field in msgspec.structs.fields(kind):
+            if "Secret" in str(field.type):
+                yield field.name
+            yield from secret_fields(field.type)
 
 
 def test_every_plugin_with_secrets_is_tried() -> None:
