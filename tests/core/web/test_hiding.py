@@ -83,6 +83,13 @@ def test_what_is_no_secret_stays() -> None:
     assert without(text, hidden_in(Holder(Secret(CONNECTION)))) == text
 
 
+def test_a_login_in_an_address_is_hidden() -> None:
+    """Given an address that no option marks as secret, when shown, then it has no login."""
+    shown = without("cannot reach https://app:pa55@collector:4318/v1", [])
+
+    assert shown == "cannot reach https://***@collector:4318/v1"
+
+
 def test_what_is_no_text_stays() -> None:
     """Given numbers and nothing, when hidden, then they are as they were."""
     value = {"a": 1, "b": None, "c": [1.5, True], "d": ()}

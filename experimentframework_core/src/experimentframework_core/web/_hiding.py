@@ -64,11 +64,11 @@ def _parts(secret: str) -> Iterator[str]:
 
 
 def without(value: Plain, hidden: list[str]) -> Plain:
-    """Return the value with every text in it that is hidden replaced by ``***``."""
+    """Return the value with what is hidden replaced by ``***``, and the login of every address."""
     if isinstance(value, str):
         for text in hidden:
             value = value.replace(text, HIDDEN)
-        return encodable(value)
+        return encodable(_LOGIN.sub(f"://{HIDDEN}@", value))
     if isinstance(value, dict):
         return {name: without(each, hidden) for name, each in value.items()}
     if isinstance(value, list | tuple):
