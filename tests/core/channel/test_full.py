@@ -65,6 +65,20 @@ async def test_drop_newest(open_channel: Workshop, bounds: dict[str, int]) -> No
     assert await stuck.delivered() == ["a", "b", "c", "d"]
 
 
+async def test_room_that_came_meanwhile_is_taken_at_once(open_channel: Workshop) -> None:
+    """Given a record that found no room, when it is put after room came, then it does not wait."""
+    channel = open_channel(FaultyBackplane(), buffer={"when_full": "block", "max_events": 1})
+    refused = make("b")
+    channel.offer(make("a"))
+    assert not channel.offer(refused)
+    await channel.flush(None)
+
+    async with asyncio.timeout(0.5):
+        reason = await channel.put(refused)
+
+    assert reason is None
+
+
 @pytest.mark.parametrize("bounds", BOUNDS)
 async def test_drop_oldest(open_channel: Workshop, bounds: dict[str, int]) -> None:
     """Given a full buffer, when one more comes, then the oldest not in flight makes room."""

@@ -6,7 +6,9 @@ import asyncio
 import random
 from typing import TYPE_CHECKING
 
-from experimentframework_core._channel.assembly import assemble
+import msgspec
+
+from experimentframework_core._channel.assembly import assemble, reassemble
 from experimentframework_core._channel.condition import Condition
 from experimentframework_core._channel.lane import Lane, Opener
 from experimentframework_core._disk.keeper import UNKNOWN_TYPE
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from experimentframework_core.envelope import Record
 
 BUFFER_FULL = "buffer_full"
+REMOVED = "removed"
 SHUTDOWN = "shutdown"
 
 BLOCKING = ("block", "overflow")
@@ -57,6 +60,7 @@ class Channel:
         buffer: What waits; ``offer`` is its fast way in, and ``offer_awaited`` that of records
             whose publishers wait for an acknowledgement.
         max_event_bytes: Most bytes of one event that it takes.
+        publishers: How many have a record for which there was no room, and may still come with it.
         closing: What the closing achieved; None before.
     """
 
@@ -80,9 +84,11 @@ class Channel:
         """
         self.name = config.name
         self.max_event_bytes = config.max_event_bytes
+        self.publishers = 0
         self.closing: FlushResult | None = None
         self._config = config
         self._clock = asyncio.get_running_loop().time
+        self._draw = draw
         parts = assemble(
             config,
             opener=opener,
@@ -91,13 +97,13 @@ class Channel:
             draw=draw,
             clock=self._clock,
         )
+        self._parts = parts
         self.buffer = parts.buffer
         self.offer = parts.buffer.offer
         self.offer_awaited = parts.buffer.offer_awaited
         self._disk = parts.disk
         self._keeper = parts.keeper
         self._ledger = parts.ledger
-        self._breaker = parts.breaker
         self._warnings = parts.warnings
         self._lanes = parts.lanes
         self._condition = Condition(parts, self._clock)
@@ -118,12 +124,69 @@ class Channel:
         if self._keeper is not None:
             await self._keeper.open()
 
-    def start(self) -> None:
-        """Start the lanes; they open their backplanes in the background."""
+    def keep(self) -> None:
+        """Start to write what is taken to the journal, if there is one; deliver nothing yet."""
         if self._keeper is not None:
             self._keeper.start()
+
+    def start(self) -> None:
+        """Start the lanes; they open their backplanes in the background."""
+        self.keep()
         self._tasks = [spawn(lane.run(), name=lane.name) for lane in self._lanes]
         self._condition.started = True
+
+    @property
+    def spent(self) -> bool:
+        """Whether nothing is left in it, and nobody is about to bring something."""
+        waited_for = self.publishers or (self._keeper is not None and self._keeper.adopting)
+        return not (self.buffer.events or self.buffer.reserved_events or waited_for)
+
+    @property
+    def is_started(self) -> bool:
+        """Whether it delivers."""
+        return self._condition.started
+
+    def reroute(self, config: ChannelConfig) -> None:
+        """Take other event types; nothing else may differ in ``config``."""
+        self._config = config
+
+    async def renew(
+        self,
+        config: ChannelConfig,
+        *,
+        opener: Opener,
+        key: Callable[[Record], str],
+        dead_letters: DeadLetterStore | None,
+    ) -> None:
+        """Deliver what is left by the settings of another channel, which will come after it.
+
+        What is in flight has a moment to end. The buffer, its bounds and its lanes stay.
+
+        Args:
+            config: The other channel's settings.
+            opener: Opens one instance of its backplane.
+            key: What must stay in order.
+            dead_letters: Where refused events go; None drops them.
+        """
+        for lane in self._lanes:
+            lane.leave_off(self._clock() + PROBE_PATIENCE)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=PROBE_PATIENCE)
+            await self._cancel()
+        self._parts = reassemble(
+            self._parts,
+            msgspec.structs.replace(config, name=self.name),
+            opener=opener,
+            key=key,
+            dead_letters=dead_letters,
+            draw=self._draw,
+        )
+        self._condition.look_at(self._parts)
+        self.start()
+
+    def dismiss(self) -> None:
+        """Drop what still waits for room: nobody wants it delivered here any longer."""
+        self._ledger.send_away(REMOVED)
 
     def takes(self, event_type: str) -> bool:
         """Return whether events of that type go here."""
@@ -166,10 +229,15 @@ class Channel:
             return self.put_nowait(record)
         if not self.buffer.fits(record):
             raise self._full(f"an event of {len(record.body)} bytes never fits")
+        if self.buffer.retired:
+            self._ledger.refuse(record, REMOVED)
+            return REMOVED
         if self._closing:
             raise self._closed()
         timeout = self._config.buffer.block_timeout_ms / 1000
         admitted = self._ledger.room_for(record)
+        # There may be room by now: the publisher may have waited for another backplane's before.
+        self._ledger.admit()
         try:
             await asyncio.wait((admitted,), timeout=timeout)
         except asyncio.CancelledError:
@@ -255,12 +323,16 @@ class Channel:
         for lane in self._lanes:
             await lane.ping()
 
-    async def close(self, timeout: float) -> FlushResult:
+    async def close(self, timeout: float, *, for_good: bool = False) -> FlushResult:
         """Drain for at most ``timeout`` seconds, end the lanes, and say what became of the rest.
 
         A buffer in memory loses what is left; one on disk keeps it for the next process, and does
         not wait for a destination that is down. When this is cancelled, the draining ends there;
         `closing` says what was achieved.
+
+        Args:
+            timeout: Most seconds.
+            for_good: Nobody will come back to its journal: an empty one is removed.
         """
         delivered = self._ledger.delivered.total()
         deadline = self._clock() + timeout
@@ -268,7 +340,7 @@ class Channel:
         self._ledger.turn_away(self._closed())
         for lane in self._lanes:
             lane.stop(deadline)
-        if self._keeper is not None and self._breaker.state is not BreakerState.CLOSED:
+        if self._keeper is not None and self._parts.breaker.state is not BreakerState.CLOSED:
             timeout = min(timeout, PROBE_PATIENCE)
         try:
             if self._tasks:
@@ -280,12 +352,14 @@ class Channel:
             kept = 0
             if self._keeper is not None and self._disk is not None:
                 # What is left of the time is the disk's: one large commit may need it.
-                await self._keeper.close(max(KEEP_GRACE, deadline - self._clock()))
+                grace = max(KEEP_GRACE, deadline - self._clock())
+                await self._keeper.close(grace, for_good=for_good)
                 left = self._disk.leave_unwritten()
             self._write_off(left)
             remaining = len(left) + self.buffer.events
             if self._keeper is not None and self._disk is not None:
-                kept = self._keep(self._disk, gone=self._keeper.gone)
+                why = "it was removed" if for_good else "the plane closed"
+                kept = self._keep(self._disk, why, gone=self._keeper.gone)
             settled = self._ledger.delivered.total() - delivered
             self.closing = FlushResult(settled, remaining, timed_out, kept)
         return self.closing
@@ -305,16 +379,14 @@ class Channel:
             self._ledger.drop(left, SHUTDOWN)
             logger.error("experimentframework.events_lost", backplane=self.name, count=len(left))
 
-    def _keep(self, disk: DiskBuffer, *, gone: bool) -> int:
+    def _keep(self, disk: DiskBuffer, why: str, *, gone: bool) -> int:
         kept = disk.hand_over()
         if gone:
             self._ledger.dropped[SHUTDOWN, UNKNOWN_TYPE] += kept
             logger.error("experimentframework.events_lost", backplane=self.name, count=kept)
             kept = 0
         self._condition.handed_over += kept
-        self._ledger.hand_over(
-            f"the plane closed; what backplane {self.name!r} did not take is kept on disk"
-        )
+        self._ledger.hand_over(f"{why}; what backplane {self.name!r} did not take is kept on disk")
         if kept:
             logger.debug("experimentframework.events_kept", backplane=self.name, count=kept)
         return kept
@@ -328,7 +400,7 @@ class Channel:
         return self._condition.health()
 
 
-def _is_in(admitted: asyncio.Future[None]) -> bool:
+def _is_in(admitted: asyncio.Future[str | None]) -> bool:
     return admitted.done() and not admitted.cancelled() and admitted.exception() is None
 
 
