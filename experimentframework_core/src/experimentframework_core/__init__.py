@@ -18,6 +18,7 @@ from experimentframework_core.config import (
     DeadLetterStoreOptions,
     PiiRedactionOptions,
     Problem,
+    ReloadOptions,
     RetryOptions,
 )
 from experimentframework_core.envelope import (
@@ -73,6 +74,8 @@ from experimentframework_core.status import (
     Health,
     HealthStatus,
     Receipt,
+    RefusedReload,
+    ReloadResult,
     Statistics,
 )
 from experimentframework_core.units import (
@@ -143,6 +146,9 @@ __all__ = [
     "PublishError",
     "Receipt",
     "Record",
+    "RefusedReload",
+    "ReloadOptions",
+    "ReloadResult",
     "ReplayError",
     "RetryOptions",
     "Secret",

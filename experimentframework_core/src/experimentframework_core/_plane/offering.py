@@ -95,6 +95,8 @@ class Offering:
         """Apply the policies of the channels that had no room."""
         dropped: list[str] = []
         blocked: list[tuple[Channel, BaseException]] = []
+        for channel in full:
+            channel.publishers += 1
         for place, channel in enumerate(full):
             try:
                 dropped += filter(None, [await channel.put(record)])
@@ -103,6 +105,8 @@ class Offering:
             except asyncio.CancelledError as error:
                 blocked += [(each, error) for each in full[place:]]
                 break
+        for channel in full:
+            channel.publishers -= 1
         return self._conclude(route, record, dropped, blocked)
 
     def _conclude(
@@ -112,11 +116,14 @@ class Offering:
         dropped: list[str],
         blocked: list[tuple[Channel, BaseException]],
     ) -> Receipt:
-        """Count an event that was offered everywhere, and say what became of it."""
+        """Count an event that was offered everywhere, and say what became of it.
+
+        Not on its route, which may be out of use by now.
+        """
         if blocked and len(blocked) == len(route.channels):
             self._tally.rejected += 1
             raise blocked[-1][1]
-        route.accepted += 1
+        self._tally.accepted[route.event_type] += 1
         for channel, _ in blocked:
             channel.refuse(record)
         if blocked:
