@@ -87,7 +87,9 @@ class Storm:
         """Publish until ``meanwhile``, a coroutine, has ended."""
         loop = asyncio.get_running_loop()
         pool = ThreadPoolExecutor(threads)
-        working = [asyncio.ensure_future(self._task(f"task{n}")) for n in range(tasks)]
+        working: list[asyncio.Future[None]] = [
+            asyncio.ensure_future(self._task(f"task{n}")) for n in range(tasks)
+        ]
         working += [loop.run_in_executor(pool, self._thread, f"t{n}") for n in range(threads)]
         try:
             await meanwhile

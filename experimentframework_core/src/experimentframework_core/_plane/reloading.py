@@ -87,8 +87,9 @@ class Reloading:
         if isinstance(error, ConfigurationError):
             wrong = [each for each in error.problems if each.severity == "error"]
             problem, count = str(wrong[0]), len(wrong)
+        if self.refused is None or self.refused.problem != problem:
+            logger.warning("experimentframework.reload_refused", problem=problem, problems=count)
         self.refused = RefusedReload(problem, datetime.now(UTC))
-        logger.warning("experimentframework.reload_refused", problem=problem, problems=count)
 
     def watch(self) -> None:
         """Look at the files from now on, if the options say so."""
