@@ -64,9 +64,9 @@ def options(folder: Path, *, batch_size: int = 500, lanes: int = 1) -> DataPlane
 
 def stored(folder: Path) -> set[str]:
     """Return the ids of the events in the database."""
-    if not (folder / "events.db").exists():
-        return set()
     with contextlib.closing(sqlite3.connect(folder / "events.db")) as connection:
+        if not connection.execute("select 1 from sqlite_schema where name = 'events'").fetchall():
+            return set()  # It was killed before.
         return {row[0] for row in connection.execute("select event_id from events")}
 
 

@@ -128,4 +128,4 @@ class Reloading:
             async with asyncio.timeout(timeout), self._one_at_a_time:
                 pass
         except TimeoutError:
-            logger.error("experimentframework.task_abandoned", task="experimentframework.reload")
+            logger.error("experimentframework.task_abandoned", task="reload")
