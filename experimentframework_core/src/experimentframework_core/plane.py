@@ -179,10 +179,7 @@ class DataPlane(Bound):
         self._works.shut()
         self._disable("the plane is closed: make a new one")
         try:
-            now = asyncio.get_running_loop().time
-            deadline = now() + self.options.shutdown_timeout_ms / 1000
-            await self._reloading.close(deadline - now())
-            await self._works.close(max(0.0, deadline - now()))
+            await self._reloading.close()
         finally:
             self.closing = self._works.closing()
             self._closed.set()

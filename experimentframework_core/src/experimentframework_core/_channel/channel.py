@@ -11,14 +11,11 @@ import msgspec
 from experimentframework_core._channel.assembly import assemble, reassemble
 from experimentframework_core._channel.condition import Condition
 from experimentframework_core._channel.lane import Lane, Opener
+from experimentframework_core._channel.room import Room
 from experimentframework_core._disk.keeper import UNKNOWN_TYPE
 from experimentframework_core._log import logger
 from experimentframework_core._rules.breaker import BreakerState
 from experimentframework_core._tasks import spawn
-from experimentframework_core.errors import (
-    BufferFullError,
-    DataPlaneClosedError,
-)
 from experimentframework_core.status import (
     Ack,
     ChannelStatistics,
@@ -35,12 +32,7 @@ if TYPE_CHECKING:
     from experimentframework_core.deadletter import DeadLetterStore
     from experimentframework_core.envelope import Record
 
-BUFFER_FULL = "buffer_full"
-REMOVED = "removed"
 SHUTDOWN = "shutdown"
-
-BLOCKING = ("block", "overflow")
-"""Policies by which a publisher waits for room."""
 
 KEEP_GRACE = 2.0
 """Seconds that the disk has at least, at the closing, to take what is not written yet."""
@@ -59,6 +51,7 @@ class Channel:
         name: The backplane's name.
         buffer: What waits; ``offer`` is its fast way in, and ``offer_awaited`` that of records
             whose publishers wait for an acknowledgement.
+        room: The way in of records that found none.
         max_event_bytes: Most bytes of one event that it takes.
         publishers: How many have a record for which there was no room, and may still come with it.
         closing: What the closing achieved; None before.
@@ -101,6 +94,7 @@ class Channel:
         self.buffer = parts.buffer
         self.offer = parts.buffer.offer
         self.offer_awaited = parts.buffer.offer_awaited
+        self.room = Room(config, parts)
         self._disk = parts.disk
         self._keeper = parts.keeper
         self._ledger = parts.ledger
@@ -108,7 +102,6 @@ class Channel:
         self._lanes = parts.lanes
         self._condition = Condition(parts, self._clock)
         self._tasks: list[asyncio.Task[None]] = []
-        self._closing = False
 
     @property
     def is_durable(self) -> bool:
@@ -184,93 +177,9 @@ class Channel:
         self._condition.look_at(self._parts)
         self.start()
 
-    def dismiss(self) -> None:
-        """Drop what still waits for room: nobody wants it delivered here any longer."""
-        self._ledger.send_away(REMOVED)
-
     def takes(self, event_type: str) -> bool:
         """Return whether events of that type go here."""
         return self._config.events is None or event_type in self._config.events
-
-    def put_nowait(self, record: Record) -> str | None:
-        """Apply the policy to a record that ``offer`` refused.
-
-        Returns:
-            None when the record is in the buffer now; else the reason why it was dropped.
-
-        Raises:
-            BufferFullError: The policy is ``block``.
-        """
-        policy = self._config.buffer.when_full
-        if policy in BLOCKING:
-            raise self._full("the policy is to block, which publish_nowait cannot do")
-        if policy == "dropOldest" and self.buffer.can_make_room(record):
-            while (oldest := self.buffer.evict()) is not None:
-                self._ledger.evicted(oldest, BUFFER_FULL)
-                if self.buffer.offer(record):
-                    return None
-        self._ledger.refuse(record, BUFFER_FULL)
-        self._warnings.warning(
-            "experimentframework.buffer_full", backplane=self.name, when_full=policy
-        )
-        return BUFFER_FULL
-
-    async def put(self, record: Record) -> str | None:
-        """Apply the policy to a record that ``offer`` refused, waiting where that is the policy.
-
-        Returns:
-            None when the record is in the buffer now; else the reason why it was dropped.
-
-        Raises:
-            BufferFullError: No room came within ``blockTimeoutMs``.
-            DataPlaneClosedError: The channel closed meanwhile.
-        """
-        if self._config.buffer.when_full not in BLOCKING and not self._commits_soon:
-            return self.put_nowait(record)
-        if not self.buffer.fits(record):
-            raise self._full(f"an event of {len(record.body)} bytes never fits")
-        if self.buffer.retired:
-            self._ledger.refuse(record, REMOVED)
-            return REMOVED
-        if self._closing:
-            raise self._closed()
-        timeout = self._config.buffer.block_timeout_ms / 1000
-        admitted = self._ledger.room_for(record)
-        # There may be room by now: the publisher may have waited for another backplane's before.
-        self._ledger.admit()
-        try:
-            await asyncio.wait((admitted,), timeout=timeout)
-        except asyncio.CancelledError:
-            if not _is_in(admitted):
-                raise
-            # The record got in first: say so, and let the cancellation come at the next await.
-            if task := asyncio.current_task():
-                task.cancel()
-        finally:
-            admitted.cancel()
-            # It may have been too large for the room there is; those behind it may not be.
-            self._ledger.admit()
-        if admitted.cancelled():
-            raise self._full(f"no room came within {timeout:g} s")
-        return admitted.result()
-
-    @property
-    def _commits_soon(self) -> bool:
-        """Whether room comes with the next commit: not what the policy is for."""
-        return self.buffer.congested and self._keeper is not None and self._keeper.error is None
-
-    def _full(self, why: str) -> BufferFullError:
-        limits = f"{self.buffer.max_events} events, {self.buffer.max_bytes} bytes"
-        message = f"the buffer of backplane {self.name!r} is full ({limits}): {why}"
-        return BufferFullError(message, backplane=self.name)
-
-    def _closed(self) -> DataPlaneClosedError:
-        message = f"the plane closed while backplane {self.name!r} had no room"
-        return DataPlaneClosedError(message)
-
-    def refuse(self, record: Record) -> None:
-        """Count a record that others took and this channel could not."""
-        self._ledger.refuse(record, BUFFER_FULL)
 
     def ack(self, event_id: str) -> asyncio.Future[None]:
         """Return a future that ends when that event is delivered, or with its DeliveryError."""
@@ -336,8 +245,7 @@ class Channel:
         """
         delivered = self._ledger.delivered.total()
         deadline = self._clock() + timeout
-        self._closing = True
-        self._ledger.turn_away(self._closed())
+        self.room.close()
         for lane in self._lanes:
             lane.stop(deadline)
         if self._keeper is not None and self._parts.breaker.state is not BreakerState.CLOSED:
@@ -398,10 +306,6 @@ class Channel:
     def health(self) -> Health:
         """Return how the channel fares, from what it has seen; nothing is sent."""
         return self._condition.health()
-
-
-def _is_in(admitted: asyncio.Future[str | None]) -> bool:
-    return admitted.done() and not admitted.cancelled() and admitted.exception() is None
 
 
 async def close_all(channels: Iterable[Channel], timeout: float) -> None:

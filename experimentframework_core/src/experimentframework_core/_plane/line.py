@@ -156,7 +156,7 @@ class Line:
     async def _end(self) -> None:
         channel = self._ending = self._places[0].channel
         try:
-            channel.dismiss()
+            channel.room.dismiss()
             while not channel.buffer.retire():  # noqa: ASYNC110 - another thread is in between
                 await asyncio.sleep(LOOK_EVERY / 10)
             result = await channel.close(CLOSE_PATIENCE if channel.spent else 0, for_good=True)

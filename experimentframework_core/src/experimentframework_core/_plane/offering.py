@@ -86,7 +86,7 @@ class Offering:
         blocked: list[tuple[Channel, BaseException]] = []
         for channel in route.full() if route.offer(record) is FULL else ():
             try:
-                dropped += filter(None, [channel.put_nowait(record)])
+                dropped += filter(None, [channel.room.put_nowait(record)])
             except BufferFullError as error:
                 blocked.append((channel, error))
         return self._conclude(route, record, dropped, blocked)
@@ -99,7 +99,7 @@ class Offering:
             channel.publishers += 1
         for place, channel in enumerate(full):
             try:
-                dropped += filter(None, [await channel.put(record)])
+                dropped += filter(None, [await channel.room.put(record)])
             except PublishError as error:
                 blocked.append((channel, error))
             except asyncio.CancelledError as error:
@@ -125,7 +125,7 @@ class Offering:
             raise blocked[-1][1]
         self._tally.accepted[route.event_type] += 1
         for channel, _ in blocked:
-            channel.refuse(record)
+            channel.room.refuse(record)
         if blocked:
             raise blocked[-1][1]
         if len(dropped) == len(route.channels):

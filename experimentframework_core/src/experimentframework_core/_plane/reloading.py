@@ -120,8 +120,15 @@ class Reloading:
         with suppress(ConfigurationError):
             await self.run(None)
 
-    async def close(self, timeout: float) -> None:
-        """Reload no more; wait for a reload on its way, which finds the works closed."""
+    async def close(self) -> None:
+        """Reload no more, and close the works, all within ``shutdownTimeoutMs``."""
+        now = asyncio.get_running_loop().time
+        deadline = now() + self._works.options.shutdown_timeout_ms / 1000
+        await self._end(deadline - now())
+        await self._works.close(max(0.0, deadline - now()))
+
+    async def _end(self, timeout: float) -> None:
+        """Wait for a reload on its way, which finds the works shut."""
         if self._watching is not None:
             self._watching.cancel()
         try:
