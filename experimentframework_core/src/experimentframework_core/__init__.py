@@ -18,6 +18,7 @@ from experimentframework_core.config import (
     DeadLetterStoreOptions,
     PiiRedactionOptions,
     Problem,
+    ReloadOptions,
     RetryOptions,
 )
 from experimentframework_core.envelope import (
@@ -73,6 +74,8 @@ from experimentframework_core.status import (
     Health,
     HealthStatus,
     Receipt,
+    RefusedReload,
+    ReloadResult,
     Statistics,
     TypeStatistics,
 )
@@ -144,6 +147,9 @@ __all__ = [
     "PublishError",
     "Receipt",
     "Record",
+    "RefusedReload",
+    "ReloadOptions",
+    "ReloadResult",
     "ReplayError",
     "RetryOptions",
     "Secret",
