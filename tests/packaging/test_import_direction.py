@@ -30,6 +30,8 @@ layers = (
     ("_gate",),
     ("backplanes",),
     ("_channel",),
+    ("metrics",),
+    ("_metrics",),
     ("_disk",),
     ("_rules",),
     ("deadletter",),

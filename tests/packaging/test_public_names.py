@@ -61,6 +61,9 @@ public_names = [
     "Receipt",
     "Record",
     "RepeatExposureOptions",
+    "RefusedReload",
+    "ReloadOptions",
+    "ReloadResult",
     "ReplayError",
     "RetryOptions",
     "Secret",
@@ -69,6 +72,7 @@ public_names = [
     "SignalSeverity",
     "Statistics",
     "TransientError",
+    "TypeStatistics",
     "UnavailableError",
     "deduplicate",
     "event",
@@ -121,6 +125,10 @@ def test_public_names_are_pinned() -> None:
                 "identify",
             ],
         ),
+        (
+            "experimentframework_core.metrics",
+            ["METRICS", "Distribution", "Measurement", "Metric", "PrometheusCollector"],
+        ),
         ("experimentframework_core.replay", ["ReplaySummary", "Transform", "replay"]),
         (
             "experimentframework_core.cloudevents",
@@ -141,11 +149,13 @@ def test_public_names_are_pinned() -> None:
         (
             "experimentframework_core.web",
             [
+                "Monitored",
                 "PlaneMiddleware",
                 "PlaneSource",
                 "RequestView",
                 "SubjectMiddleware",
                 "SubjectProvider",
+                "health_app",
                 "plane_lifespan",
                 "plane_of",
             ],

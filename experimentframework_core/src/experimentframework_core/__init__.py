@@ -18,6 +18,7 @@ from experimentframework_core.config import (
     DeadLetterStoreOptions,
     PiiRedactionOptions,
     Problem,
+    ReloadOptions,
     RepeatExposureOptions,
     RetryOptions,
 )
@@ -74,7 +75,10 @@ from experimentframework_core.status import (
     Health,
     HealthStatus,
     Receipt,
+    RefusedReload,
+    ReloadResult,
     Statistics,
+    TypeStatistics,
 )
 from experimentframework_core.units import (
     Secret,
@@ -144,6 +148,9 @@ __all__ = [
     "PublishError",
     "Receipt",
     "Record",
+    "RefusedReload",
+    "ReloadOptions",
+    "ReloadResult",
     "RepeatExposureOptions",
     "ReplayError",
     "RetryOptions",
@@ -153,6 +160,7 @@ __all__ = [
     "SignalSeverity",
     "Statistics",
     "TransientError",
+    "TypeStatistics",
     "UnavailableError",
     "deduplicate",
     "event",

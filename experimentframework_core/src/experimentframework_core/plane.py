@@ -12,7 +12,11 @@ from uuid_utils import uuid7
 from experimentframework_core._exposure import current
 from experimentframework_core._exposure.recorder import Recorder
 from experimentframework_core._log import logger
+from experimentframework_core._metrics.of_plane import PlaneMetrics
 from experimentframework_core._plane.bound import Bound
+from experimentframework_core._plane.files import Files
+from experimentframework_core._plane.overview import health_of
+from experimentframework_core._plane.reloading import Reloading
 from experimentframework_core._plane.routing import SAMPLED
 from experimentframework_core._plane.setup import warned
 from experimentframework_core._plane.works import Works
@@ -20,14 +24,15 @@ from experimentframework_core._reading.criteria import Criteria, selection_from
 from experimentframework_core._reading.of_plane import source_of
 from experimentframework_core._reading.stream import EventStream
 from experimentframework_core._rules.buffer import CROWDED, FULL
-from experimentframework_core.config import DataPlaneOptions, data_plane_of, read_configuration
+from experimentframework_core.config import DataPlaneOptions
 from experimentframework_core.errors import DataPlaneClosedError, PublishError
-from experimentframework_core.plugins import find_plugin
 from experimentframework_core.status import (
     Ack,
     FlushResult,
     Health,
+    HealthStatus,
     Receipt,
+    ReloadResult,
     Statistics,
 )
 
@@ -36,8 +41,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from opentelemetry.metrics import MeterProvider
+
     from experimentframework_core._exposure.decision import Decision
     from experimentframework_core._exposure.facts import ExposureFacts
+    from experimentframework_core._metrics.measurement import Measurement
     from experimentframework_core._plane.routing import Route
     from experimentframework_core.envelope import Record
     from experimentframework_core.errors import ReplayError
@@ -55,7 +63,7 @@ class DataPlane(Bound):
     ``shutdownTimeoutMs``.
 
     Attributes:
-        options: The options it was made with.
+        options: The options by which it works: those it was made with, until a reload.
         closing: What the closing achieved; None before.
         exposures: What `expose` and `decide` record with; its counts are in `statistics`.
     """
@@ -65,6 +73,7 @@ class DataPlane(Bound):
         options: DataPlaneOptions | None = None,
         *,
         backplane: Backplane | BackplanePlugin[Any] | None = None,
+        meter_provider: MeterProvider | None = None,
     ) -> None:
         """Check the options; nothing is opened.
 
@@ -72,6 +81,8 @@ class DataPlane(Bound):
             options: The section ``dataPlane``; None for the defaults.
             backplane: A backplane object, or a plugin that is not installed as an entry point;
                 None to use the one that ``options`` name.
+            meter_provider: Where OpenTelemetry's instruments are made; None for the process's own
+                provider, where the application has imported ``opentelemetry.metrics``.
 
         Raises:
             ConfigurationError: The options are wrong; it holds every problem.
@@ -79,10 +90,12 @@ class DataPlane(Bound):
         """
         super().__init__()
         self._given = backplane
-        self._works = Works(options or DataPlaneOptions(), backplane)
+        self._metrics = PlaneMetrics(self.statistics, self._judge, meter_provider)
+        self._works = Works(options or DataPlaneOptions(), backplane, self._metrics)
         self.options = self._works.options
         self.closing: FlushResult | None = None
         self._closed: asyncio.Event | None = None
+        self._reloading = Reloading(self._works, in_force=self._work_by_options)
         self._default_ack: Ack = self.options.ack
         self._short_ways: dict[type, Route] = {}
         self._entrance = self._works.entrance
@@ -91,21 +104,25 @@ class DataPlane(Bound):
         self.exposures = Recorder(self, lambda: self._is_here)
 
     @classmethod
-    def from_file(cls, *paths: str | os.PathLike[str]) -> Self:
+    def from_file(
+        cls, *paths: str | os.PathLike[str], meter_provider: MeterProvider | None = None
+    ) -> Self:
         """Return a plane configured by YAML or JSON files.
 
         Args:
             paths: Files, and folders in which ``experiments.yaml`` and the like are looked for.
                 They are merged from the first to the last. None: the current folder.
+            meter_provider: As for `DataPlane`.
 
         Raises:
             ConfigurationError: A file is wrong; it holds every problem with line and column.
         """
-        loaded = read_configuration(paths or ".", find_plugin)
-        configuration = loaded.valid()
-        options = data_plane_of(configuration, loaded.files[0])
-        with warned(loaded.problems):
-            return cls(options)
+        files = Files(paths)
+        options, problems = files.read()
+        with warned(problems):
+            plane = cls(options, meter_provider=meter_provider)
+        plane._reloading.files = files
+        return plane
 
     async def __aenter__(self) -> Self:
         """Start delivering.
@@ -115,11 +132,42 @@ class DataPlane(Bound):
             JournalError: A disk buffer cannot be used: no rights, no space, a network file system.
         """
         await self._works.open()
-        if self._default_ack == "accepted":
-            self._short_ways = self._entrance.router.by_class
+        self._work_by_options()
         self._bind()
         current.opened(self)
+        self._reloading.watch()
+        self._metrics.open()
         return self
+
+    def _work_by_options(self) -> None:
+        self.options = self._works.options
+        self._default_ack = self.options.ack
+        self._short_ways = self._entrance.router.by_class if self._default_ack == "accepted" else {}
+        self._turn = self._turn_length = self.options.batch_size
+
+    async def reload(self, options: DataPlaneOptions | None = None) -> ReloadResult:
+        """Work by other options from now on, without losing or repeating an event.
+
+        What is published after it returns goes by the new options. Backplanes whose settings are
+        the same go on untouched. In the place of another one comes a new one, which takes events
+        at once and delivers them when all that was accepted before is delivered: by the former
+        settings within their ``shutdownTimeoutMs``, what is left then by the new ones.
+        When it fails, the options from before go on, and `health` says so.
+
+        Args:
+            options: The section ``dataPlane``; None to read again the files of `from_file`.
+
+        Raises:
+            ConfigurationError: The options are wrong, or a file is; it holds every problem.
+            PluginError: A plugin cannot be loaded.
+            JournalError: A new disk buffer cannot be used.
+            DataPlaneClosedError: The plane is not open on this loop in this process, or was closed
+                meanwhile.
+            ValueError: Neither were options given, nor was the plane made from files.
+        """
+        if not self._is_here:
+            self._refuse()
+        return await self._reloading.run(options)
 
     async def __aexit__(
         self,
@@ -140,21 +188,21 @@ class DataPlane(Bound):
         Raises:
             DataPlaneClosedError: The plane was opened on another loop.
         """
-        doorway = self._works.doorway
-        if doorway is None or self._loop is None:
+        if self._works.doorway is None or self._loop is None:
             if self._closed is not None and self.closing is None:
                 await self._closed.wait()
             return self.closing or FlushResult(0, 0, timed_out=False)
         if not self._is_here:
             self._refuse()
         self._closed = asyncio.Event()
-        doorway.close()
+        self._works.shut()
         self._disable("the plane is closed: make a new one")
         current.closed(self)
         try:
-            await self._works.close()
+            await self._reloading.close()
         finally:
             self.closing = self._works.closing()
+            self._metrics.close()
             self._closed.set()
         logger.debug("experimentframework.plane_closed", **msgspec.structs.asdict(self.closing))
         return self.closing
@@ -165,6 +213,7 @@ class DataPlane(Bound):
         current.closed(self)
         self.exposures.after_fork_in_child()
         self._closed = None
+        self._metrics.forget()
         if self._works.doorway is not None:
             self._works.doorway.close_in_child()
 
@@ -391,8 +440,21 @@ class DataPlane(Bound):
 
         After the plane has closed, its diagnostics are those of the end.
         """
-        return self._works.health(self._unusable if self._loop is None else None)
+        return self._judge()
+
+    def _judge(self) -> Health:
+        found = self._works.health()
+        if self._loop is None:
+            return Health(HealthStatus.UNHEALTHY, self._unusable, found)
+        return health_of(found, self._reloading.refused)
 
     def statistics(self) -> Statistics:
-        """Return the fates of all events so far; also after the plane has closed."""
+        """Return the fates of all events so far; also after the plane has closed.
+
+        From any thread; on another than the loop's the sums may be one event apart.
+        """
         return self.exposures.counted(self._works.statistics())
+
+    def measurements(self) -> list[Measurement]:
+        """Return the value of every metric now, from any thread; also after it has closed."""
+        return self._metrics.measurements()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -44,6 +45,22 @@ class FlushResult(msgspec.Struct, frozen=True):
     kept: int = 0
 
 
+class TypeStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """The fates of one event type's events at one backplane, since the plane was opened.
+
+    Attributes:
+        delivered: Confirmed by the backplane.
+        dead_lettered: Written to the dead-letter store.
+        dropped: Lost by policy, by reason.
+        expired: Older than ``retry.maxAgeMs``.
+    """
+
+    delivered: int = 0
+    dead_lettered: int = 0
+    dropped: dict[str, int] = msgspec.field(default_factory=dict)
+    expired: int = 0
+
+
 class ChannelStatistics(msgspec.Struct, frozen=True, kw_only=True):
     """The fates of the events of one backplane, since the plane was opened.
 
@@ -63,6 +80,9 @@ class ChannelStatistics(msgspec.Struct, frozen=True, kw_only=True):
         oldest_age: Seconds since the oldest buffered event was accepted; 0.0 when empty.
         retried: Records that were offered again, counted each time.
         batches: Deliveries attempted.
+        max_events: Most events that the buffer takes.
+        max_bytes: Most bytes that the buffer takes.
+        by_type: ``delivered``, ``dead_lettered``, ``dropped`` and ``expired`` by event type.
     """
 
     enqueued: int = 0
@@ -77,6 +97,9 @@ class ChannelStatistics(msgspec.Struct, frozen=True, kw_only=True):
     oldest_age: float = 0.0
     retried: int = 0
     batches: int = 0
+    max_events: int = 0
+    max_bytes: int = 0
+    by_type: dict[str, TypeStatistics] = msgspec.field(default_factory=dict)
 
 
 class Statistics(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +131,35 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     backplanes: dict[str, ChannelStatistics] = msgspec.field(default_factory=dict)
 
 
+class ReloadResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reload did to the backplanes, by their names.
+
+    Attributes:
+        kept: Those whose settings are the same: their deliveries were not touched.
+        replaced: Those with other settings: what was accepted before is delivered first.
+        added: Those that were not there.
+        removed: Those that are not there any more: what was accepted for them is still delivered,
+            within ``shutdownTimeoutMs``.
+    """
+
+    kept: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+class RefusedReload(msgspec.Struct, frozen=True):
+    """A configuration that was not taken; the one before goes on.
+
+    Attributes:
+        problem: Its first problem, with file and line where it comes from a file.
+        at: When, in UTC.
+    """
+
+    problem: str
+    at: datetime
+
+
 class HealthStatus(StrEnum):
     """How well a plane or backplane does its work."""
 
@@ -123,8 +175,10 @@ class Health(msgspec.Struct, frozen=True):
         status: healthy, degraded (works, with trouble) or unhealthy (does not deliver).
         description: One sentence for a person.
         diagnostics: Facts by name; of a plane: each backplane's facts by the backplane's name.
+        refused_reload: Of a plane: the last reload, if it was refused; None otherwise.
     """
 
     status: HealthStatus
     description: str
     diagnostics: dict[str, Any] = msgspec.field(default_factory=dict)
+    refused_reload: RefusedReload | None = None
