@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import experimentframework_jsonlines
+import experimentframework_lake
 from experimentframework_core.config import (
     Configuration,
     load_file,
@@ -23,10 +24,17 @@ if TYPE_CHECKING:
     from experimentframework_core.plugin import BackplanePlugin
 
 
+examples: tuple[BackplanePlugin[Any], ...] = (
+    experimentframework_jsonlines.plugin,
+    experimentframework_lake.plugin,
+)
+"""The plugins that pages show, which are not installed here."""
+
+
 def find(type_name: str) -> BackplanePlugin[Any]:
-    """Return the plugin of a type; the one that a how-to writes is not installed here."""
-    written = experimentframework_jsonlines.plugin
-    return written if type_name == written.type else find_plugin(type_name)
+    """Return the plugin of a type."""
+    shown = {plugin.type: plugin for plugin in examples}
+    return shown.get(type_name) or find_plugin(type_name)
 
 
 together = {block.page for block in all_blocks("yaml") if "configurationPaths:" in block.code}
