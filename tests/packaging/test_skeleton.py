@@ -57,7 +57,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_its_tests_pass_against_its_wheel(site: Path, tmp_path: Path) -> None:
-    """Given its wheel and no sources, When its tests are run, Then all pass, its entry point too."""
+    """Given its wheel without sources, When its tests run, Then all pass, its entry point too."""
     plugin = site.with_name("plugin")
     shutil.copytree(plugin / "tests", tmp_path / "tests")
     shutil.copy(plugin / "pyproject.toml", tmp_path)

@@ -33,7 +33,7 @@ def files_in(folder: Path) -> set[str]:
 def test_the_folder_has_the_distributions_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Given no folder, When a plugin is written, Then one is made here, and what is next is said."""
+    """Given no folder, When a plugin is written, Then one is made here; what is next is said."""
     monkeypatch.chdir(tmp_path)
 
     ran = run_here("new-plugin", "my-store")
