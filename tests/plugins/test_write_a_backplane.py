@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+import tarfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -95,11 +96,18 @@ def test_what_was_published_is_in_the_file(folder: Path, site: Path, tmp_path: P
     assert ['"eventType":"exposure"' in line for line in lines] == [True, False]
 
 
-def test_both_forms_of_the_distribution_are_built(folder: Path) -> None:
-    """Given the folder, When it is built to be published, Then there are a wheel and an sdist."""
-    built = sorted(path.name for path in (folder / "dist").iterdir())
+def test_what_is_published_is_the_plugin_alone(folder: Path) -> None:
+    """Given the built distribution, When it is looked into, Then no event is in it."""
+    wheel, sdist = sorted((folder / "dist").iterdir(), key=lambda path: path.suffix, reverse=True)
 
-    assert built == [
-        "experimentframework_lines-0.1.0-py3-none-any.whl",
-        "experimentframework_lines-0.1.0.tar.gz",
-    ]
+    with tarfile.open(sdist) as archive:
+        members = {name.partition("/")[2] for name in archive.getnames()}
+
+    assert wheel.name == "experimentframework_lines-0.1.0-py3-none-any.whl"
+    assert members == {
+        "PKG-INFO",
+        "README.md",
+        "pyproject.toml",
+        "src/experimentframework_lines/__init__.py",
+        "tests/test_lines.py",
+    }
