@@ -63,7 +63,7 @@ def test_its_tests_are_found_in_its_folder_alone(folder: Path) -> None:
     """Given its folder, When pytest is started there, Then it finds the plugin and its tests."""
     found = python("-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", cwd=folder)
 
-    assert "_conformance.py::" in found
+    assert "test_conformance.py::" in found
 
 
 @each_plugin
