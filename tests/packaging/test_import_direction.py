@@ -17,6 +17,7 @@ layers = (
     ("__init__",),
     ("cli",),
     ("testing",),
+    ("sync",),
     ("replay",),
     ("_replay",),
     ("consuming", "plane"),
@@ -52,6 +53,7 @@ layers = (
     ("status",),
     ("units",),
     ("_sqlite",),
+    ("_portal",),
     ("_entry_points", "_failpoints", "_log", "_paths", "_tasks"),
     ("errors",),
 )

@@ -108,6 +108,7 @@ def test_public_names_are_pinned() -> None:
             ],
         ),
         ("experimentframework_core.arrow", ["record_batch", "schema"]),
+        ("experimentframework_core.sync", ["SyncDataPlane"]),
         ("experimentframework_core.replay", ["ReplaySummary", "Transform", "replay"]),
         (
             "experimentframework_core.cloudevents",
