@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
-import concurrent.futures.thread  # noqa: F401 - its hook at exit has to be there before ours
-import threading
 from threading import RLock, get_ident
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from experimentframework_core._log import logger
-from experimentframework_core._plane import fork
+from experimentframework_core._plane import at_exit, fork
 from experimentframework_core._plane.setup import warned
 from experimentframework_core._portal import Portal, PortalClosedError
 from experimentframework_core.errors import DataPlaneClosedError
@@ -138,7 +135,7 @@ class SyncDataPlane:
             raise
         self._thread = portal.thread_id
         self._opened = _Opened(plane, portal)
-        _open.add(self)
+        at_exit.close(self)
         return self._opened
 
     def __enter__(self) -> Self:
@@ -175,7 +172,7 @@ class SyncDataPlane:
         if self._opened is None:
             return FlushResult(0, 0, timed_out=False)
         plane, portal = self._opened
-        _open.discard(self)
+        at_exit.forget(self)
         limit = self.options.shutdown_timeout_ms / 1000 + GRACE
         try:
             closing, self._last_health = portal.run(_close(plane), limit)
@@ -193,7 +190,7 @@ class SyncDataPlane:
             # Freed here, the loop would close and take its pipe out of the parent's epoll.
             _of_parents.append(self._opened)
             self._opened, self._thread = None, 0
-            _open.discard(self)
+            at_exit.forget(self)
 
     def publish(
         self,
@@ -274,16 +271,4 @@ def _abandoned(plane: DataPlane) -> FlushResult:
     return FlushResult(0, sum(each.buffered for each in channels), timed_out=True)
 
 
-_open: set[SyncDataPlane] = set()
 _of_parents: list[_Opened] = []
-
-
-def _close_all() -> None:
-    """Drain what nobody closed, before the interpreter ends."""
-    for plane in list(_open):
-        plane.close()
-
-
-# `atexit` comes too late: executors, which backplanes work with, take nothing any more by then.
-# `concurrent.futures` itself registers here, and the last one registered is called first.
-getattr(threading, "_register_atexit", atexit.register)(_close_all)
