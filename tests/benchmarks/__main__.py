@@ -25,6 +25,7 @@ _names = (
     "tail",
     "replay",
     "config",
+    "web",
     "peers",
 )
 

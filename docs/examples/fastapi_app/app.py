@@ -20,7 +20,7 @@ from experimentframework_core import (
     OutcomeType,
 )
 
-CONFIGURATION = os.environ.get("EXPERIMENTS", Path(__file__).with_suffix(".yaml"))
+CONFIGURATION = os.environ.get("EXPERIMENTS", Path(__file__).with_name("experiments.yaml"))
 EXPERIMENT = "checkout"
 VARIANTS = ("control", "express")
 
@@ -55,10 +55,10 @@ def variant_of(user: str) -> str:
 async def checkout(
     plane: Plane,
     user: Annotated[UserId, Query()],
-) -> dict[str, str]:
+) -> dict[str, str | None]:
     """Show the checkout in the user's variant."""
     variant = variant_of(user)
-    await plane.publish(
+    receipt = await plane.publish(
         Exposure(
             experiment_name=EXPERIMENT,
             variant_key=variant,
@@ -66,7 +66,7 @@ async def checkout(
             selection_reason="hash-assignment",
         )
     )
-    return {"variant": variant}
+    return {"variant": variant, "event": receipt.event_id}
 
 
 class Purchase(BaseModel):

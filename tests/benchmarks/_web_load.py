@@ -1,0 +1,43 @@
+"""Asks for pages over connections that are kept, as a process of its own; told what by stdin."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+CONNECTIONS = 8
+
+
+async def ask(port: int, path: str, count: int) -> None:
+    """Send ``count`` requests over each connection, one after the other."""
+    await asyncio.gather(*(_ask_on_one(port, path, count) for _ in range(CONNECTIONS)))
+
+
+async def _ask_on_one(port: int, path: str, count: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for number in range(count):
+        target = f"/{path}?user=u-{number}"
+        writer.write(f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: */*\r\n\r\n".encode())
+        head = await reader.readuntil(b"\r\n\r\n")
+        status = head.split(b" ", 2)[1]
+        if status != b"200":
+            raise RuntimeError(f"{target}: {status.decode()}")
+        (length,) = [line for line in head.lower().split(b"\r\n") if b"content-length" in line]
+        await reader.readexactly(int(length.split(b":")[1]))
+    writer.close()
+    await writer.wait_closed()
+
+
+def main() -> None:
+    """Do what each line says, ``path count``, and answer when it is done."""
+    port = int(sys.argv[1])
+    with asyncio.Runner() as runner:
+        for line in sys.stdin:
+            path, count = line.split()
+            runner.run(ask(port, path, int(count)))
+            sys.stdout.write("done\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

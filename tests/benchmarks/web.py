@@ -1,0 +1,136 @@
+"""What one `publish` costs a request of a web app: the worker's processor time, with and without.
+
+One uvicorn worker serves the same page with and without, in turn, so that what the machine does
+meanwhile falls on both. The deliveries are counted in: each slice ends with a flush.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+import httpx
+
+from tests.benchmarks._report import Bar, Report
+from tests.benchmarks._run import SideFailedError
+from tests.benchmarks._web_load import CONNECTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_root = Path(__file__).parents[2]
+_planes = {
+    "no-op": "memory buffer, no-op destination",
+    "inMemory": "memory buffer, inMemory",
+    "sqlite": "memory buffer, sqlite",
+    "disk": "disk buffer, no-op destination",
+}
+_paths = ("without", "publish", "again")
+_limit = Bar("ratio <= 1.03", 1.03, on="ratio")
+
+
+class Worker:
+    """A uvicorn worker with one kind of plane, and the process that asks it for pages."""
+
+    def __init__(self, port: int, load: subprocess.Popen[str]) -> None:
+        """Use the worker at ``port``, and that load."""
+        self._url = f"http://127.0.0.1:{port}/processor"
+        self._load = load
+
+    def cost(self, path: str, count: int) -> float:
+        """Return the processor's microseconds for one request of that path."""
+        before = httpx.get(self._url).json()
+        assert self._load.stdin is not None
+        assert self._load.stdout is not None
+        self._load.stdin.write(f"{path} {count}\n")
+        self._load.stdin.flush()
+        if self._load.stdout.readline() != "done\n":
+            raise SideFailedError("web load", path)
+        after = httpx.get(self._url).json()
+        requests = count * CONNECTIONS
+        published = after["accepted"] - before["accepted"]
+        if published != (requests if path == "publish" else 0):
+            raise SideFailedError("web", f"{path}: {requests} requests, {published} events")
+        return float((after["ns"] - before["ns"]) / requests / 1000)
+
+
+@contextmanager
+def _worker(plane: str, folder: str) -> Iterator[Worker]:
+    environment = os.environ | {"WEB_BENCHMARK_FOLDER": folder, "WEB_BENCHMARK_PLANE": plane}
+    module = "tests.benchmarks._web_app:app"
+    server = subprocess.Popen(
+        [sys.executable, "-m", "uvicorn", module, "--port", "0", "--no-access-log"],
+        cwd=_root,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    load: subprocess.Popen[str] | None = None
+    try:
+        port = _port_of(server)
+        load = subprocess.Popen(
+            [sys.executable, "-m", "tests.benchmarks._web_load", str(port)],
+            cwd=_root,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        yield Worker(port, load)
+    finally:
+        for process in filter(None, (load, server)):
+            process.terminate()
+            process.communicate()
+
+
+def _port_of(server: subprocess.Popen[str]) -> int:
+    assert server.stderr is not None
+    said = ""
+    for line in server.stderr:
+        said += line
+        if found := re.search(r"http://127\.0\.0\.1:(\d+)", line):
+            return int(found[1])
+    raise SideFailedError("web", said)
+
+
+def _measure(plane: str, *, rounds: int, count: int) -> list[dict[str, float]]:
+    with tempfile.TemporaryDirectory() as folder, _worker(plane, folder) as worker:
+        for path in _paths:
+            worker.cost(path, count)
+        return [
+            {path: worker.cost(path, count) for path in _paths[number % 3 :] + _paths[: number % 3]}
+            for number in range(rounds)
+        ]
+
+
+def run(*, quick: bool) -> Report:
+    """Measure the page with each kind of plane, and the error of the measurement."""
+    rounds, count = (1, 5) if quick else (15, 60)
+    report = Report(benchmark="web")
+    for plane, name in _planes.items():
+        costs = _measure(plane, rounds=rounds, count=count)
+        without = median(each["without"] for each in costs)
+        for path, what in (("publish", name), ("again", f"{name}: again without")):
+            report.add(
+                what,
+                "us",
+                median(each[path] for each in costs),
+                beside="without",
+                other=without,
+                ratio=median(each[path] / each["without"] for each in costs),
+                bar=_limit if path == "publish" else None,
+            )
+    report.notes = [
+        (
+            f"processor time of one request with its delivery, {rounds} rounds of slices of"
+            f" {count * CONNECTIONS} requests in turn; a ratio is the median of the rounds' own"
+        ),
+        "again without: the same page twice, so what differs from 1 is the measurement's error",
+    ]
+    return report
