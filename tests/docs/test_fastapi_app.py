@@ -62,8 +62,8 @@ def serve() -> Iterator[Callable[[str | Path], Server]]:
 
     def start(database: str | Path) -> Server:
         process = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", "fastapi_app:app", "--port", "0", "--no-access-log"],
-            cwd=docs / "examples",
+            [sys.executable, "-m", "uvicorn", "app:app", "--port", "0", "--no-access-log"],
+            cwd=docs / "examples/fastapi_app",
             env={"EVENTS_DB": str(database), "PYTHONDONTWRITEBYTECODE": "1"},
             stderr=subprocess.PIPE,
             text=True,

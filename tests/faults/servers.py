@@ -19,9 +19,9 @@ from tests.faults._web import Load, Request, Server, master_subject, servers, st
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Disturbance: TypeAlias = Literal["restart", "kill", "nothing"]
+Disturbance: TypeAlias = Literal["restart", "kill"]
 
-disturbances: tuple[Disturbance, ...] = ("restart", "kill", "nothing")
+disturbances: tuple[Disturbance, ...] = ("restart", "kill")
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,14 +64,13 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         return [f"{count} {what}" for what, count in found.items() if count]
 
 
-def carry_out(name: str, disturbance: Disturbance, *, seconds: float, times: int = 1) -> Outcome:
+def carry_out(name: str, *disturbed: Disturbance, seconds: float) -> Outcome:
     """Load a server, disturb it in the middle, stop it, and count.
 
     Args:
         name: One of `servers`.
-        disturbance: What happens in the middle.
+        disturbed: What happens in the middle, one after the other.
         seconds: How long there are requests.
-        times: How often it is disturbed.
     """
     with tempfile.TemporaryDirectory(prefix="servers-") as path:
         folder = Path(path)
@@ -79,9 +78,9 @@ def carry_out(name: str, disturbance: Disturbance, *, seconds: float, times: int
             server.wait_until_up()
             load = Load(server.url, folder, seconds)
             try:
-                for _ in range(times):
-                    time.sleep(seconds / 3 / times)
-                    _disturb(server, disturbance)
+                for each in disturbed:
+                    time.sleep(seconds / (2 + len(disturbed)))
+                    server.restart() if each == "restart" else server.kill_one()
                 requests = load.wait()
             finally:
                 load.kill()
@@ -89,13 +88,6 @@ def carry_out(name: str, disturbance: Disturbance, *, seconds: float, times: int
             server.terminate()
             server.wait(30, good=(0, -15))
         return _judge(folder, requests, took)
-
-
-def _disturb(server: Server, disturbance: Disturbance) -> None:
-    if disturbance == "restart":
-        server.restart()
-    elif disturbance == "kill":
-        server.kill_one()
 
 
 def _await_arrival(folder: Path, requests: Sequence[Request]) -> float:
@@ -144,9 +136,9 @@ def main(arguments: Sequence[str]) -> int:
     )  # fmt: skip
     faults: list[str] = []
     for name in (given.only,) if given.only else servers:
-        for how in disturbances[:2]:
+        for how in disturbances:
             try:
-                each = carry_out(name, how, seconds=given.seconds, times=given.times)
+                each = carry_out(name, *[how] * given.times, seconds=given.seconds)
             except ProcessFailedError as error:
                 faults.append(f"{name}, {how}: {error}")
                 continue
