@@ -1,7 +1,8 @@
 """A page of a shop, with and without one `publish`, and what the worker's processor has done.
 
-The work of a page is what a small one does: validate the query, look a user up in SQLite, take
-products from memory, and validate and write 20 of them as JSON, by FastAPI and pydantic.
+The page does what pages usually do: FastAPI checks the query and the session's signed cookie, four
+queries read a user, 20 products and what belongs to them, pydantic checks it all and writes the
+JSON, which is compressed. Beside it, the least that an app can answer.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from time import process_time_ns
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
-from fastapi import FastAPI, Query
+from fastapi import FastAPI, Query, Request
+from fastapi.middleware.gzip import GZipMiddleware
 from pydantic import BaseModel
+from starlette.middleware.sessions import SessionMiddleware
 
 from experimentframework_core import BackplaneOptions, DataPlane, DataPlaneOptions, Exposure
 from experimentframework_core.backplanes.memory import InMemoryOptions
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 
 folder_variable, plane_variable = "WEB_BENCHMARK_FOLDER", "WEB_BENCHMARK_PLANE"
 
-SHOWN = 20
+PRODUCTS, SHOWN = 200, 20
 
 
 class Product(BaseModel):
@@ -35,9 +38,10 @@ class Product(BaseModel):
 
     number: int
     name: str
-    description: str
+    about: str
     price: float
     tags: list[str]
+    pieces: int
 
 
 class Page(BaseModel):
@@ -70,70 +74,99 @@ def make_plane(kind: str, folder: Path) -> DataPlane:
 
 folder = Path(os.environ[folder_variable])
 plane = make_plane(os.environ[plane_variable], folder)
-users = sqlite3.connect(folder / "users.db", check_same_thread=False)
-catalogue = [
-    Product(
-        number=number,
-        name=f"product {number}",
-        description="A thing that many people want to have, described in a sentence or two.",
-        price=number / 4,
-        tags=["new", "sale", f"group-{number % 7}"],
-    )
-    for number in range(200)
-]
+shop = sqlite3.connect(folder / "shop.db", check_same_thread=False)
 
 
 @asynccontextmanager
 async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-    """Fill the table of users; open the plane."""
-    users.execute("CREATE TABLE users (name TEXT PRIMARY KEY, visits INTEGER)")
-    users.executemany("INSERT INTO users VALUES (?, ?)", [(f"u-{n}", n) for n in range(1000)])
-    users.commit()
+    """Fill the shop; open the plane."""
+    shop.executescript(
+        "CREATE TABLE users (name TEXT PRIMARY KEY, visits INTEGER);"
+        "CREATE TABLE products (number INTEGER PRIMARY KEY, name TEXT, about TEXT, price REAL);"
+        "CREATE TABLE tags (product INTEGER, tag TEXT, PRIMARY KEY (product, tag));"
+        "CREATE TABLE stock (product INTEGER PRIMARY KEY, pieces INTEGER);"
+    )
+    shop.executemany("INSERT INTO users VALUES (?, ?)", [(f"u-{n}", n) for n in range(1000)])
+    about = "A thing that many people want to have, described in a sentence or two."
+    products = [(n, f"product {n}", about, n / 4) for n in range(PRODUCTS)]
+    shop.executemany("INSERT INTO products VALUES (?, ?, ?, ?)", products)
+    tags = [(n, tag) for n in range(PRODUCTS) for tag in ("new", "sale", f"group {n % 7}")]
+    shop.executemany("INSERT INTO tags VALUES (?, ?)", tags)
+    shop.executemany("INSERT INTO stock VALUES (?, ?)", [(n, n % 9) for n in range(PRODUCTS)])
+    shop.commit()
     async with plane:
         yield
 
 
 app = FastAPI(lifespan=lifespan)
+app.add_middleware(SessionMiddleware, secret_key="a secret of the benchmark")
+app.add_middleware(GZipMiddleware)
 User = Annotated[str, Query(min_length=1, max_length=256)]
 
 
-def page_for(user: str) -> Page:
+def page_for(user: str, request: Request) -> Page:
     """Do the work of a page."""
-    row = users.execute("SELECT visits FROM users WHERE name = ?", (user,)).fetchone()
-    first = hash(user) % (len(catalogue) - SHOWN)
+    request.session["visited"] = user
+    row = shop.execute("SELECT visits FROM users WHERE name = ?", (user,)).fetchone()
+    first = len(user) * 7 % (PRODUCTS - SHOWN)
+    shown = (first, first + SHOWN - 1)
+    tags: dict[int, list[str]] = {}
+    for number, tag in shop.execute("SELECT * FROM tags WHERE product BETWEEN ? AND ?", shown):
+        tags.setdefault(number, []).append(tag)
+    stock = dict(shop.execute("SELECT * FROM stock WHERE product BETWEEN ? AND ?", shown))
+    products = shop.execute("SELECT * FROM products WHERE number BETWEEN ? AND ?", shown)
     return Page(
         user=user,
         visits=row[0] if row else 0,
-        variant="express" if first % 2 else "control",
-        products=catalogue[first : first + SHOWN],
+        variant="express" if len(user) % 2 else "control",
+        products=[
+            Product(number=n, name=name, about=about, price=price, tags=tags[n], pieces=stock[n])
+            for n, name, about, price in products
+        ],
     )
 
 
-@app.get("/without")
-async def without(user: User) -> Page:
+def exposure(user: str, variant: str) -> Exposure:
+    """Return the event of a page."""
+    return Exposure(
+        experiment_name="checkout",
+        variant_key=variant,
+        subject_id=user,
+        selection_reason="hash-assignment",
+    )
+
+
+@app.get("/page")
+async def page(user: User, request: Request) -> Page:
     """Publish nothing."""
-    return page_for(user)
+    return page_for(user, request)
 
 
-@app.get("/again")
-async def again(user: User) -> Page:
+@app.get("/page-again")
+async def page_again(user: User, request: Request) -> Page:
     """Publish nothing: what differs from the other one is the measurement's error."""
-    return page_for(user)
+    return page_for(user, request)
 
 
-@app.get("/publish")
-async def publish(user: User) -> Page:
+@app.get("/page-publish")
+async def page_publish(user: User, request: Request) -> Page:
     """Publish that the user saw a variant."""
-    page = page_for(user)
-    await plane.publish(
-        Exposure(
-            experiment_name="checkout",
-            variant_key=page.variant,
-            subject_id=user,
-            selection_reason="hash-assignment",
-        )
-    )
+    page = page_for(user, request)
+    await plane.publish(exposure(user, page.variant))
     return page
+
+
+@app.get("/least")
+async def least(user: User) -> dict[str, str]:
+    """Answer with what was asked."""
+    return {"user": user}
+
+
+@app.get("/least-publish")
+async def least_publish(user: User) -> dict[str, str]:
+    """Answer with what was asked, and publish it."""
+    await plane.publish(exposure(user, "control"))
+    return {"user": user}
 
 
 @app.get("/processor")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 
 CONNECTIONS = 8
@@ -15,15 +16,19 @@ async def ask(port: int, path: str, count: int) -> None:
 
 async def _ask_on_one(port: int, path: str, count: int) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    cookie = ""
     for number in range(count):
         target = f"/{path}?user=u-{number}"
-        writer.write(f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: */*\r\n\r\n".encode())
+        request = f"GET {target} HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n{cookie}\r\n"
+        writer.write(request.encode())
         head = await reader.readuntil(b"\r\n\r\n")
+        if found := re.search(rb"set-cookie: (session=[^;]+)", head):
+            cookie = f"Cookie: {found[1].decode()}\r\n"
         status = head.split(b" ", 2)[1]
         if status != b"200":
             raise RuntimeError(f"{target}: {status.decode()}")
-        (length,) = [line for line in head.lower().split(b"\r\n") if b"content-length" in line]
-        await reader.readexactly(int(length.split(b":")[1]))
+        length = re.search(rb"content-length: (\d+)", head)
+        await reader.readexactly(int(length[1] if length else 0))
     writer.close()
     await writer.wait_closed()
 
