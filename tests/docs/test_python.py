@@ -17,6 +17,8 @@ with_python = [page for page in pages if any(not b.file for b in blocks_of(page,
 run_elsewhere = {
     "docs/how-to/consume-events.md": "tests/*/**/test_consume_page.py",
     "docs/how-to/events-back-out.md": "tests/integration/test_events_back_out.py",
+    "docs/how-to/monitor.md": "tests/docs/test_monitoring.py",
+    "docs/how-to/run-on-kubernetes.md": "tests/docs/test_kubernetes.py",
     "docs/how-to/test-a-backplane.md": "tests/conformance/test_how_to.py",
     "docs/how-to/write-a-backplane.md": "tests/plugins/test_jsonlines_conformance.py",
     "docs/tutorial.md": "tests/docs/test_tutorial.py",

@@ -1,8 +1,8 @@
 """Writes the tables of options into the pages of the reference.
 
 ``python -m tests.docs.write_reference`` writes what stands between a page's marks. The one above is
-``<!-- all settings -->``, ``<!-- columns of events -->`` or ``<!-- options of TYPE -->``, the one
-below ``<!-- end -->``. What is around them is written by hand.
+``<!-- all settings -->``, ``<!-- columns of events -->``, ``<!-- metrics -->`` or
+``<!-- options of TYPE -->``, the one below ``<!-- end -->``. What is around them is handwritten.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from experimentframework_core.arrow import schema
 from experimentframework_core.config import Configuration
 from experimentframework_core.config._files.sections import ROOTS
 from experimentframework_core.config._walk.field_types import fields_of
+from experimentframework_core.metrics import METRICS
 from experimentframework_core.plugins import installed_plugins
 from tests.docs.option_tables import is_inherited, sections_of, shown_fields, table, with_heading
 from tests.docs.pages import docs
@@ -29,10 +30,17 @@ REFERENCE = docs / "reference"
 PAGES = sorted(REFERENCE.rglob("*.md"))
 
 _MARKED = re.compile(
-    r"(?P<begin><!-- (?P<what>all settings|columns of events|options of (?P<type>\w+)) -->\n)"
+    r"(?P<begin><!-- (?P<what>all settings|columns of events|metrics|options of (?P<type>\w+))"
+    r" -->\n)"
     r".*?(?P<end><!-- end -->\n)",
     re.DOTALL,
 )
+_KINDS = {
+    "counter": "counter",
+    "upDownCounter": "up-down counter, in Prometheus a gauge",
+    "gauge": "gauge",
+    "histogram": "histogram",
+}
 _DISTRIBUTIONS = "experimentframework-"
 _OF_EVERY_TYPE = """\
 ## `dataPlane.backplane.options`
@@ -69,6 +77,8 @@ def renewed(text: str) -> str:
 def _made(mark: re.Match[str]) -> str:
     if mark["what"] == "columns of events":
         return _columns()
+    if mark["what"] == "metrics":
+        return _metrics()
     return _all_settings() if mark["type"] is None else _options(plugins()[mark["type"]])
 
 
@@ -78,6 +88,18 @@ def _columns() -> str:
         null = ", never null" if column.required else ""
         kind = schema.field(column.name).type
         rows.append(f"| `{column.name}` | {kind}{null} | {column.means} |\n")
+    return "".join(rows)
+
+
+def _metrics() -> str:
+    rows = ["| metric | kind | unit | attributes | tells |\n|---|---|---|---|---|\n"]
+    for metric in METRICS:
+        names = f"`{metric.name}`<br>`{metric.prometheus_name}`"
+        attributes = ", ".join(f"`{each}`" for each in metric.attributes)
+        kind = _KINDS[metric.kind]
+        rows.append(
+            f"| {names} | {kind} | `{metric.unit}` | {attributes} | {metric.description} |\n"
+        )
     return "".join(rows)
 
 

@@ -68,6 +68,7 @@ public_names = [
     "SignalSeverity",
     "Statistics",
     "TransientError",
+    "TypeStatistics",
     "UnavailableError",
     "deduplicate",
     "event",
@@ -109,6 +110,11 @@ def test_public_names_are_pinned() -> None:
         ),
         ("experimentframework_core.arrow", ["record_batch", "schema"]),
         ("experimentframework_core.sync", ["SyncDataPlane"]),
+        (
+            "experimentframework_core.metrics",
+            ["METRICS", "Distribution", "Measurement", "Metric", "PrometheusCollector"],
+        ),
+        ("experimentframework_core.web", ["Monitored", "health_app"]),
         ("experimentframework_core.replay", ["ReplaySummary", "Transform", "replay"]),
         (
             "experimentframework_core.cloudevents",

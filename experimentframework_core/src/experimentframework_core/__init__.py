@@ -74,6 +74,7 @@ from experimentframework_core.status import (
     HealthStatus,
     Receipt,
     Statistics,
+    TypeStatistics,
 )
 from experimentframework_core.units import (
     Secret,
@@ -151,6 +152,7 @@ __all__ = [
     "SignalSeverity",
     "Statistics",
     "TransientError",
+    "TypeStatistics",
     "UnavailableError",
     "deduplicate",
     "event",

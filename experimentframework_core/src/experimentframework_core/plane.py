@@ -13,6 +13,7 @@ from experimentframework_core._channel.channel import Channel, close_all, flush_
 from experimentframework_core._gate.gate import Rules
 from experimentframework_core._gate.trace import traceparent_source
 from experimentframework_core._log import logger
+from experimentframework_core._metrics.of_plane import PlaneMetrics
 from experimentframework_core._plane import fork
 from experimentframework_core._plane.offering import Offering
 from experimentframework_core._plane.opening import channels_of, longest_wait, open_journals
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from opentelemetry.metrics import MeterProvider
+
+    from experimentframework_core._metrics.measurement import Measurement
     from experimentframework_core.deadletter import DeadLetterStore
     from experimentframework_core.envelope import Record
     from experimentframework_core.errors import ReplayError
@@ -69,6 +73,7 @@ class DataPlane:
         options: DataPlaneOptions | None = None,
         *,
         backplane: Backplane | BackplanePlugin[Any] | None = None,
+        meter_provider: MeterProvider | None = None,
     ) -> None:
         """Check the options; nothing is opened.
 
@@ -76,6 +81,8 @@ class DataPlane:
             options: The section ``dataPlane``; None for the defaults.
             backplane: A backplane object, or a plugin that is not installed as an entry point;
                 None to use the one that ``options`` name.
+            meter_provider: Where OpenTelemetry's instruments are made; None for the process's own
+                provider, where the application has imported ``opentelemetry.metrics``.
 
         Raises:
             ConfigurationError: The options are wrong; it holds every problem.
@@ -103,14 +110,18 @@ class DataPlane:
             ack_timeout=self.options.ack_timeout_ms / 1000,
         )
         self._turn = self._turn_length = self.options.batch_size
+        self._metrics = PlaneMetrics(self.statistics, self._judge, meter_provider)
 
     @classmethod
-    def from_file(cls, *paths: str | os.PathLike[str]) -> Self:
+    def from_file(
+        cls, *paths: str | os.PathLike[str], meter_provider: MeterProvider | None = None
+    ) -> Self:
         """Return a plane configured by YAML or JSON files.
 
         Args:
             paths: Files, and folders in which ``experiments.yaml`` and the like are looked for.
                 They are merged from the first to the last. None: the current folder.
+            meter_provider: As for `DataPlane`.
 
         Raises:
             ConfigurationError: A file is wrong; it holds every problem with line and column.
@@ -119,7 +130,7 @@ class DataPlane:
         configuration = loaded.valid()
         options = data_plane_of(configuration, loaded.files[0])
         with warned(loaded.problems):
-            return cls(options)
+            return cls(options, meter_provider=meter_provider)
 
     async def __aenter__(self) -> Self:
         """Start delivering.
@@ -131,7 +142,7 @@ class DataPlane:
         if self._channels:
             message = "a DataPlane opens once; make a new one"
             raise DataPlaneClosedError(message)
-        self._channels, self._stores = channels_of(self._destinations, self._given)
+        self._channels, self._stores = channels_of(self._destinations, self._given, self._metrics)
         await open_journals(self._channels, self._destinations)
         self._router = Router(
             Rules(self.options),
@@ -152,6 +163,7 @@ class DataPlane:
         )
         for channel in self._channels:
             channel.start()
+        self._metrics.open()
         fork.watch(self)
         return self
 
@@ -190,6 +202,7 @@ class DataPlane:
             self.closing = sum_of([each.closing for each in self._channels if each.closing])
             for store in self._stores:
                 await store.aclose()
+            self._metrics.close()
             self._closed.set()
         logger.debug("experimentframework.plane_closed", **msgspec.structs.asdict(self.closing))
         return self.closing
@@ -204,6 +217,7 @@ class DataPlane:
         """Make this copy of the plane unusable: its tasks and connections are the parent's."""
         self._disable("this process was forked from the plane's: open a new plane here")
         self._closed = None
+        self._metrics.forget()
         if self._doorway is not None:
             self._doorway.close_in_child()
 
@@ -473,15 +487,25 @@ class DataPlane:
 
         After the plane has closed, its diagnostics are those of the end.
         """
+        return self._judge()
+
+    def _judge(self) -> Health:
         if self._loop is None:
             last = {channel.name: channel.health() for channel in self._channels}
             return Health(HealthStatus.UNHEALTHY, self._unusable, last)
         return health_of(self._channels)
 
     def statistics(self) -> Statistics:
-        """Return the fates of all events so far; also after the plane has closed."""
+        """Return the fates of all events so far; also after the plane has closed.
+
+        From any thread; on another than the loop's the sums may be one event apart.
+        """
         there = self._doorway.tally if self._doorway else Tally()
         return statistics_of(self._tally, there, self._router.routes, self._channels)
+
+    def measurements(self) -> list[Measurement]:
+        """Return the value of every metric now, from any thread; also after it has closed."""
+        return self._metrics.measurements()
 
 
 def _check_ack(ack: Ack, route: Route) -> None:

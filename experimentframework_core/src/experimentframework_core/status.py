@@ -44,6 +44,22 @@ class FlushResult(msgspec.Struct, frozen=True):
     kept: int = 0
 
 
+class TypeStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """The fates of one event type's events at one backplane, since the plane was opened.
+
+    Attributes:
+        delivered: Confirmed by the backplane.
+        dead_lettered: Written to the dead-letter store.
+        dropped: Lost by policy, by reason.
+        expired: Older than ``retry.maxAgeMs``.
+    """
+
+    delivered: int = 0
+    dead_lettered: int = 0
+    dropped: dict[str, int] = msgspec.field(default_factory=dict)
+    expired: int = 0
+
+
 class ChannelStatistics(msgspec.Struct, frozen=True, kw_only=True):
     """The fates of the events of one backplane, since the plane was opened.
 
@@ -63,6 +79,9 @@ class ChannelStatistics(msgspec.Struct, frozen=True, kw_only=True):
         oldest_age: Seconds since the oldest buffered event was accepted; 0.0 when empty.
         retried: Records that were offered again, counted each time.
         batches: Deliveries attempted.
+        max_events: Most events that the buffer takes.
+        max_bytes: Most bytes that the buffer takes.
+        by_type: ``delivered``, ``dead_lettered``, ``dropped`` and ``expired`` by event type.
     """
 
     enqueued: int = 0
@@ -77,6 +96,9 @@ class ChannelStatistics(msgspec.Struct, frozen=True, kw_only=True):
     oldest_age: float = 0.0
     retried: int = 0
     batches: int = 0
+    max_events: int = 0
+    max_bytes: int = 0
+    by_type: dict[str, TypeStatistics] = msgspec.field(default_factory=dict)
 
 
 class Statistics(msgspec.Struct, frozen=True, kw_only=True):
