@@ -23,7 +23,7 @@ layers = (
     ("_replay",),
     ("consuming", "plane"),
     ("exposure", "_requeue"),
-    ("_plane",),
+    ("_exposure", "_plane"),
     ("_export",),
     ("_reading",),
     ("arrow",),

@@ -18,6 +18,7 @@ from experimentframework_core.config import (
     DeadLetterStoreOptions,
     PiiRedactionOptions,
     Problem,
+    RepeatExposureOptions,
     RetryOptions,
 )
 from experimentframework_core.envelope import (
@@ -144,6 +145,7 @@ __all__ = [
     "PublishError",
     "Receipt",
     "Record",
+    "RepeatExposureOptions",
     "ReplayError",
     "RetryOptions",
     "Secret",

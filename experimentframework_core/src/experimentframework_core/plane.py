@@ -10,6 +10,8 @@ import msgspec
 from uuid_utils import uuid7
 
 from experimentframework_core._channel.channel import Channel, close_all, flush_all
+from experimentframework_core._exposure import current
+from experimentframework_core._exposure.recorder import Recorder
 from experimentframework_core._gate.gate import Rules
 from experimentframework_core._gate.trace import traceparent_source
 from experimentframework_core._log import logger
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
 
     from opentelemetry.metrics import MeterProvider
 
+    from experimentframework_core._exposure.decision import Decision
+    from experimentframework_core._exposure.recorder import ExposureFacts
     from experimentframework_core._metrics.measurement import Measurement
     from experimentframework_core.deadletter import DeadLetterStore
     from experimentframework_core.envelope import Record
@@ -66,6 +70,7 @@ class DataPlane:
     Attributes:
         options: The options it was made with.
         closing: What the closing achieved; None before.
+        exposures: What `expose` and `decide` record with; its counts are in `statistics`.
     """
 
     def __init__(
@@ -111,6 +116,7 @@ class DataPlane:
         )
         self._turn = self._turn_length = self.options.batch_size
         self._metrics = PlaneMetrics(self.statistics, self._judge, meter_provider)
+        self.exposures = Recorder(self, self._is_on_loop)
 
     @classmethod
     def from_file(
@@ -165,6 +171,7 @@ class DataPlane:
             channel.start()
         self._metrics.open()
         fork.watch(self)
+        current.opened(self)
         return self
 
     async def __aexit__(
@@ -212,12 +219,14 @@ class DataPlane:
         self._is_running = bool
         self._thread = 0
         self._unusable = why
+        current.closed(self)
 
     def after_fork_in_child(self) -> None:
         """Make this copy of the plane unusable: its tasks and connections are the parent's."""
         self._disable("this process was forked from the plane's: open a new plane here")
         self._closed = None
         self._metrics.forget()
+        self.exposures.after_fork_in_child()
         if self._doorway is not None:
             self._doorway.close_in_child()
 
@@ -312,7 +321,7 @@ class DataPlane:
             BufferFullError: The buffer blocks, and is full.
             DataPlaneClosedError: The plane is not open on this loop in this process.
         """
-        if self._loop is None or asyncio._get_running_loop() is not self._loop:  # noqa: SLF001
+        if not self._is_on_loop():
             self._refuse()
         admitted = self._admit_here(event, correlation_id, metadata, "accepted")
         if isinstance(admitted, Receipt):
@@ -352,6 +361,34 @@ class DataPlane:
             event, ack or self._default_ack, correlation_id, metadata, timeout
         )
 
+    async def expose(
+        self, experiment_name: str, variant_key: str, **facts: Unpack[ExposureFacts]
+    ) -> Receipt:
+        """Record that a subject was shown a variant, whatever ``exposureSemantics`` is.
+
+        A repeat is marked, or filtered, as ``repeatExposures`` says. It raises as `publish`, and
+        InvalidEventError where no ``subject`` is given and there is no current one.
+        """
+        return await self.exposures.expose(experiment_name, variant_key, facts)
+
+    def expose_sync(
+        self, experiment_name: str, variant_key: str, **facts: Unpack[ExposureFacts]
+    ) -> Receipt:
+        """Do what `expose` does: by `publish_nowait`, in another thread `publish_threadsafe`."""
+        return self.exposures.expose_sync(experiment_name, variant_key, facts)
+
+    async def decide(
+        self, experiment_name: str, variant_key: str, **facts: Unpack[ExposureFacts]
+    ) -> Decision:
+        """Note which variant the subject gets; ``exposureSemantics`` says when that is recorded."""
+        return await self.exposures.decide(experiment_name, variant_key, facts)
+
+    def decide_sync(
+        self, experiment_name: str, variant_key: str, **facts: Unpack[ExposureFacts]
+    ) -> Decision:
+        """Do what `decide` does for code that cannot await."""
+        return self.exposures.decide_sync(experiment_name, variant_key, facts)
+
     def seal(
         self,
         event: msgspec.Struct,
@@ -386,6 +423,9 @@ class DataPlane:
         """Count an event of `seal` as ``written_in_transaction``; from any thread."""
         if self._doorway is not None:
             self._doorway.count_written()
+
+    def _is_on_loop(self) -> bool:
+        return self._loop is not None and asyncio._get_running_loop() is self._loop  # noqa: SLF001
 
     def _refuse(self) -> NoReturn:
         if self._loop is None:
@@ -501,7 +541,8 @@ class DataPlane:
         From any thread; on another than the loop's the sums may be one event apart.
         """
         there = self._doorway.tally if self._doorway else Tally()
-        return statistics_of(self._tally, there, self._router.routes, self._channels)
+        found = statistics_of(self._tally, there, self._router.routes, self._channels)
+        return self.exposures.counted(found)
 
     def measurements(self) -> list[Measurement]:
         """Return the value of every metric now, from any thread; also after it has closed."""

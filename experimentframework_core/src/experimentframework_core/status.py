@@ -108,12 +108,15 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         published: Calls of publish in all its forms.
-        filtered: Not wanted, by reason: ``toggle``, ``sampled``, ``unrouted``.
+        filtered: Not wanted, by reason: ``toggle``, ``sampled``, ``unrouted``, ``repeat`` (an
+            exposure that the subject had before), ``noSubject`` (of nobody, at ``@exposure``).
         rejected: Raised at the caller.
         accepted: Offered to the channels; what became of them is in ``backplanes``.
         accepted_by_type: ``accepted`` by event type.
         written_in_transaction: Written into a transaction of the caller's own, as by SQL Server's
             ``publish_in``; whether it was committed is not known here. Not in ``published``.
+        subject_failures: Requests whose subject ``SubjectMiddleware`` could not find out. Not in
+            ``published``.
         backplanes: Each channel's own count, by the backplane's name.
     """
 
@@ -123,6 +126,7 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     accepted: int = 0
     accepted_by_type: dict[str, int] = msgspec.field(default_factory=dict)
     written_in_transaction: int = 0
+    subject_failures: int = 0
     backplanes: dict[str, ChannelStatistics] = msgspec.field(default_factory=dict)
 
 
