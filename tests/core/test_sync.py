@@ -21,6 +21,7 @@ from experimentframework_core import (
 )
 from experimentframework_core import sync as sync_module
 from experimentframework_core.backplanes.memory import InMemoryBackplane
+from experimentframework_core.exposure import identify
 from experimentframework_core.sync import THREAD, SyncDataPlane
 from experimentframework_core.testing import FaultyBackplane, Sink, fail, make_exposure
 from tests.core._channels import is_balanced
@@ -105,6 +106,19 @@ def test_an_acknowledgement_can_be_waited_for() -> None:
 
         assert receipt.status == "delivered"
         assert len(sink.records) == 1
+
+
+def test_an_exposure_can_be_recorded() -> None:
+    """Given a subject, When it is shown a variant twice, Then the second one is a repeat."""
+    store = InMemoryBackplane()
+    with SyncDataPlane(options(), backplane=store) as plane, identify("u-42"):
+        plane.expose("checkout", "express")
+        decision = plane.decide("checkout", "express")
+
+    payloads = [envelope.payload for envelope in store.envelopes()]
+    assert [each.subject_id for each in payloads] == ["u-42", "u-42"]
+    assert [bool(each.is_repeat_exposure) for each in payloads] == [False, True]
+    assert decision.variant_key == "express"
 
 
 async def test_it_is_usable_while_a_loop_runs_elsewhere() -> None:

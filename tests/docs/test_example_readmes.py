@@ -58,7 +58,7 @@ def wait_for(port: int) -> None:
     until = time.monotonic() + 30
     while time.monotonic() < until:
         try:
-            httpx.get(f"http://127.0.0.1:{port}/health")
+            httpx.get(f"http://127.0.0.1:{port}/health/")
         except httpx.TransportError:
             time.sleep(0.05)
         else:
@@ -91,8 +91,9 @@ def test_the_commands_do_what_the_page_says(place: Path, port: int, tmp_path: Pa
         assert done.returncode == 0, done.stderr
         said.append(done.stdout)
 
-    load, health, report, tail = said
+    load, health, metrics, report, tail = said
     assert load.splitlines()[1:] == [f"  200: {load.split()[0]}"]
     assert '"healthy"' in health
+    assert "experimentframework_events_delivered_total" in metrics
     assert "exposed subjects" in report
     assert tail.count("checkout") >= 5

@@ -26,8 +26,10 @@ def server(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Return a running gunicorn, which logs to a file."""
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "app:app", "--bind", "127.0.0.1:0"]
-            + ["--no-control-socket"],
+            (
+                sys.executable,
+                *["-m", "gunicorn", "app:app", "--bind", "127.0.0.1:0", "--no-control-socket"],
+            ),
             cwd=docs / "examples/flask_app",
             env={
                 "EVENTS_DB": str(tmp_path / "events.db"),
@@ -56,8 +58,8 @@ def test_each_request_is_one_event(
     server: subprocess.Popen[bytes], url: str, tmp_path: Path
 ) -> None:
     """Given requests, When the server is terminated, Then the event of each good one is stored."""
-    seen = httpx.get(f"{url}/checkout", params={"user": "u-1"})
-    paid = httpx.post(f"{url}/purchase", json={"user": "u-1", "amount": 12.5})
+    seen = httpx.get(f"{url}/checkout", cookies={"user": "u-1"})
+    paid = httpx.post(f"{url}/purchase", cookies={"user": "u-1"}, json={"amount": 12.5})
     nobody = httpx.get(f"{url}/checkout")
     health = httpx.get(f"{url}/health")
 
@@ -68,4 +70,4 @@ def test_each_request_is_one_event(
         stored = dict(connection.execute("SELECT event_id, type FROM events"))
     assert seen.json()["variant"] in ("control", "express")
     assert stored == {seen.json()["event"]: "exposure", paid.json()["event"]: "outcome"}
-    assert (nobody.status_code, health.status_code) == (400, 200)
+    assert (nobody.status_code, health.status_code) == (401, 200)

@@ -9,7 +9,6 @@ import sqlite3
 import time
 from collections import Counter
 from contextlib import closing
-from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -108,7 +107,7 @@ class Server(Program):
 
     def _is_up(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/health", timeout=5).status_code == HTTPStatus.OK
+            return httpx.get(f"{self.url}/health", timeout=5, follow_redirects=True).is_success
         except httpx.TransportError:
             return False
 

@@ -1,48 +1,36 @@
-"""A small shop: each checkout is an exposure, each purchase an outcome."""
+"""A small shop: who sees the checkout is exposed to a variant, and who pays is an outcome."""
 
 import hashlib
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
-from fastapi import Depends, FastAPI, Query, Request
-from fastapi.responses import JSONResponse
+from fastapi import Depends, FastAPI, HTTPException
 from pydantic import BaseModel, Field
 
-from experimentframework_core import (
-    DataPlane,
-    Exposure,
-    HealthStatus,
-    Outcome,
-    OutcomeType,
+from experimentframework_core import Outcome, OutcomeType
+from experimentframework_core.exposure import Subject, current_subject
+from experimentframework_core.web import (
+    RequestView,
+    SubjectMiddleware,
+    health_app,
+    plane_lifespan,
 )
+from experimentframework_core.web.fastapi import Plane
 
 CONFIGURATION = os.environ.get("EXPERIMENTS", Path(__file__).with_name("experiments.yaml"))
 EXPERIMENT = "checkout"
 VARIANTS = ("control", "express")
 
-UserId = Annotated[str, Field(min_length=1, max_length=256)]
+
+def user_of(request: RequestView) -> str | None:
+    """Return who asks, for all that serves the request. A real shop reads its session here."""
+    return request.cookies.get("user")
 
 
-@asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Open the plane before the first request; drain it after the last one."""
-    async with DataPlane.from_file(CONFIGURATION) as plane:
-        app.state.plane = plane
-        yield
-
-
-def get_plane(request: Request) -> DataPlane:
-    """Return the plane that `lifespan` opened."""
-    plane: DataPlane = request.app.state.plane
-    return plane
-
-
-Plane = Annotated[DataPlane, Depends(get_plane)]
-app = FastAPI(lifespan=lifespan)
+app = FastAPI(lifespan=plane_lifespan(CONFIGURATION))
+app.add_middleware(SubjectMiddleware, provider=user_of)
+app.mount("/health", health_app(lambda: app.state.plane, metrics=True))
 
 
 def variant_of(user: str) -> str:
@@ -52,48 +40,42 @@ def variant_of(user: str) -> str:
 
 
 @app.get("/checkout")
-async def checkout(
-    plane: Plane,
-    user: Annotated[UserId, Query()],
-) -> dict[str, str | None]:
-    """Show the checkout in the user's variant."""
-    variant = variant_of(user)
-    receipt = await plane.publish(
-        Exposure(
-            experiment_name=EXPERIMENT,
-            variant_key=variant,
-            subject_id=user,
-            selection_reason="hash-assignment",
-        )
-    )
+async def checkout(plane: Plane) -> dict[str, str | None]:
+    """Show the checkout in the user's variant; whoever is unknown sees the usual one."""
+    user = current_subject()
+    if user is None:
+        return {"variant": VARIANTS[0], "event": None}
+    variant = variant_of(user.subject_id)
+    receipt = await plane.expose(EXPERIMENT, variant, selection_reason="hash-assignment")
     return {"variant": variant, "event": receipt.event_id}
+
+
+async def known_user() -> Subject:
+    """Return who asks, or answer 401."""
+    user = current_subject()
+    if user is None:
+        raise HTTPException(401, "who are you? send a cookie `user`")
+    return user
 
 
 class Purchase(BaseModel):
     """What a user pays."""
 
-    user: UserId
     amount: Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 @app.post("/purchase")
-async def purchase(plane: Plane, paid: Purchase) -> dict[str, str | None]:
+async def purchase(
+    plane: Plane, user: Annotated[Subject, Depends(known_user)], paid: Purchase
+) -> dict[str, str | None]:
     """Take the money."""
     receipt = await plane.publish(
         Outcome(
             experiment_name=EXPERIMENT,
-            subject_id=paid.user,
+            subject_id=user.subject_id,
             outcome_type=OutcomeType.CONTINUOUS,
             name="orderValue",
             value=paid.amount,
         )
     )
     return {"event": receipt.event_id}
-
-
-@app.get("/health")
-async def health(plane: Plane) -> JSONResponse:
-    """Say how the plane fares; 503 when events do not get through."""
-    found = await plane.health()
-    code = 503 if found.status is HealthStatus.UNHEALTHY else 200
-    return JSONResponse(msgspec.to_builtins(found), status_code=code)

@@ -12,7 +12,7 @@ from collections import Counter
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 
 def main() -> None:
@@ -61,13 +61,13 @@ class Crowd:
 
     def ask(self, connection: HTTPConnection, method: str, path: str, user: str) -> None:
         """Send one request, once; a lost answer is noted and not asked for again."""
-        target, body, headers = f"{path}?user={quote(user)}", None, {}
+        body, headers = None, {"cookie": f"user={user}"}
         if method == "POST":
-            target, headers = path, {"content-type": "application/json"}
-            body = json.dumps({"user": user, "amount": len(user) + 0.99})
+            headers["content-type"] = "application/json"
+            body = json.dumps({"amount": len(user) + 0.99})
         status, event = None, None
         try:
-            connection.request(method, target, body, headers)
+            connection.request(method, path, body, headers)
             answer = connection.getresponse()
             said = answer.read()
             status = answer.status

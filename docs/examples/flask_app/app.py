@@ -8,7 +8,7 @@ import msgspec
 from flask import Flask, abort, request
 from flask.typing import ResponseReturnValue
 
-from experimentframework_core import Exposure, HealthStatus, Outcome, OutcomeType
+from experimentframework_core import HealthStatus, Outcome, OutcomeType
 from experimentframework_core.sync import SyncDataPlane
 
 EXPERIMENT = "checkout"
@@ -27,26 +27,20 @@ def variant_of(user: str) -> str:
     return VARIANTS[digest[0] % len(VARIANTS)]
 
 
-def checked(user: object) -> str:
-    """Return the user, or answer 400 for what is none."""
-    if not isinstance(user, str) or not 0 < len(user) <= LONGEST_USER:
-        abort(400)
+def current_user() -> str:
+    """Return who asks, or answer 401. A real shop reads its session here."""
+    user = request.cookies.get("user", "")
+    if not 0 < len(user) <= LONGEST_USER:
+        abort(401)
     return user
 
 
 @app.get("/checkout")
 def checkout() -> dict[str, str | None]:
     """Show the checkout in the user's variant."""
-    user = checked(request.args.get("user"))
+    user = current_user()
     variant = variant_of(user)
-    receipt = plane.publish(
-        Exposure(
-            experiment_name=EXPERIMENT,
-            variant_key=variant,
-            subject_id=user,
-            selection_reason="hash-assignment",
-        )
-    )
+    receipt = plane.expose(EXPERIMENT, variant, subject=user, selection_reason="hash-assignment")
     return {"variant": variant, "event": receipt.event_id}
 
 
@@ -57,7 +51,7 @@ def purchase() -> dict[str, str | None]:
     receipt = plane.publish(
         Outcome(
             experiment_name=EXPERIMENT,
-            subject_id=checked(paid.get("user")),
+            subject_id=current_user(),
             outcome_type=OutcomeType.CONTINUOUS,
             name="orderValue",
             value=float(paid["amount"]),

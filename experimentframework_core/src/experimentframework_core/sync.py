@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from threading import RLock, get_ident
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar, Unpack
 
 from experimentframework_core._log import logger
 from experimentframework_core._plane import at_exit, fork
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     import msgspec
+    from opentelemetry.metrics import MeterProvider
 
+    from experimentframework_core._exposure.decision import Decision
+    from experimentframework_core._exposure.recorder import ExposureFacts
     from experimentframework_core.config import DataPlaneOptions
     from experimentframework_core.plugin import Backplane, BackplanePlugin
 
@@ -59,40 +62,45 @@ class SyncDataPlane:
         options: DataPlaneOptions | None = None,
         *,
         backplane: Backplane | BackplanePlugin[Any] | None = None,
+        meter_provider: MeterProvider | None = None,
     ) -> None:
         """Check the options; nothing is opened and no thread is started.
 
         Args:
             options: As for `DataPlane`.
             backplane: As for `DataPlane`.
+            meter_provider: As for `DataPlane`.
 
         Raises:
             ConfigurationError: The options are wrong; it holds every problem.
             TypeError: What was given is neither options nor a backplane.
         """
-        plane = DataPlane(options, backplane=backplane)
-        self.options = plane.options
+        self._unopened = DataPlane(options, backplane=backplane)
+        self.options = self._unopened.options
         self.closing: FlushResult | None = None
         self._backplane = backplane
+        self._meter_provider = meter_provider
         self._lock = RLock()
-        self._unopened = plane
         self._opened: _Opened | None = None
         self._thread = 0
         self._last_health: Health | None = None
 
     @classmethod
-    def from_file(cls, *paths: str | os.PathLike[str]) -> Self:
+    def from_file(
+        cls, *paths: str | os.PathLike[str], meter_provider: MeterProvider | None = None
+    ) -> Self:
         """Return a plane configured by YAML or JSON files.
 
         Args:
             paths: As for `DataPlane.from_file`.
+            meter_provider: As for `DataPlane`.
 
         Raises:
             ConfigurationError: A file is wrong; it holds every problem with line and column.
         """
         options = DataPlane.from_file(*paths).options
         with warned(()):
-            return cls(options)
+            return cls(options, meter_provider=meter_provider)
 
     def open(self) -> Self:
         """Open it now, if this process has not yet; else the first `publish` does.
@@ -125,7 +133,9 @@ class SyncDataPlane:
 
     def _start(self) -> _Opened:
         with warned(()):
-            plane = DataPlane(self.options, backplane=self._backplane)
+            plane = DataPlane(
+                self.options, backplane=self._backplane, meter_provider=self._meter_provider
+            )
         portal = Portal(THREAD)
         portal.start()
         try:
@@ -223,6 +233,18 @@ class SyncDataPlane:
         return self._here("publish").plane.publish_threadsafe(
             event, ack=ack, correlation_id=correlation_id, metadata=metadata, timeout=timeout
         )
+
+    def expose(
+        self, experiment_name: str, variant_key: str, **facts: Unpack[ExposureFacts]
+    ) -> Receipt:
+        """Record that a subject was shown a variant: see `DataPlane.expose`."""
+        return self._here("expose").plane.expose_sync(experiment_name, variant_key, **facts)
+
+    def decide(
+        self, experiment_name: str, variant_key: str, **facts: Unpack[ExposureFacts]
+    ) -> Decision:
+        """Note which variant a subject gets: see `DataPlane.decide`."""
+        return self._here("decide").plane.decide_sync(experiment_name, variant_key, **facts)
 
     def flush(self, timeout: float | None = None) -> FlushResult:
         """Deliver now what was accepted before this call.
