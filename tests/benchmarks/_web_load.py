@@ -9,16 +9,16 @@ import sys
 CONNECTIONS = 8
 
 
-async def ask(port: int, path: str, count: int) -> None:
+async def ask(port: int, path: str, mode: str, count: int) -> None:
     """Send ``count`` requests over each connection, one after the other."""
-    await asyncio.gather(*(_ask_on_one(port, path, count) for _ in range(CONNECTIONS)))
+    await asyncio.gather(*(_ask_on_one(port, path, mode, count) for _ in range(CONNECTIONS)))
 
 
-async def _ask_on_one(port: int, path: str, count: int) -> None:
+async def _ask_on_one(port: int, path: str, mode: str, count: int) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     cookie = ""
     for number in range(count):
-        target = f"/{path}?user=u-{number}"
+        target = f"/{path}?user=u-{number}&mode={mode}"
         request = f"GET {target} HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n{cookie}\r\n"
         writer.write(request.encode())
         head = await reader.readuntil(b"\r\n\r\n")
@@ -34,12 +34,12 @@ async def _ask_on_one(port: int, path: str, count: int) -> None:
 
 
 def main() -> None:
-    """Do what each line says, ``path count``, and answer when it is done."""
+    """Do what each line says, ``path mode count``, and answer when it is done."""
     port = int(sys.argv[1])
     with asyncio.Runner() as runner:
         for line in sys.stdin:
-            path, count = line.split()
-            runner.run(ask(port, path, int(count)))
+            path, mode, count = line.split()
+            runner.run(ask(port, path, mode, int(count)))
             sys.stdout.write("done\n")
             sys.stdout.flush()
 

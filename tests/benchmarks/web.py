@@ -32,7 +32,7 @@ _planes = {
     "sqlite": "memory buffer, sqlite",
     "disk": "disk buffer, no-op destination",
 }
-_paths = ("page", "page-publish", "page-again", "least", "least-publish")
+_slices = ("page without", "page publish", "page again", "least without", "least publish")
 _limit = Bar("ratio <= 1.03", 1.03, on="ratio")
 
 
@@ -44,20 +44,20 @@ class Worker:
         self._url = f"http://127.0.0.1:{port}/processor"
         self._load = load
 
-    def cost(self, path: str, count: int) -> float:
-        """Return the processor's microseconds for one request of that path."""
+    def cost(self, what: str, count: int) -> float:
+        """Return the processor's microseconds for one request of that slice."""
         before = httpx.get(self._url).json()
         assert self._load.stdin is not None
         assert self._load.stdout is not None
-        self._load.stdin.write(f"{path} {count}\n")
+        self._load.stdin.write(f"{what} {count}\n")
         self._load.stdin.flush()
         if self._load.stdout.readline() != "done\n":
-            raise SideFailedError("web load", path)
+            raise SideFailedError("web load", what)
         after = httpx.get(self._url).json()
         requests = count * CONNECTIONS
         published = after["accepted"] - before["accepted"]
-        if published != (requests if path.endswith("publish") else 0):
-            raise SideFailedError("web", f"{path}: {requests} requests, {published} events")
+        if published != (requests if what.endswith("publish") else 0):
+            raise SideFailedError("web", f"{what}: {requests} requests, {published} events")
         return float((after["ns"] - before["ns"]) / requests / 1000)
 
 
@@ -101,16 +101,16 @@ def _port_of(server: subprocess.Popen[str]) -> int:
 
 def _measure(plane: str, *, rounds: int, count: int) -> list[dict[str, float]]:
     with tempfile.TemporaryDirectory() as folder, _worker(plane, folder) as worker:
-        for path in _paths:
-            worker.cost(path, count)
+        for what in _slices:
+            worker.cost(what, count)
         return [
-            {path: worker.cost(path, count) for path in _turned(number)} for number in range(rounds)
+            {what: worker.cost(what, count) for what in _turned(number)} for number in range(rounds)
         ]
 
 
 def _turned(number: int) -> tuple[str, ...]:
-    """Return the paths, beginning with another one in each round."""
-    return _paths[number % len(_paths) :] + _paths[: number % len(_paths)]
+    """Return the slices, beginning with another one in each round."""
+    return _slices[number % len(_slices) :] + _slices[: number % len(_slices)]
 
 
 def run(*, quick: bool) -> Report:
@@ -119,18 +119,18 @@ def run(*, quick: bool) -> Report:
     report = Report(benchmark="web")
     for plane, name in _planes.items():
         costs = _measure(plane, rounds=rounds, count=count)
-        for path, beside, what, bar in (
-            ("page-publish", "page", name, _limit),
-            ("page-again", "page", f"{name}: again without", None),
-            ("least-publish", "least", f"{name}: the least answer", None),
+        for what, beside, row, bar in (
+            ("page publish", "page without", name, _limit),
+            ("page again", "page without", f"{name}: again without", None),
+            ("least publish", "least without", f"{name}: the least answer", None),
         ):
             report.add(
-                what,
+                row,
                 "us",
-                median(each[path] for each in costs),
+                median(each[what] for each in costs),
                 beside="without",
                 other=median(each[beside] for each in costs),
-                ratio=median(each[path] / each[beside] for each in costs),
+                ratio=median(each[what] / each[beside] for each in costs),
                 bar=bar,
             )
     report.notes = [
