@@ -64,8 +64,10 @@ def make_plane(kind: str, folder: Path) -> DataPlane:
             stored = InMemoryOptions(max_events=1000)
             node = BackplaneOptions(type="inMemory", options=stored)
             return DataPlane(msgspec.structs.replace(options, backplane=node))
-        case "disk":
+        case "disk" | "disk, 50 ms":
             buffer = on_disk(str(folder / "buffer"))
+            if kind == "disk, 50 ms":
+                buffer = msgspec.structs.replace(buffer, commit_interval_ms=50)
             options = msgspec.structs.replace(options, buffer=buffer)
             return DataPlane(options, backplane=NoOp())
         case _:

@@ -31,6 +31,7 @@ _planes = {
     "inMemory": "memory buffer, inMemory",
     "sqlite": "memory buffer, sqlite",
     "disk": "disk buffer, no-op destination",
+    "disk, 50 ms": "disk buffer, commits of 50 ms",
 }
 _slices = ("page without", "page publish", "page again", "least without", "least publish")
 _limit = Bar("ratio <= 1.03", 1.03, on="ratio")
