@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 import pytest
 
-from experimentframework_core import BackplaneOptions, DataPlaneOptions, Secret
+from experimentframework_core import BackplaneOptions, ChannelSettings, DataPlaneOptions, Secret
 from experimentframework_core.config import load_text
 from experimentframework_core.plugins import find_plugin, installed_plugins
 from experimentframework_core.web._hiding import hidden_in, without
@@ -25,6 +25,12 @@ class Holder(msgspec.Struct):
     value: Any
 
 
+class Token(ChannelSettings, frozen=True, kw_only=True):
+    """Options of a plugin."""
+
+    token: Secret
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -34,7 +40,7 @@ class Holder(msgspec.Struct):
         DataPlaneOptions(
             backplane=BackplaneOptions(
                 type="composite",
-                backplanes=(BackplaneOptions(type="x", options=Secret("hunter2")),),
+                backplanes=(BackplaneOptions(type="x", options=Token(token=Secret("hunter2"))),),
             )
         ),
     ],
@@ -77,6 +83,13 @@ def test_what_is_no_secret_stays() -> None:
     assert without(text, hidden_in(Holder(Secret(CONNECTION)))) == text
 
 
+def test_a_login_in_an_address_is_hidden() -> None:
+    """Given an address that no option marks as secret, when shown, then it has no login."""
+    shown = without("cannot reach https://app:pa55@collector:4318/v1", [])
+
+    assert shown == "cannot reach https://***@collector:4318/v1"
+
+
 def test_what_is_no_text_stays() -> None:
     """Given numbers and nothing, when hidden, then they are as they were."""
     value = {"a": 1, "b": None, "c": [1.5, True], "d": ()}
@@ -100,12 +113,15 @@ SECRETS = {
 }
 
 
-def secret_fields(options: type) -> Iterator[str]:
+def secret_fields(kind: object) -> Iterator[str]:
     """Yield the names of an options class's secrets, of its nested ones too."""
-    for field in msgspec.structs.fields(options):
-        kinds = str(field.type)
-        if "Secret" in kinds:
-            yield field.name
+    for part in get_args(kind):
+        yield from secret_fields(part)
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        for field in msgspec.structs.fields(kind):
+            if "Secret" in str(field.type):
+                yield field.name
+            yield from secret_fields(field.type)
 
 
 def test_every_plugin_with_secrets_is_tried() -> None:

@@ -61,13 +61,9 @@ class Instruments:
             "upDownCounter": meter.create_observable_up_down_counter,
             "gauge": meter.create_observable_gauge,
         }
-        self._kept = [
-            makers[metric.kind](
-                metric.name, [self._observe(metric)], metric.unit, metric.description
-            )
-            for metric in METRICS
-            if metric.kind in makers
-        ]
+        for metric in METRICS:
+            if make := makers.get(metric.kind):
+                make(metric.name, [self._observe(metric)], metric.unit, metric.description)
 
     def begin(self, plane: Observed) -> None:
         """Observe a plane."""

@@ -10,6 +10,7 @@ from experimentframework_core._log import Repeated, brief, logger
 from experimentframework_core._metrics.deliveries import Deliveries
 from experimentframework_core._metrics.fates import measured
 from experimentframework_core._metrics.measurement import combined
+from experimentframework_core.status import Health, HealthStatus, Statistics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from experimentframework_core._metrics.deliveries import Outcome
     from experimentframework_core._metrics.instruments import Instruments
     from experimentframework_core._metrics.measurement import Measurement
-    from experimentframework_core.status import Health, Statistics
 
 LOOKS = 100
 """How often a value is read anew when the loop's thread has changed it meanwhile."""
@@ -85,6 +85,8 @@ class PlaneMetrics:
     def forget(self) -> None:
         """In a forked child: nothing that was counted is this process's."""
         self._looking = False
+        self._statistics, self._health = Statistics, partial(Health, HealthStatus.UNHEALTHY, "")
+        self._deliveries, self._last = Deliveries(), []
         if self._instruments is not None:
             self._instruments.forget()
             self._instruments = None

@@ -19,6 +19,7 @@ from experimentframework_core.status import Receipt
 
 TOGGLE = Receipt(None, "filtered", "toggle")
 UNROUTED = Receipt(None, "filtered", "unrouted")
+SAMPLED = Receipt(None, "filtered", "sampled")
 
 
 class Route(msgspec.Struct):

@@ -12,11 +12,9 @@ from experimentframework_core._log import encodable
 from experimentframework_core.units import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
-Plain: TypeAlias = (
-    "bool | int | float | str | list[Plain] | dict[str, Plain] | tuple[Plain, ...] | None"
-)
+Plain: TypeAlias = "bool | float | str | Sequence[Plain] | Mapping[str, Plain] | None"
 """What JSON has names for."""
 
 HIDDEN = "***"
@@ -66,11 +64,11 @@ def _parts(secret: str) -> Iterator[str]:
 
 
 def without(value: Plain, hidden: list[str]) -> Plain:
-    """Return the value with every text in it that is hidden replaced by ``***``."""
+    """Return the value with what is hidden replaced by ``***``, and the login of every address."""
     if isinstance(value, str):
         for text in hidden:
             value = value.replace(text, HIDDEN)
-        return encodable(value)
+        return encodable(_LOGIN.sub(f"://{HIDDEN}@", value))
     if isinstance(value, dict):
         return {name: without(each, hidden) for name, each in value.items()}
     if isinstance(value, list | tuple):
