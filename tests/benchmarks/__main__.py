@@ -13,6 +13,7 @@ from tests.benchmarks._run import NothingToMeasureError, SideFailedError
 
 _names = (
     "publish",
+    "expose",
     "memory",
     "drain",
     "durable",

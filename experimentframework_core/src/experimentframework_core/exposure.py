@@ -5,7 +5,7 @@ from __future__ import annotations
 from experimentframework_core._exposure.current import current_plane
 from experimentframework_core._exposure.decision import Decision
 from experimentframework_core._exposure.decorator import exposure
-from experimentframework_core._exposure.recorder import ExposureFacts
+from experimentframework_core._exposure.facts import ExposureFacts
 from experimentframework_core._exposure.subject import Subject, current_subject, identify
 
 __all__ = [

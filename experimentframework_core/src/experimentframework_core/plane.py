@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 
     from opentelemetry.metrics import MeterProvider
 
-    from experimentframework_core._metrics.measurement import Measurement
     from experimentframework_core._exposure.decision import Decision
     from experimentframework_core._exposure.facts import ExposureFacts
+    from experimentframework_core._metrics.measurement import Measurement
     from experimentframework_core._plane.routing import Route
     from experimentframework_core.envelope import Record
     from experimentframework_core.errors import ReplayError

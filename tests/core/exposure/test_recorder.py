@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -21,7 +21,7 @@ from experimentframework_core import (
     RepeatExposureOptions,
 )
 from experimentframework_core._exposure import recorder
-from experimentframework_core.exposure import Subject, identify
+from experimentframework_core.exposure import ExposureFacts, Subject, exposure, identify
 from experimentframework_core.testing import FaultyBackplane, Hang, Sink
 from tests.core._planes import check_accounts, envelopes, opened, options
 
@@ -126,6 +126,35 @@ async def test_a_bad_variant_is_refused_by_its_field(sink: FaultyBackplane) -> N
     async with opened(sink) as plane:
         with pytest.raises(InvalidEventError, match="variant_key: 0 characters"):
             await plane.expose("checkout", "", subject="u-1")
+
+
+@pytest.mark.parametrize("of_subject", [None, {"plan": "pro"}])
+async def test_bad_attributes_are_refused_and_not_remembered(
+    sink: FaultyBackplane, of_subject: dict[str, Any] | None
+) -> None:
+    """Given attributes that are no mapping, When they are mended, Then that is the first one."""
+    subject, bad = Subject("a", attributes=of_subject), cast("dict[str, Any]", ["no", "mapping"])
+
+    async with opened(sink) as plane:
+        with pytest.raises(InvalidEventError, match="attributes"):
+            await plane.expose("checkout", "x", subject=subject, attributes=bad)
+        await plane.expose("checkout", "x", subject=subject, attributes={})
+
+    assert shown(sink) == [("a", "x", False)]
+
+
+async def test_an_unknown_keyword_is_refused(sink: FaultyBackplane) -> None:
+    """Given a mistyped keyword, When it is given in any way, Then Python's error says so."""
+    typo = cast("ExposureFacts", {"subject": "a", "reason": "rule"})
+    said = "unexpected keyword 'reason'; an exposure takes assignment_policy, attributes, "
+
+    async with opened(sink) as plane:
+        with pytest.raises(TypeError, match=said):
+            await plane.expose("checkout", "x", **typo)
+        with pytest.raises(TypeError, match=said):
+            await plane.decide("checkout", "x", **typo)
+        with pytest.raises(TypeError, match=said):
+            exposure("checkout", "x", **typo)(print)
 
 
 async def test_the_second_time_is_a_repeat(sink: FaultyBackplane) -> None:

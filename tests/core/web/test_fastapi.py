@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator  # noqa: TC003 - FastAPI reads the annotations
 from typing import Annotated
 
 import pytest
 from fastapi import Depends, FastAPI, Query
 
 from experimentframework_core import DataPlane
-from experimentframework_core.exposure import exposure
+from experimentframework_core.exposure import exposure, identify
 from experimentframework_core.testing import Sink
 from experimentframework_core.web import RequestView, SubjectMiddleware, plane_lifespan
 from experimentframework_core.web.fastapi import Plane  # noqa: TC001 - FastAPI reads the annotations
@@ -97,3 +98,25 @@ async def test_a_request_of_nobody_is_served() -> None:
 
     assert found.json() == "page"
     assert filtered == {"noSubject": 1}
+
+
+async def signed_in(user: Annotated[str, Query()]) -> AsyncIterator[None]:
+    with identify(f"dependency-{user}"):
+        yield
+
+
+@app.get("/dependency", dependencies=[Depends(signed_in)])
+@exposure("checkout", "express")
+def dependent() -> str:
+    return "page"
+
+
+async def test_an_async_dependency_may_identify() -> None:
+    """Given a dependency that identifies, When its handler runs in a thread, Then it counts."""
+    sink.records.clear()
+
+    async with running(app) as client:
+        found = await client.get("/dependency?user=u-1")
+
+    assert found.json() == "page"
+    assert [each.subject for each in sink.records] == ["dependency-u-1"]

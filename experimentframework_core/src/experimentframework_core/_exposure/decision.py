@@ -6,10 +6,13 @@ from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from experimentframework_core._exposure.facts import check_facts
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from experimentframework_core._exposure.recorder import ExposureFacts, Recorder
+    from experimentframework_core._exposure.facts import ExposureFacts
+    from experimentframework_core._exposure.recorder import Recorder
     from experimentframework_core._exposure.subject import Subject
     from experimentframework_core.status import Receipt
 
@@ -33,6 +36,7 @@ class Decision:
         self, recorder: Recorder, experiment: str, variant: str, facts: ExposureFacts
     ) -> None:
         """Decide; nothing is recorded."""
+        check_facts(facts)
         self.experiment_name = experiment
         self.variant_key = variant
         self.subject: Subject = recorder.subject_in(facts, f"the decision in {experiment!r}")

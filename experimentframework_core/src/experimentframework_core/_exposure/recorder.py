@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import contextmanager
 from threading import Lock
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from experimentframework_core._exposure.decision import Decision
+from experimentframework_core._exposure.facts import ExposureFacts, check_facts
 from experimentframework_core._exposure.repeats import Repeats, key_of
 from experimentframework_core._exposure.subject import Subject, current_subject, subject_of
 from experimentframework_core.errors import InvalidEventError
@@ -18,34 +18,13 @@ from experimentframework_core.events import Exposure
 from experimentframework_core.status import Receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from experimentframework_core.config import DataPlaneOptions
-    from experimentframework_core.events import AssignmentPolicy
+    from experimentframework_core.config import DataPlaneOptions, RepeatExposureOptions
     from experimentframework_core.status import Statistics
 
 REPEAT = Receipt(None, "filtered", "repeat")
 NO_SUBJECT = Receipt(None, "filtered", "noSubject")
-
-
-class ExposureFacts(TypedDict, total=False):
-    """What can be said of an exposure beside its experiment and variant.
-
-    Attributes:
-        subject: The subject, or its id. None: the one of `identify` or ``SubjectMiddleware``.
-        selection_reason: Why the subject gets the variant; ``application`` where it is not said.
-        rule_path: The rule that chose the variant.
-        assignment_policy: How long the subject keeps the variant.
-        attributes: Facts beside these.
-        correlation_id: Ties events of one request together.
-    """
-
-    subject: Subject | str | None
-    selection_reason: str
-    rule_path: str | None
-    assignment_policy: AssignmentPolicy | None
-    attributes: dict[str, Any] | None
-    correlation_id: str | None
 
 
 class Publisher(Protocol):
@@ -111,36 +90,45 @@ class Recorder:
 
     async def expose(self, experiment: str, variant: str, facts: ExposureFacts) -> Receipt:
         """Record an exposure: `DataPlane.expose`."""
-        made = self._made(experiment, variant, facts)
-        if made is None:
+        exposure, key = self._made(experiment, variant, facts)
+        if exposure is None:
             return self.filter(REPEAT)
-        exposure, key = made
-        with self._unless_lost(key) as receipts:
+        receipt = None
+        try:
             receipt = await self._plane.publish(
                 exposure, correlation_id=facts.get("correlation_id")
             )
-            receipts.append(receipt)
+        finally:
+            self._forget_what_was_lost(key, receipt)
         return receipt
 
     def expose_sync(self, experiment: str, variant: str, facts: ExposureFacts) -> Receipt:
         """Record an exposure: `DataPlane.expose_sync`."""
-        made = self._made(experiment, variant, facts)
-        if made is None:
+        exposure, key = self._made(experiment, variant, facts)
+        if exposure is None:
             return self.filter(REPEAT)
-        exposure, key = made
-        plane = self._plane
+        plane, receipt = self._plane, None
         publish = plane.publish_nowait if self._is_on_loop() else plane.publish_threadsafe
-        with self._unless_lost(key) as receipts:
+        try:
             receipt = publish(exposure, correlation_id=facts.get("correlation_id"))
-            receipts.append(receipt)
+        finally:
+            self._forget_what_was_lost(key, receipt)
         return receipt
 
     def _made(
         self, experiment: str, variant: str, facts: ExposureFacts
-    ) -> tuple[Exposure, int | None] | None:
-        """Return the exposure, with its key if it is a first one; None for an unwanted repeat."""
-        subject = self.subject_in(facts, f"the exposure of {variant!r} in {experiment!r}")
-        own, others = facts.get("attributes"), subject.attributes
+    ) -> tuple[Exposure | None, int | None]:
+        """Return the exposure, and its key if it is a first one; None for an unwanted repeat."""
+        check_facts(facts)
+        subject = facts.get("subject")
+        if not isinstance(subject, Subject):
+            subject = self.subject_in(facts, f"the exposure of {variant!r} in {experiment!r}")
+        attributes = _merged(subject.attributes, facts.get("attributes"))
+        options = self._plane.options.repeat_exposures
+        key = key_of(experiment, variant, subject) if options.detect else None
+        is_repeat = key is not None and self._is_repeat(key, options)
+        if is_repeat and options.suppress:
+            return None, None
         exposure = Exposure(
             experiment_name=experiment,
             variant_key=variant,
@@ -150,30 +138,26 @@ class Recorder:
             tenant_id=subject.tenant_id,
             rule_path=facts.get("rule_path"),
             assignment_policy=facts.get("assignment_policy"),
-            attributes={**others, **own} if others and own else own or others,
+            is_repeat_exposure=is_repeat,
+            attributes=attributes,
         )
-        options = self._plane.options.repeat_exposures
-        if not options.detect:
-            return exposure, None
-        key = key_of(exposure)
-        window = None if options.window_ms is None else options.window_ms / 1000
-        with self._lock:
-            if not self._repeats.note(key, monotonic(), most=options.remember, window=window):
-                return exposure, key
-        if options.suppress:
-            return None
-        return msgspec.structs.replace(exposure, is_repeat_exposure=True), None
+        return exposure, None if is_repeat else key
 
-    @contextmanager
-    def _unless_lost(self, key: int | None) -> Iterator[list[Receipt]]:
+    def _is_repeat(self, key: int, options: RepeatExposureOptions) -> bool:
+        window = options.window_ms
+        with self._lock:
+            return self._repeats.note(
+                key,
+                monotonic(),
+                most=options.remember,
+                window=None if window is None else window / 1000,
+            )
+
+    def _forget_what_was_lost(self, key: int | None, receipt: Receipt | None) -> None:
         """Forget a first exposure that was not taken: the next one is the first one then."""
-        receipts: list[Receipt] = []
-        try:
-            yield receipts
-        finally:
-            if key is not None and (not receipts or receipts[0].status == "dropped"):
-                with self._lock:
-                    self._repeats.forget(key)
+        if key is not None and (receipt is None or receipt.status == "dropped"):
+            with self._lock:
+                self._repeats.forget(key)
 
     def filter(self, receipt: Receipt) -> Receipt:
         """Count an exposure that is not published, and return ``receipt``, which says why."""
@@ -220,3 +204,10 @@ def _subject_in(facts: ExposureFacts, what: str) -> Subject:
         )
         raise InvalidEventError(message, path="subject_id")
     return found
+
+
+def _merged(others: dict[str, Any] | None, own: dict[str, Any] | None) -> dict[str, Any] | None:
+    # What is no mapping is left to be refused by publish, which names the field.
+    if not others or not isinstance(own, dict):
+        return others if own is None else own
+    return {**others, **own}

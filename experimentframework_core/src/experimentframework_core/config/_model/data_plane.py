@@ -55,7 +55,7 @@ class RepeatExposureOptions(Options, frozen=True, kw_only=True):
     Attributes:
         detect: Mark repeats with ``isRepeatExposure``.
         suppress: Do not publish repeats; they are counted as filtered, with the reason ``repeat``.
-        remember: How many exposures are remembered at most, in about 100 bytes each; the latest
+        remember: How many exposures are remembered at most, in about 125 bytes each; the latest
             half of that many always are.
         window_ms: How long after the first one an exposure is a repeat. None: while it is
             remembered.
