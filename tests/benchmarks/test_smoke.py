@@ -24,7 +24,6 @@ _rows = {
         "p50, sampling + 1 field + span",
         "p50, the same + metrics",
     ),
-    "publish": ("p50 of a call", "p99 at 5,000/s", "p50, sampling + 1 field + span"),
     "expose": ("p50 of expose", "p50 of a decorated handler", "RSS per remembered exposure"),
     "memory": ("RSS per queued event", "slowest publish, wall clock"),
     "drain": ("events/s with 1,000 queued", "cost of an event with 10,000 queued"),
