@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
 
     from experimentframework_core._exposure.decision import Decision
-    from experimentframework_core._exposure.recorder import ExposureFacts
+    from experimentframework_core._exposure.facts import ExposureFacts
     from experimentframework_core.config import DataPlaneOptions
     from experimentframework_core.plugin import Backplane, BackplanePlugin
 
