@@ -26,6 +26,7 @@ _names = (
     "tail",
     "replay",
     "config",
+    "web",
     "peers",
 )
 

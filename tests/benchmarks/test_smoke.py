@@ -49,6 +49,7 @@ _rows = {
         "import of the package, over bare Python",
         "YAML, a configuration of 2,000 lines",
     ),
+    "web": ("memory buffer, sqlite", "memory buffer, no-op destination: again without"),
     "peers": ("p50 of a call, held", "mean of a call, live"),
 }
 

@@ -17,6 +17,7 @@ layers = (
     ("__init__",),
     ("cli",),
     ("testing",),
+    ("sync",),
     ("web",),
     ("replay",),
     ("_replay",),
@@ -55,6 +56,7 @@ layers = (
     ("status",),
     ("units",),
     ("_sqlite",),
+    ("_portal",),
     ("_entry_points", "_failpoints", "_log", "_paths", "_tasks"),
     ("errors",),
 )

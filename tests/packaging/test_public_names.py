@@ -113,6 +113,11 @@ def test_public_names_are_pinned() -> None:
             ],
         ),
         ("experimentframework_core.arrow", ["record_batch", "schema"]),
+        ("experimentframework_core.sync", ["SyncDataPlane"]),
+        (
+            "experimentframework_core.metrics",
+            ["METRICS", "Distribution", "Measurement", "Metric", "PrometheusCollector"],
+        ),
         (
             "experimentframework_core.exposure",
             [
