@@ -45,8 +45,6 @@ AVAILABLE: dict[tuple[type, str], tuple[str, ...]] = {
 }
 """What this version has of a field's choices, where it has not all of them."""
 
-_LATER_TYPES = ("openTelemetry",)
-
 
 class Found(NamedTuple):
     """A backplane node that could be read.
@@ -198,8 +196,6 @@ class PlaneWalk(Walk):
             self._check_type(named, LETTER_FILES, at)
 
     def _check_type(self, named: str, others: tuple[str, ...], at: At) -> None:
-        if named in _LATER_TYPES:
-            self.report.add(*at, f"{shown(named)} {LATER}")
         self._plugin(named)
         failure = self._plugins.get(named)
         if isinstance(failure, PluginNotFoundError):
@@ -211,7 +207,7 @@ class PlaneWalk(Walk):
 
     def _plugin(self, named: str | None) -> BackplanePlugin[Any] | None:
         """Return the plugin of a type, looked up once; None where there is none."""
-        if named is None or named in (*GROUPS, *_LATER_TYPES):
+        if named is None or named in GROUPS:
             return None
         if named not in self._plugins:
             self._plugins[named] = self._looked_up(named)
