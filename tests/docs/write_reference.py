@@ -2,7 +2,8 @@
 
 ``python -m tests.docs.write_reference`` writes what stands between a page's marks. The one above is
 ``<!-- all settings -->``, ``<!-- columns of events -->``, ``<!-- attributes of events -->`` or
-``<!-- options of TYPE -->``, the one below ``<!-- end -->``. What is around them is written by hand.
+``<!-- options of TYPE -->``, the one below ``<!-- end -->``. What is around them is written by
+hand.
 """
 
 from __future__ import annotations

@@ -40,6 +40,7 @@ layers = (
     ("plugin",),
     ("broker_letters",),
     ("destinations",),
+    ("tracing",),
     ("cloudevents",),
     ("_cloudevents",),
     ("codec",),
@@ -52,7 +53,7 @@ layers = (
     ("status",),
     ("units",),
     ("_sqlite",),
-    ("_entry_points", "_failpoints", "_log", "_paths", "_tasks"),
+    ("_entry_points", "_failpoints", "_log", "_paths", "_tasks", "_traceparent"),
     ("errors",),
 )
 """From top to bottom. A module imports only from lines below its own; a package is one unit."""

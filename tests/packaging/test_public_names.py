@@ -124,6 +124,7 @@ def test_public_names_are_pinned() -> None:
                 "to_structured",
             ],
         ),
+        ("experimentframework_core.tracing", ["linked_span", "span_context", "span_link"]),
         ("experimentframework_core.compatibility", ["Difference", "Schema", "differences"]),
         (
             "experimentframework_kafka",

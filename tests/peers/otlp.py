@@ -81,6 +81,7 @@ class Collector:
         headers: Those of each request, names in lower case.
         next: How the next requests are answered, one after another.
         always: How all others are.
+        asked: Set once anything was sent.
         refused: The answers to requests with an event of that subject.
     """
 
@@ -93,6 +94,7 @@ class Collector:
         self.headers: list[dict[str, str]] = []
         self.next: deque[Answer] = deque()
         self.always = TAKEN
+        self.asked = asyncio.Event()
         self.refused: dict[str, Answer] = {}
         self._silence = asyncio.Event()
 
@@ -114,6 +116,7 @@ class Collector:
     ) -> Answer:
         """Keep the items, if they are taken, and return the answer."""
         self.headers.append({name.lower(): value for name, value in headers.items()})
+        self.asked.set()
         answer = self.next.popleft() if self.next else self._usual(items)
         if answer.silent:
             await self._silence.wait()

@@ -11,7 +11,6 @@ from uuid_utils import uuid7
 
 from experimentframework_core._channel.channel import Channel, close_all, flush_all
 from experimentframework_core._gate.gate import Rules
-from experimentframework_core._gate.trace import traceparent_source
 from experimentframework_core._log import logger
 from experimentframework_core._plane import fork
 from experimentframework_core._plane.offering import Offering
@@ -92,7 +91,7 @@ class DataPlane:
         self._unusable = "the plane is not open: use it in `async with`"
         self._channels: tuple[Channel, ...] = ()
         self._stores: tuple[DeadLetterStore, ...] = ()
-        self._router = Router(Rules(self.options), (), max_bytes=0, traceparent=None)
+        self._router = Router(Rules(self.options), (), max_bytes=0)
         self._short_ways: dict[type, Route] = {}
         self._doorway: Doorway | None = None
         self._tally = Tally()
@@ -137,8 +136,8 @@ class DataPlane:
             Rules(self.options),
             self._channels,
             max_bytes=self.options.max_event_bytes,
-            traceparent=traceparent_source(),
         )
+        self._router.watch()
         if self._default_ack == "accepted":
             self._short_ways = self._router.by_class
         self._loop = asyncio.get_running_loop()
@@ -182,6 +181,7 @@ class DataPlane:
             self._refuse()
         self._closed = asyncio.Event()
         self._doorway.close()
+        self._router.stop_watching()
         self._disable("the plane is closed: make a new one")
         try:
             timeout = self.options.shutdown_timeout_ms / 1000

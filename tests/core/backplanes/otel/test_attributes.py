@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import msgspec
 import pytest
 
 from experimentframework_core.backplanes._otel.attributes import (
@@ -35,6 +34,9 @@ from experimentframework_core.events import (
     event_type_named,
 )
 from experimentframework_core.testing import make_record
+
+if TYPE_CHECKING:
+    import msgspec
 
 AT = datetime(2026, 2, 3, 4, 5, 6, 789, tzinfo=UTC)
 EXPOSURE = Exposure(

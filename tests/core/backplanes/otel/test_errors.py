@@ -75,7 +75,7 @@ def test_answers_of_grpc(code: str, said: str, kind: type[DeliveryError]) -> Non
 
 
 def test_rejected_items_are_a_refusal() -> None:
-    """Given an answer that rejects some, When its meaning is asked for, Then the batch is refused."""
+    """Given an answer that rejects some, When it is understood, Then the batch is refused."""
     error = rejection(2, 3, "too old", doing=DOING)
 
     assert type(error) is PermanentError

@@ -140,9 +140,10 @@ async def test_headers_and_resource_are_sent(collector: Collector, protocol: str
     ids=["503", "400", "401", "partial", "silence", "lost"],
 )
 @pytest.mark.parametrize("signal", ["traces", "logs"])
-async def test_answers(  # noqa: PLR0913 - parameters and fixtures
+async def test_answers(
     collector: Collector,
     protocol: str,
+    *,
     signal: str,
     answer: Answer,
     kind: type[DeliveryError],
@@ -183,8 +184,7 @@ async def test_a_silent_collector_does_not_keep_the_closing(
 
     async with asyncio.timeout(5), opened(options_for(collector, protocol)) as backplane:
         delivery = asyncio.ensure_future(backplane.deliver(make_records(1)))
-        while not collector.headers:
-            await asyncio.sleep(0.01)
+        await collector.asked.wait()
         delivery.cancel()
         with pytest.raises(asyncio.CancelledError):
             await delivery

@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-_traceparent = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
-_zero = re.compile(r"0*")
-
-
-class Context(NamedTuple):
-    """A W3C trace context.
-
-    Attributes:
-        trace_id: 16 bytes.
-        span_id: 8 bytes.
-        flags: The trace flags; 1 means sampled.
-    """
-
-    trace_id: bytes
-    span_id: bytes
-    flags: int
+if TYPE_CHECKING:
+    from experimentframework_core._traceparent import Context
 
 
 class SpanIds(NamedTuple):
@@ -36,14 +21,6 @@ class SpanIds(NamedTuple):
     trace_id: bytes
     span_id: bytes
     parent_id: bytes
-
-
-def parse(traceparent: str | None) -> Context | None:
-    """Return a ``traceparent`` in parts; None where there is none, or it is malformed."""
-    found = _traceparent.fullmatch(traceparent or "")
-    if found is None or _zero.fullmatch(found[1]) or _zero.fullmatch(found[2]):
-        return None
-    return Context(bytes.fromhex(found[1]), bytes.fromhex(found[2]), int(found[3], 16))
 
 
 def span_ids(event_id: str, context: Context | None) -> SpanIds:

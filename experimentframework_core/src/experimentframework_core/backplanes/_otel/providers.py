@@ -8,17 +8,16 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from opentelemetry import _logs, trace
-from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.context import Context
+from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from experimentframework_core.backplanes._otel.attributes import describe
-from experimentframework_core.backplanes._otel.identity import parse
 from experimentframework_core.backplanes._otel.scope import EVENT_NAMES, SCOPE, version
 from experimentframework_core.errors import UnavailableError
+from experimentframework_core.tracing import span_context
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
-
-    from opentelemetry.context import Context
 
     from experimentframework_core.backplanes.opentelemetry import OpenTelemetryOptions
     from experimentframework_core.envelope import Record
@@ -115,18 +114,10 @@ def _write_log(logger: _logs.Logger, record: Record) -> None:
 
 def _context(record: Record) -> Context:
     """Return the context in which the event was published, for what is made of it now."""
-    from opentelemetry.context import Context
-
-    found = parse(record.traceparent)
-    if found is None:
+    context = span_context(record.traceparent)
+    if context is None:
         return Context()
-    span = SpanContext(
-        trace_id=int.from_bytes(found.trace_id),
-        span_id=int.from_bytes(found.span_id),
-        is_remote=True,
-        trace_flags=TraceFlags(found.flags),
-    )
-    return trace.set_span_in_context(trace.NonRecordingSpan(span), Context())
+    return trace.set_span_in_context(trace.NonRecordingSpan(context), Context())
 
 
 @asynccontextmanager

@@ -17,8 +17,9 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeL
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
+from experimentframework_core._traceparent import parse
 from experimentframework_core.backplanes._otel.attributes import describe
-from experimentframework_core.backplanes._otel.identity import parse, span_ids
+from experimentframework_core.backplanes._otel.identity import span_ids
 from experimentframework_core.backplanes._otel.scope import EVENT_NAMES, SCOPE, version
 
 if TYPE_CHECKING:

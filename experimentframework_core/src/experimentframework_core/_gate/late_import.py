@@ -1,0 +1,45 @@
+"""Notices that a module is imported, at no cost to anything but imports."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
+from weakref import WeakMethod
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class ImportWatch:
+    """Calls a method once, when the import of a module begins, in the thread that imports it.
+
+    It is a finder that finds nothing. The method's object is held weakly.
+    """
+
+    def __init__(self, module: str, notice: Callable[[], None]) -> None:
+        """Watch for ``module``; `start` begins.
+
+        Args:
+            module: Its dotted name.
+            notice: A bound method. It must not import the module, which is not there yet.
+        """
+        self._module = module
+        self._notice = WeakMethod(notice)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        sys.meta_path.insert(0, self)
+
+    def stop(self) -> None:
+        """Watch no longer."""
+        with suppress(ValueError):
+            sys.meta_path.remove(self)
+
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> None:
+        """Find nothing, whatever is looked for."""
+        if name == self._module:
+            self.stop()
+            notice = self._notice()
+            if notice is not None:
+                notice()
