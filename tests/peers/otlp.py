@@ -121,16 +121,14 @@ class Collector:
         if answer.silent:
             await self._silence.wait()
         if answer.status == TAKEN.status:
-            kept.extend(items[: len(items) - answer.rejected])
+            good = [item for item in items if _subject_of(item) not in self.refused]
+            kept.extend(good if len(good) < len(items) else items[: len(items) - answer.rejected])
             self.resources.extend(values_of(each.attributes) for each in resources)
         return answer
 
     def _usual(self, items: Sequence[Item]) -> Answer:
-        for item in items:
-            subject = attributes_of(item).get("experiment.subject.id")
-            if subject in self.refused:
-                return self.refused[subject]
-        return self.always
+        refused = (self.refused.get(_subject_of(item)) for item in items)
+        return next(filter(None, refused), self.always)
 
     async def take_traces(self, content: bytes, headers: Mapping[str, str]) -> Answer:
         """Take an encoded request with spans."""
@@ -145,6 +143,10 @@ class Collector:
         found = request.resource_logs
         logs = [log for each in found for scope in each.scope_logs for log in scope.log_records]
         return await self.decide(logs, self.logs, [each.resource for each in found], headers)
+
+
+def _subject_of(item: Item) -> str:
+    return str(attributes_of(item).get("experiment.subject.id"))
 
 
 def attributes_of(item: Item) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import os
+import socket
 import ssl
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -175,8 +177,15 @@ def _unreached(error: httpx.TransportError, doing: str) -> TransientError:
         if isinstance(cause, ssl.SSLError):
             mend = f"cannot {doing}: no TLS with it, {cause.reason}; see endpoint and certfile"
             return UnavailableError(mend)
-    said = next((c.strerror for c in reversed(causes) if isinstance(c, OSError) and c.strerror), "")
+    said = next(filter(None, map(_system_s_words, reversed(causes))), "")
     return TransientError(f"cannot {doing}: {said or str(error) or type(error).__name__}")
+
+
+def _system_s_words(error: BaseException) -> str | None:
+    if isinstance(error, socket.gaierror):
+        return error.strerror
+    # What asyncio says instead names the address a second time, and not the reason.
+    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else None
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
