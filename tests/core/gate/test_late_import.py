@@ -71,6 +71,19 @@ def test_a_stopped_watch_notices_nothing(module: str) -> None:
     assert listener.told == 0
 
 
+def test_a_watch_that_is_started_twice_is_there_once(module: str) -> None:
+    """Given a watch that goes on, When the module comes, Then it is told once."""
+    listener = Listener()
+    before = list(sys.meta_path)
+    watch = ImportWatch(module, listener.tell)
+    watch.start()
+    watch.start()
+
+    importlib.import_module(module)
+
+    assert (listener.told, sys.meta_path) == (1, before)
+
+
 def test_a_listener_that_is_gone_is_not_kept(module: str) -> None:
     """Given a listener that nobody holds, When the module comes, Then it is imported."""
     ImportWatch(module, Listener().tell).start()

@@ -70,15 +70,17 @@ assert not [name for name in sys.modules if name.startswith("opentelemetry")]
 
 
 def test_a_tracer_that_comes_after_the_plane_is_found() -> None:
-    """Given an open plane, when OpenTelemetry is imported and a span begun, then events have it."""
+    """Given an open plane, when OpenTelemetry is looked for, then imported, then spans are seen."""
     script = """
-import asyncio, sys
+import asyncio, importlib.util, sys
 from experimentframework_core import DataPlane
 from experimentframework_core.testing import Sink, make_exposure, make_outcome
 async def main():
     faulty = Sink()
     async with DataPlane(backplane=faulty) as plane:
         await plane.publish(make_exposure())
+        await plane.publish(make_exposure())
+        assert importlib.util.find_spec("opentelemetry.trace")
         await plane.publish(make_exposure())
         assert "opentelemetry.trace" not in sys.modules
         from opentelemetry import trace
@@ -98,7 +100,7 @@ asyncio.run(main())
     )
 
     has = "00-00000000000000000000000000000001-0000000000000002-01"
-    assert result.stdout.splitlines() == [str([None, None, has, has, None]), "5", "[]"]
+    assert result.stdout.splitlines() == [str([None, None, None, has, has, None]), "6", "[]"]
 
 
 async def test_a_closed_plane_watches_no_imports(monkeypatch: pytest.MonkeyPatch) -> None:

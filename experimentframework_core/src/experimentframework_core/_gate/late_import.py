@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 class ImportWatch:
-    """Calls a method once, when the import of a module begins, in the thread that imports it.
+    """Calls a method when a module is looked for, in the thread that is about to import it.
 
-    It is a finder that finds nothing. The method's object is held weakly.
+    It is a finder that finds nothing, and stops to watch then. The method's object is held weakly.
     """
 
     def __init__(self, module: str, notice: Callable[[], None]) -> None:
@@ -28,8 +28,9 @@ class ImportWatch:
         self._notice = WeakMethod(notice)
 
     def start(self) -> None:
-        """Begin to watch."""
-        sys.meta_path.insert(0, self)
+        """Begin to watch, or go on."""
+        if self not in sys.meta_path:
+            sys.meta_path.insert(0, self)
 
     def stop(self) -> None:
         """Watch no longer."""

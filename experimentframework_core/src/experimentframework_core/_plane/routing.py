@@ -130,7 +130,9 @@ class Router:
         before: Callable[..., Record | None],
         *event: object,
     ) -> Record | None:
-        if traceparent_source() is None:
+        if traceparent_source() is None:  # The import failed, or the module was only looked for.
+            route.seal = before
+            self._watch.start()
             return before(*event)
         route.seal = self._seal_of(registered)
         return route.seal(*event)

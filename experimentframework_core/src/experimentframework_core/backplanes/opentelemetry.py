@@ -68,7 +68,7 @@ class OpenTelemetryOptions(ChannelSettings, frozen=True, kw_only=True, rename="c
 
 @asynccontextmanager
 async def open_open_telemetry(
-    options: OpenTelemetryOptions, _context: OpenContext
+    options: OpenTelemetryOptions, context: OpenContext
 ) -> AsyncIterator[Backplane]:
     """Open an exporter where there is an ``endpoint``, else the application's providers.
 
@@ -86,7 +86,7 @@ async def open_open_telemetry(
     else:
         from experimentframework_core.backplanes._otel.exporting import open_exporter
 
-        async with open_exporter(options) as exporter:
+        async with open_exporter(options, context) as exporter:
             yield exporter
 
 

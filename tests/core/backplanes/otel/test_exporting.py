@@ -165,6 +165,21 @@ async def test_answers(
     assert collector.endpoint in str(caught.value)
 
 
+async def test_a_warning_of_the_collector_is_logged(
+    collector: Collector, protocol: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Given an answer that takes all and says something, When it comes, Then it is logged once."""
+    collector.always = Answer(said="send less often")
+
+    async with opened(options_for(collector, protocol)) as backplane:
+        for _ in range(2):
+            await backplane.deliver(make_records(1))
+
+    assert len(collector.spans) == 2
+    assert caplog.text.count("experimentframework.collector_warned") == 1
+    assert "said='send less often'" in caplog.text
+
+
 async def test_the_collector_s_pause_is_kept(collector: Collector, protocol: str) -> None:
     """Given an answer that asks for 7 s, When a batch is delivered, Then the error says so."""
     collector.next.append(Answer(429, "RESOURCE_EXHAUSTED", "slow down", "7"))

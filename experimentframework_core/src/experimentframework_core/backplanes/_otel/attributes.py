@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from experimentframework_core.envelope import Record
 
@@ -79,6 +80,7 @@ INFO, WARN, ERROR = 9, 13, 17
 """Severity numbers of OpenTelemetry's logs."""
 
 _severities = {"info": INFO, "warning": WARN, "error": ERROR}
+_envelope_names = [(field, name.removesuffix(".*")) for field, name in ENVELOPE.items()]
 _least, _most = -(2**63), 2**63 - 1
 
 
@@ -105,15 +107,18 @@ class Described(NamedTuple):
 def describe(record: Record) -> Described:
     """Return an event's name, time and attributes."""
     envelope = msgspec.json.decode(record.body)
+    attributes: dict[str, Value] = {}
+    for field, name in _envelope_names:
+        if field in envelope:
+            _put(attributes, name, envelope[field])
     payload = envelope["payload"]
-    attributes = dict(_named(envelope, ENVELOPE))
     if isinstance(payload, dict):
-        names = {**EVERY_TYPE, **OWN.get(record.event_type, {})}
-        own = {name: f"{OTHERS}.{name}" for name in payload if name not in names}
-        own.pop("timestamp", None)  # It is the span's own time.
-        attributes.update(_named(payload, {**names, **own}))
+        names = _payload_names(record.event_type)
+        for field, value in payload.items():
+            if field != "timestamp":  # It is the span's own time.
+                _put(attributes, names.get(field) or f"{OTHERS}.{field}", value)
     else:
-        attributes.update(_flat(OTHERS, payload))
+        _put(attributes, OTHERS, payload)
     return Described(
         event_id=record.event_id,
         name=f"{record.event_type} {record.experiment}" if record.experiment else record.event_type,
@@ -130,23 +135,23 @@ def _severity(event_type: str, attributes: Mapping[str, Value]) -> int:
     return _severities.get(str(attributes.get("analysis.signal.severity")), INFO)
 
 
-def _named(fields: Mapping[str, object], names: Mapping[str, str]) -> Iterator[tuple[str, Value]]:
-    for field, name in names.items():
-        if field in fields:
-            yield from _flat(name.removesuffix(".*"), fields[field])
+@lru_cache(maxsize=1024)
+def _payload_names(event_type: str) -> Mapping[str, str]:
+    names = {**EVERY_TYPE, **OWN.get(event_type, {})}
+    return {field: name.removesuffix(".*") for field, name in names.items()}
 
 
-def _flat(name: str, value: object) -> Iterator[tuple[str, Value]]:
-    """Yield a value under its name, a mapping's values under longer ones; null yields nothing."""
-    if isinstance(value, dict):
+def _put(attributes: dict[str, Value], name: str, value: object) -> None:
+    """Put a value under its name, a mapping's values under longer ones; null nowhere."""
+    if isinstance(value, str | bool | float):
+        attributes[name] = value
+    elif isinstance(value, int):
+        attributes[name] = value if _least <= value <= _most else str(value)
+    elif isinstance(value, dict):
         for key, inner in value.items():
-            yield from _flat(f"{name}.{key}", inner)
+            _put(attributes, f"{name}.{key}", inner)
     elif isinstance(value, list):
-        yield name, value if _is_alike(value) else msgspec.json.encode(value).decode()
-    elif isinstance(value, int) and not isinstance(value, bool) and not _least <= value <= _most:
-        yield name, str(value)
-    elif isinstance(value, str | bool | int | float):
-        yield name, value
+        attributes[name] = value if _is_alike(value) else msgspec.json.encode(value).decode()
 
 
 def _is_alike(values: list[object]) -> bool:

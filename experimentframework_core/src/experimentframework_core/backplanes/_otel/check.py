@@ -29,7 +29,7 @@ _OF_TLS: Final = ("cafile", "certfile", "keyfile")
 _NEEDED: Final = {
     None: ("opentelemetry", ("opentelemetry.trace",)),
     "http/protobuf": ("otlp", ("opentelemetry.proto", "httpx")),
-    "grpc": ("otlp-grpc", ("opentelemetry.proto", "grpc", "google.rpc", "httpx")),
+    "grpc": ("otlp-grpc", ("opentelemetry.proto", "grpc", "google.rpc")),
 }
 _header_name = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _address = re.compile(r"[^\s\\<>\"^`{|}]+")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import sys
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
+from experimentframework_core._log import Repeated
 from experimentframework_core.backplanes._otel.errors import rejection
 from experimentframework_core.backplanes._otel.requests import (
-    log_of,
+    add_log,
+    add_span,
     logs_request,
-    span_of,
     traces_request,
 )
 from experimentframework_core.backplanes._otel.resource import resource_of
@@ -25,9 +27,8 @@ if TYPE_CHECKING:
 
     from experimentframework_core.backplanes.opentelemetry import OpenTelemetryOptions
     from experimentframework_core.envelope import Record
+    from experimentframework_core.plugin import OpenContext
 
-
-ItemT = TypeVar("ItemT")
 
 _events_per_turn = 50
 
@@ -51,9 +52,11 @@ class Sender(Protocol):
 class OtlpBackplane:
     """Sends each event as a span, a log record or both."""
 
-    def __init__(self, sender: Sender, options: OpenTelemetryOptions) -> None:
-        """Send by ``sender`` what ``options`` say."""
+    def __init__(self, sender: Sender, options: OpenTelemetryOptions, *, name: str) -> None:
+        """Send by ``sender`` what ``options`` say; ``name`` is the backplane's."""
         self._sender = sender
+        self._name = name
+        self._warnings = Repeated()
         self._options = options
         self._resource = resource_of(options.service_name, options.resource_attributes)
 
@@ -69,27 +72,30 @@ class OtlpBackplane:
     async def _send(self, batch: Sequence[Record], doing: str) -> None:
         with _unseen():
             if self._options.traces:
-                spans = traces_request(await _made(span_of, batch), self._resource)
-                found = await self._sender.send_traces(spans, doing=doing)
-                _raise_for(*found, of=len(batch), doing=doing)
+                traces, spans = traces_request(self._resource)
+                await _each(partial(add_span, spans), batch)
+                found = await self._sender.send_traces(traces, doing=doing)
+                self._judge(*found, of=len(batch), doing=doing)
             if self._options.logs:
-                logs = logs_request(await _made(log_of, batch), self._resource)
+                logs, records = logs_request(self._resource)
+                await _each(partial(add_log, records), batch)
                 found = await self._sender.send_logs(logs, doing=doing)
-                _raise_for(*found, of=len(batch), doing=doing)
+                self._judge(*found, of=len(batch), doing=doing)
+
+    def _judge(self, rejected: int, said: str, *, of: int, doing: str) -> None:
+        if (refused := rejection(rejected, of, said, doing=doing)) is not None:
+            raise refused
+        if said:
+            event = "experimentframework.collector_warned"
+            self._warnings.warning(event, backplane=self._name, said=said)
 
 
-async def _made(make: Callable[[Record], ItemT], batch: Sequence[Record]) -> list[ItemT]:
-    """Make something of each event without keeping the loop for long."""
-    made: list[ItemT] = []
-    for start in range(0, len(batch), _events_per_turn):
-        made.extend(map(make, batch[start : start + _events_per_turn]))
-        await asyncio.sleep(0)
-    return made
-
-
-def _raise_for(rejected: int, said: str, *, of: int, doing: str) -> None:
-    if (refused := rejection(rejected, of, said, doing=doing)) is not None:
-        raise refused
+async def _each(add: Callable[[Record], None], batch: Sequence[Record]) -> None:
+    """Add each event without keeping the loop for long."""
+    for index, record in enumerate(batch, 1):
+        add(record)
+        if index % _events_per_turn == 0:
+            await asyncio.sleep(0)
 
 
 @contextmanager
@@ -108,14 +114,16 @@ def _unseen() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def open_exporter(options: OpenTelemetryOptions) -> AsyncIterator[OtlpBackplane]:
+async def open_exporter(
+    options: OpenTelemetryOptions, context: OpenContext
+) -> AsyncIterator[OtlpBackplane]:
     """Make the client; the first delivery connects.
 
     Raises:
         UnavailableError: A file of the options cannot be read.
     """
     async with _sender(options) as sender:
-        yield OtlpBackplane(sender, options)
+        yield OtlpBackplane(sender, options, name=context.name)
 
 
 def _sender(options: OpenTelemetryOptions) -> AbstractAsyncContextManager[Sender]:
