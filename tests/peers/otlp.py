@@ -262,15 +262,18 @@ async def _refuse(context: Any, answer: Answer) -> None:
 
 
 @asynccontextmanager
-async def grpc_collector(port: int = 0) -> AsyncIterator[Collector]:
+async def grpc_collector(
+    port: int = 0, tls: grpc.ServerCredentials | None = None
+) -> AsyncIterator[Collector]:
     """Run a collector that speaks gRPC, on a free port where none is given."""
     collector = Collector("")
     server = aio.server(options=(("grpc.so_reuseport", 0),))
     add_TraceServiceServicer_to_server(_Servicer(collector, "traces"), server)  # type: ignore[no-untyped-call]  # generated
     add_LogsServiceServicer_to_server(_Servicer(collector, "logs"), server)  # type: ignore[no-untyped-call]  # generated
-    bound = server.add_insecure_port(f"127.0.0.1:{port}")
+    address = f"127.0.0.1:{port}"
+    bound = server.add_secure_port(address, tls) if tls else server.add_insecure_port(address)
     await server.start()
-    collector.endpoint = f"http://127.0.0.1:{bound}"
+    collector.endpoint = f"{'https' if tls else 'http'}://127.0.0.1:{bound}"
     try:
         yield collector
     finally:

@@ -46,7 +46,7 @@ class OpenTelemetryOptions(ChannelSettings, frozen=True, kw_only=True, rename="c
         resource_attributes: More attributes of the resource, beside those of the environment
             variable ``OTEL_RESOURCE_ATTRIBUTES``.
         cafile: The file of the certificate authorities to trust, in PEM. None: those of the
-            system.
+            system, with ``grpc`` those that it brings.
         certfile: The file of the client's own certificate, in PEM, where the collector asks for
             one.
         keyfile: The file of the certificate's private key. None: it stands in ``certfile``.

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import ssl
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import msgspec
 import pytest
 
 from experimentframework_core.backplanes._otel.http import _proxy, retry_after
@@ -15,14 +13,11 @@ from experimentframework_core.backplanes.opentelemetry import OpenTelemetryOptio
 from experimentframework_core.errors import TransientError, UnavailableError
 from experimentframework_core.testing import make_records
 from tests.core.backplanes.otel._collectors import opened, options_for
-from tests.peers.certificates import make_certificates
 from tests.peers.otlp import Answer, http_collector
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
-    from tests.peers.certificates import Certificates
     from tests.peers.otlp import Collector
 
 NOW = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
@@ -109,71 +104,3 @@ def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> 
     found = [_proxy(f"http://{host}:4318") for host in ("collector", "localhost", "a.internal")]
 
     assert found == ["http://proxy:3128", None, None]
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return make_certificates(tmp_path_factory.mktemp("certificates"))
-
-
-@pytest.fixture
-async def encrypted(certificates: Certificates) -> AsyncIterator[Collector]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificates.server)
-    async with http_collector(tls=context) as running:
-        yield running
-
-
-async def test_a_certificate_of_our_own_authority(
-    encrypted: Collector, certificates: Certificates
-) -> None:
-    """Given ``cafile``, When a batch is delivered, Then it arrives encrypted."""
-    options = options_for(encrypted, HTTP, cafile=str(certificates.authority))
-
-    async with opened(options) as backplane:
-        await backplane.deliver(make_records(2))
-
-    assert len(encrypted.spans) == 2
-
-
-async def test_a_certificate_that_is_not_trusted(encrypted: Collector) -> None:
-    """Given an unknown authority, When a batch is delivered, Then the error names the option."""
-    async with opened(options_for(encrypted, HTTP)) as backplane:
-        with pytest.raises(UnavailableError, match=r"not trusted, .*; see cafile"):
-            await backplane.deliver(make_records(1))
-
-
-async def test_no_tls_at_the_other_side(collector: Collector) -> None:
-    """Given https where there is only http, When a batch is delivered, Then the error says so."""
-    options = options_for(collector, HTTP)
-    options = msgspec.structs.replace(
-        options, endpoint=collector.endpoint.replace("http:", "https:")
-    )
-
-    async with opened(options) as backplane:
-        with pytest.raises(UnavailableError, match="no TLS with it"):
-            await backplane.deliver(make_records(1))
-
-
-async def test_a_key_with_a_password(certificates: Certificates) -> None:
-    """Given a key that is encrypted, When it is opened, Then nobody waits for its password."""
-    options = OpenTelemetryOptions(
-        endpoint="https://127.0.0.1:1",
-        certfile=str(certificates.client),
-        keyfile=str(certificates.client_key),
-    )
-
-    with pytest.raises(UnavailableError, match="a key without a password"):
-        async with opened(options):
-            pass
-
-
-async def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    """Given a missing ``cafile``, When it is opened, Then the error says so."""
-    options = OpenTelemetryOptions(
-        endpoint="https://127.0.0.1:1", cafile=str(tmp_path / "authority.pem")
-    )
-
-    with pytest.raises(UnavailableError, match="No such file"):
-        async with opened(options):
-            pass

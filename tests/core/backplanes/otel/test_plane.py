@@ -149,12 +149,12 @@ async def test_a_killed_process_loses_nothing(tmp_path: Path) -> None:
     """Given a process that is killed in an outage, When the next one runs, Then all arrive."""
     port = unused_port()
     endpoint = f"http://127.0.0.1:{port}"
-    plane = {
+    section = {
         "buffer": {"type": "disk", "path": str(tmp_path / "buffer")},
         "backplane": {"type": "openTelemetry", "options": {"endpoint": endpoint}},
     }
     file = tmp_path / "experiments.json"
-    file.write_text(json.dumps({"dataPlane": plane}))
+    file.write_text(json.dumps({"dataPlane": section}))
     durable = await asyncio.to_thread(publish_and_be_killed, file)
 
     async with http_collector(port) as collector, plane_for(endpoint, tmp_path) as plane:

@@ -68,6 +68,8 @@ def grpc_failure(code: str, said: str, retry_after: float | None, *, doing: str)
     """Return what a status of gRPC other than OK means; see `http_failure`."""
     told = f"cannot {doing}: {code}"
     words = f": {_cut(said)}" if said else ""
+    if "CERTIFICATE_VERIFY_FAILED" in said:
+        return UnavailableError(f"{told}, its certificate is not trusted; see cafile{words}")
     # gRPC has one code for what is too large and for what comes too fast.
     too_large = code == "RESOURCE_EXHAUSTED" and "larger than max" in said
     if code in REFUSED_GRPC or too_large:

@@ -75,7 +75,7 @@ def add_log(scope: ScopeLogs, record: Record) -> None:
     log: LogRecord = scope.log_records.add(
         time_unix_nano=event.time_ns,
         observed_time_unix_nano=time.time_ns(),
-        severity_number=event.severity,  # type: ignore[arg-type]  # a number of the enumeration
+        severity_number=event.severity,
         severity_text=_severity_texts[event.severity],
         event_name=EVENT_NAMES + record.event_type,
     )

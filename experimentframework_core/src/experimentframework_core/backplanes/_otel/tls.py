@@ -40,6 +40,6 @@ def pem(path: str | None) -> bytes | None:
     if path is None:
         return None
     try:
-        return Path(path).expanduser().read_bytes()
+        return Path(path).read_bytes()
     except OSError as error:
         raise UnavailableError(f"cannot read {path}: {error.strerror}") from error
