@@ -1,8 +1,9 @@
 """Writes the tables of options into the pages of the reference.
 
 ``python -m tests.docs.write_reference`` writes what stands between a page's marks. The one above is
-``<!-- all settings -->``, ``<!-- columns of events -->``, ``<!-- metrics -->`` or
-``<!-- options of TYPE -->``, the one below ``<!-- end -->``. What is around them is handwritten.
+``<!-- all settings -->``, ``<!-- columns of events -->``, ``<!-- attributes of events -->``,
+``<!-- metrics -->`` or ``<!-- options of TYPE -->``, the one below ``<!-- end -->``. What is around
+them is handwritten.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from experimentframework_core._columns import COLUMNS
 from experimentframework_core.arrow import schema
+from experimentframework_core.backplanes._otel.attributes import ENVELOPE, EVERY_TYPE, OTHERS, OWN
 from experimentframework_core.config import Configuration
 from experimentframework_core.config._files.sections import ROOTS
 from experimentframework_core.config._walk.field_types import fields_of
@@ -30,8 +32,8 @@ REFERENCE = docs / "reference"
 PAGES = sorted(REFERENCE.rglob("*.md"))
 
 _MARKED = re.compile(
-    r"(?P<begin><!-- (?P<what>all settings|columns of events|metrics|options of (?P<type>\w+))"
-    r" -->\n)"
+    r"(?P<begin><!-- (?P<what>all settings|(?:columns|attributes) of events|metrics"
+    r"|options of (?P<type>\w+)) -->\n)"
     r".*?(?P<end><!-- end -->\n)",
     re.DOTALL,
 )
@@ -79,6 +81,8 @@ def _made(mark: re.Match[str]) -> str:
         return _columns()
     if mark["what"] == "metrics":
         return _metrics()
+    if mark["what"] == "attributes of events":
+        return _attributes()
     return _all_settings() if mark["type"] is None else _options(plugins()[mark["type"]])
 
 
@@ -100,6 +104,20 @@ def _metrics() -> str:
         rows.append(
             f"| {names} | {kind} | `{metric.unit}` | {attributes} | {metric.description} |\n"
         )
+    return "".join(rows)
+
+
+def _attributes() -> str:
+    parts = [
+        ("every event", ENVELOPE, ""),
+        ("every payload that has the field", EVERY_TYPE, "payload."),
+        *((f"`{name}`", names, "payload.") for name, names in OWN.items()),
+        ("every other field of a payload", {"*": f"{OTHERS}.*"}, "payload."),
+    ]
+    rows = ["| of | field | attribute |\n|---|---|---|\n"]
+    for whose, names, where in parts:
+        for field, attribute in names.items():
+            rows.append(f"| {whose} | `{where}{field}` | `{attribute}` |\n")
     return "".join(rows)
 
 

@@ -10,6 +10,8 @@ heavy_modules = (
     "experimentframework_core.cloudevents",
     "experimentframework_core.compatibility",
     "experimentframework_core.testing",
+    "google",
+    "grpc",
     "httpx",
     "opentelemetry",
     "platformdirs",

@@ -44,6 +44,7 @@ layers = (
     ("plugin",),
     ("broker_letters",),
     ("destinations",),
+    ("tracing",),
     ("cloudevents",),
     ("_cloudevents",),
     ("codec",),
@@ -58,6 +59,7 @@ layers = (
     ("_sqlite",),
     ("_portal",),
     ("_entry_points", "_failpoints", "_log", "_paths", "_tasks"),
+    ("_entry_points", "_failpoints", "_log", "_paths", "_tasks", "_traceparent"),
     ("errors",),
 )
 """From top to bottom. A module imports only from lines below its own; a package is one unit."""

@@ -130,10 +130,6 @@ def test_public_names_are_pinned() -> None:
                 "identify",
             ],
         ),
-        (
-            "experimentframework_core.metrics",
-            ["METRICS", "Distribution", "Measurement", "Metric", "PrometheusCollector"],
-        ),
         ("experimentframework_core.replay", ["ReplaySummary", "Transform", "replay"]),
         (
             "experimentframework_core.cloudevents",
@@ -150,6 +146,7 @@ def test_public_names_are_pinned() -> None:
                 "to_structured",
             ],
         ),
+        ("experimentframework_core.tracing", ["linked_span", "span_context", "span_link"]),
         ("experimentframework_core.compatibility", ["Difference", "Schema", "differences"]),
         (
             "experimentframework_core.web",

@@ -67,3 +67,48 @@ asyncio.run(main())
 assert not [name for name in sys.modules if name.startswith("opentelemetry")]
 """
     subprocess.run([sys.executable, "-c", script], check=True, timeout=50)
+
+
+def test_a_tracer_that_comes_after_the_plane_is_found() -> None:
+    """Given an open plane, when OpenTelemetry is looked for, then imported, then spans are seen."""
+    script = """
+import asyncio, importlib.util, sys
+from experimentframework_core import DataPlane
+from experimentframework_core.testing import Sink, make_exposure, make_outcome
+async def main():
+    faulty = Sink()
+    async with DataPlane(backplane=faulty) as plane:
+        await plane.publish(make_exposure())
+        await plane.publish(make_exposure())
+        assert importlib.util.find_spec("opentelemetry.trace")
+        await plane.publish(make_exposure())
+        assert "opentelemetry.trace" not in sys.modules
+        from opentelemetry import trace
+        context = trace.SpanContext(1, 2, False, trace.TraceFlags(1))
+        with trace.use_span(trace.NonRecordingSpan(context)):
+            await plane.publish(make_exposure())
+            await plane.publish(make_outcome())
+        await plane.publish(make_exposure())
+    print([record.traceparent for record in faulty.records])
+    print(plane.statistics().accepted)
+    print([each for each in sys.meta_path if "experimentframework" in type(each).__module__])
+asyncio.run(main())
+"""
+
+    result = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=50
+    )
+
+    has = "00-00000000000000000000000000000001-0000000000000002-01"
+    assert result.stdout.splitlines() == [str([None, None, None, has, has, None]), "6", "[]"]
+
+
+async def test_a_closed_plane_watches_no_imports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given a plane without OpenTelemetry, when it is closed, then its watch ends too."""
+    monkeypatch.setattr("experimentframework_core._plane.routing.traceparent_source", lambda: None)
+    before = list(sys.meta_path)
+
+    async with opened(FaultyBackplane()):
+        during = list(sys.meta_path)
+
+    assert (len(during), sys.meta_path) == (len(before) + 1, before)

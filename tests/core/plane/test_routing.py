@@ -15,7 +15,7 @@ from experimentframework_core.testing import make_envelope, make_exposure
 
 
 def router(**settings: Any) -> Router:
-    return Router(Rules(DataPlaneOptions(**settings)), (), max_bytes=1000, traceparent=None)
+    return Router(Rules(DataPlaneOptions(**settings)), (), max_bytes=1000)
 
 
 def test_a_type_has_one_route() -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+MODULE = "opentelemetry.trace"
+"""What an application imports before it can have a span."""
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -17,9 +20,12 @@ def traceparent_source() -> Callable[[], str | None] | None:
     None when the application has not imported OpenTelemetry: then there is no span to ask for,
     and nobody pays for the question.
     """
-    if "opentelemetry.trace" not in sys.modules:
+    if MODULE not in sys.modules:
         return None
-    from opentelemetry import context, trace
+    try:
+        from opentelemetry import context, trace
+    except ImportError:  # The application's import has failed, or is about to.
+        return None
 
     current_context, current_span = context.get_current, trace.get_current_span
     last: tuple[object, str | None] = (None, None)

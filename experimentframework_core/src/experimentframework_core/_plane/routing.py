@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -11,10 +12,12 @@ from experimentframework_core import codec
 from experimentframework_core._channel.channel import Channel
 from experimentframework_core._channel.condition import UNREGISTERED
 from experimentframework_core._gate.gate import Gate, Rules, refuse_foreign_errors, seal_envelope
+from experimentframework_core._gate.late_import import ImportWatch
+from experimentframework_core._gate.trace import MODULE, traceparent_source
 from experimentframework_core._rules.buffer import CROWDED, FULL, TAKEN
 from experimentframework_core.envelope import Envelope, Record
 from experimentframework_core.errors import InvalidEventError
-from experimentframework_core.events import event_type_named, event_type_of
+from experimentframework_core.events import EventType, event_type_named, event_type_of
 from experimentframework_core.status import Receipt
 
 TOGGLE = Receipt(None, "filtered", "toggle")
@@ -59,7 +62,6 @@ class Router:
         channels: Sequence[Channel],
         *,
         max_bytes: int,
-        traceparent: Callable[[], str | None] | None,
     ) -> None:
         """Route to ``channels`` under ``rules``; ``max_bytes`` bounds one encoded event."""
         self.by_class: dict[type, Route] = {}
@@ -68,7 +70,8 @@ class Router:
         self._rules = rules
         self._channels = channels
         self._max_bytes = max_bytes
-        self._traceparent = traceparent
+        self._traceparent: Callable[[], str | None] | None = None
+        self._watch = ImportWatch(MODULE, self._seal_anew)
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -89,13 +92,49 @@ class Router:
             registered = event_type_of(kind)
             if registered is None:
                 raise codec.explain(event) or InvalidEventError("not a registered event type")
-            channels, max_bytes = self._takers(registered.name)
-            gate = Gate(registered, self._rules, max_bytes=max_bytes, traceparent=self._traceparent)
-            route = self._make(registered.name, channels, gate.seal)
+            channels, _ = self._takers(registered.name)
+            route = self._make(registered.name, channels, self._seal_of(registered))
             # Another thread may have met the type meanwhile; only one route counts.
             routes = self.by_class if route.filtered is None else self._unwanted
             route = routes.setdefault(kind, route)
         return route
+
+    def watch(self) -> None:
+        """Find the trace context also where the application imports OpenTelemetry from now on."""
+        if traceparent_source() is None:
+            self._watch.start()
+
+    def stop_watching(self) -> None:
+        """Look for it no longer."""
+        self._watch.stop()
+
+    def _seal_of(self, registered: EventType) -> Callable[..., Record | None]:
+        _, max_bytes = self._takers(registered.name)
+        self._traceparent = self._traceparent or traceparent_source()
+        return Gate(
+            registered, self._rules, max_bytes=max_bytes, traceparent=self._traceparent
+        ).seal
+
+    def _seal_anew(self) -> None:
+        """Let each route look for the trace context at its next event; the import has begun."""
+        for kind, route in list(self.by_class.items()):
+            registered = event_type_of(kind)
+            if registered is not None:
+                route.seal = partial(self._seal_late, registered, route, route.seal)
+
+    def _seal_late(
+        self,
+        registered: EventType,
+        route: Route,
+        before: Callable[..., Record | None],
+        *event: object,
+    ) -> Record | None:
+        if traceparent_source() is None:  # The import failed, or the module was only looked for.
+            route.seal = before
+            self._watch.start()
+            return before(*event)
+        route.seal = self._seal_of(registered)
+        return route.seal(*event)
 
     def _route_of_envelope(self, envelope: Envelope) -> Route:
         name = envelope.event_type

@@ -10,7 +10,6 @@ import msgspec
 
 from experimentframework_core._channel.channel import flush_all
 from experimentframework_core._gate.gate import Rules
-from experimentframework_core._gate.trace import traceparent_source
 from experimentframework_core._plane.comparison import compare
 from experimentframework_core._plane.entrance import Entrance
 from experimentframework_core._plane.line import Line
@@ -92,7 +91,6 @@ class Works:
             Rules(self.options),
             self.channels,
             max_bytes=self.options.max_event_bytes,
-            traceparent=traceparent_source(),
         )
 
     async def open(self) -> None:
@@ -110,6 +108,7 @@ class Works:
         warn_of_unclaimed(self._destinations)
         self._lines = [self._line(place) for place in places]
         self.entrance.router = self._router()
+        self.entrance.router.watch()
         self.doorway = Doorway(
             asyncio.get_running_loop(),
             self.entrance,
@@ -179,7 +178,9 @@ class Works:
         entrance, options = self.entrance, self.options
         for route in entrance.router.routes:
             entrance.tally.accepted[route.event_type] += route.accepted
+        entrance.router.stop_watching()
         entrance.router = self._router()
+        entrance.router.watch()
         entrance.offering = _offering(options, entrance.tally)
         if self.doorway is not None:
             self.doorway.longest_wait = longest_wait(self._destinations, options)
@@ -212,6 +213,7 @@ class Works:
 
     async def close(self, timeout: float) -> FlushResult:
         """Deliver within ``timeout`` seconds what was taken, and close everything."""
+        self.entrance.router.stop_watching()
         lines = [*self._lines, *self._leaving]
         try:
             await asyncio.gather(*(line.close(timeout) for line in lines))

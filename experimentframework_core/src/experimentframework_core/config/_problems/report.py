@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from experimentframework_core.config._tree import Place
     from experimentframework_core.plugin import Severity
 
-LATER = "is not available in this version"
-
 MISSING = "missing"
 """How the message begins where something must stand and does not."""
 

@@ -16,7 +16,6 @@ from experimentframework_core.config._model.data_plane import (
 )
 from experimentframework_core.config._problems.breach import note
 from experimentframework_core.config._problems.report import (
-    LATER,
     Report,
     letters,
     listed,
@@ -39,8 +38,6 @@ GROUPS = ("composite", "failover")
 
 LETTER_FILES = ("sqlite", "file")
 """The types of ``deadLetter`` that are no backplanes."""
-
-_LATER_TYPES = ("openTelemetry",)
 
 
 class Found(NamedTuple):
@@ -183,8 +180,6 @@ class PlaneWalk(Walk):
             self._check_type(named, LETTER_FILES, at)
 
     def _check_type(self, named: str, others: tuple[str, ...], at: At) -> None:
-        if named in _LATER_TYPES:
-            self.report.add(*at, f"{shown(named)} {LATER}")
         self._plugin(named)
         failure = self._plugins.get(named)
         if isinstance(failure, PluginNotFoundError):
@@ -196,7 +191,7 @@ class PlaneWalk(Walk):
 
     def _plugin(self, named: str | None) -> BackplanePlugin[Any] | None:
         """Return the plugin of a type, looked up once; None where there is none."""
-        if named is None or named in (*GROUPS, *_LATER_TYPES):
+        if named is None or named in GROUPS:
             return None
         if named not in self._plugins:
             self._plugins[named] = self._looked_up(named)

@@ -1,0 +1,201 @@
+"""The whole way: acknowledgements, outages, refusals and a killed process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from experimentframework_core import (
+    BackplaneOptions,
+    BreakerOptions,
+    BufferOptions,
+    ConfigurationError,
+    DataPlane,
+    DataPlaneOptions,
+    DeadLetterOptions,
+    DeadLetterStoreOptions,
+    DeliveryError,
+    RetryOptions,
+)
+from experimentframework_core.backplanes.opentelemetry import OpenTelemetryOptions
+from experimentframework_core.testing import make_exposure
+from tests.core.backplanes.otel._collectors import PROTOCOLS
+from tests.packaging.layout import root
+from tests.peers.otlp import AWAY, Answer, http_collector
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+QUICK = RetryOptions(initial_delay_ms=10, max_delay_ms=50)
+
+
+def unused_port() -> int:
+    """Return a port on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def plane_for(endpoint: str, folder: Path, **more: Any) -> DataPlane:
+    """Return a plane with a disk buffer that delivers to a collector."""
+    protocol = more.pop("protocol", "http/protobuf")
+    options = OpenTelemetryOptions(endpoint=endpoint, protocol=protocol, flush_interval_ms=5)
+    letters = DeadLetterStoreOptions(path=str(folder / "letters.db"))
+    settings = {
+        "buffer": BufferOptions(type="disk", path=str(folder / "buffer")),
+        "retry": QUICK,
+        "breaker": BreakerOptions(open_ms=20, max_open_ms=50),
+        "dead_letter": DeadLetterOptions(options=letters),
+        "backplane": BackplaneOptions(type="openTelemetry", options=options),
+    }
+    return DataPlane(DataPlaneOptions(**(settings | more)))
+
+
+@pytest.mark.parametrize("protocol", list(PROTOCOLS))
+async def test_a_delivered_event_is_at_the_collector(protocol: str, tmp_path: Path) -> None:
+    """Given a collector, When an acknowledged publish returns, Then the span is there."""
+    async with (
+        PROTOCOLS[protocol]() as collector,
+        plane_for(collector.endpoint, tmp_path, protocol=protocol) as plane,
+    ):
+        receipt = await plane.publish(make_exposure(), ack="delivered")
+
+        assert collector.event_ids == [receipt.event_id]
+
+
+async def test_a_refused_event_is_told_to_who_waits(tmp_path: Path) -> None:
+    """Given a collector that refuses it, When an event is published, Then that raises."""
+    async with http_collector() as collector, plane_for(collector.endpoint, tmp_path) as plane:
+        collector.refused["poison"] = Answer(400, said="no such subject")
+
+        with pytest.raises(DeliveryError, match="was dead-lettered"):
+            await plane.publish(make_exposure(subject_id="poison"), ack="delivered")
+
+    assert plane.statistics().backplanes["openTelemetry"].dead_lettered == 1
+
+
+async def test_what_a_collector_rejects_is_found(tmp_path: Path) -> None:
+    """Given one event of 40 that is rejected, When all are delivered, Then it alone is not."""
+    async with http_collector() as collector, plane_for(collector.endpoint, tmp_path) as plane:
+        collector.refused["poison"] = Answer(rejected=1, said="too old")
+        for number in range(40):
+            subject = "poison" if number == 17 else f"u-{number}"
+            await plane.publish(make_exposure(subject_id=subject))
+
+        await plane.flush(10)
+
+    (channel,) = plane.statistics().backplanes.values()
+    assert (channel.delivered, channel.dead_lettered) == (39, 1)
+    assert len(set(collector.event_ids)) == 39
+    # Who sees a span twice can tell: it is the same one.
+    assert len({(span.trace_id, span.span_id) for span in collector.spans}) == 39
+
+
+async def test_an_outage_loses_nothing(tmp_path: Path) -> None:
+    """Given a collector that is away, that refuses and comes back, When it is, Then all arrive."""
+    port = unused_port()
+    published = []
+    async with plane_for(f"http://127.0.0.1:{port}", tmp_path) as plane:
+        for _ in range(300):
+            receipt = await plane.publish(make_exposure(), ack="durable")
+            published.append(receipt.event_id)
+        away = await plane.health()
+        async with http_collector(port) as collector:
+            collector.next.extend([AWAY, AWAY, Answer(429, retry_after="0")])
+
+            flushed = await plane.flush(20)
+
+    assert away.status != "healthy"
+    assert f"http://127.0.0.1:{port}: Connection refused" in str(away)
+    assert (flushed.remaining, flushed.timed_out) == (0, False)
+    assert sorted(collector.event_ids) == sorted(map(str, published))
+    assert plane.statistics().backplanes["openTelemetry"].dead_lettered == 0
+
+
+async def test_a_wrong_key_keeps_events_and_says_so(tmp_path: Path) -> None:
+    """Given a key that is refused, When events wait, Then health names headers; then they come."""
+    async with http_collector() as collector, plane_for(collector.endpoint, tmp_path) as plane:
+        collector.always = Answer(401)
+        await plane.publish(make_exposure(), ack="durable")
+        async with asyncio.timeout(10):
+            while (health := await plane.health()).status != "unhealthy":  # noqa: ASYNC110 - ours
+                await asyncio.sleep(0.01)
+        collector.always = Answer()
+
+        flushed = await plane.flush(20)
+
+    assert "see headers" in str(health)
+    assert (flushed.remaining, len(collector.spans)) == (0, 1)
+
+
+def publish_and_be_killed(configuration: Path) -> list[str]:
+    """Run the other process until it has said 50 ids; return all that it says."""
+    command = [sys.executable, "-m", "tests.core.backplanes.otel._publisher", str(configuration)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as child:
+        assert child.stdout is not None
+        durable = [child.stdout.readline() for _ in range(50)]
+        child.kill()
+        durable += child.stdout.readlines()
+    return [line.strip() for line in durable]
+
+
+async def test_a_killed_process_loses_nothing(tmp_path: Path) -> None:
+    """Given a process that is killed in an outage, When the next one runs, Then all arrive."""
+    port = unused_port()
+    endpoint = f"http://127.0.0.1:{port}"
+    section = {
+        "buffer": {"type": "disk", "path": str(tmp_path / "buffer")},
+        "backplane": {"type": "openTelemetry", "options": {"endpoint": endpoint}},
+    }
+    file = tmp_path / "experiments.json"
+    file.write_text(json.dumps({"dataPlane": section}))
+    durable = await asyncio.to_thread(publish_and_be_killed, file)
+
+    async with http_collector(port) as collector, plane_for(endpoint, tmp_path) as plane:
+        await plane.flush(20)
+
+    assert len(durable) >= 50
+    assert set(durable) <= set(collector.event_ids)
+
+
+def test_doctor_says_that_the_collector_is_away(tmp_path: Path) -> None:
+    """Given nobody at the address, When `doctor` looks, Then it says that in words."""
+    port = unused_port()
+    file = tmp_path / "experiments.yaml"
+    file.write_text(f"""
+dataPlane:
+  onFailure: drop
+  backplane:
+    type: openTelemetry
+    options:
+      endpoint: http://127.0.0.1:{port}
+""")
+    command = "from experimentframework_command import main; main()"
+
+    result = subprocess.run(
+        [sys.executable, "-c", command, "doctor", "--json", "--config", str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
+    )
+
+    (found,) = [each for each in json.loads(result.stdout)["checks"] if not each["ok"]]
+    assert found["name"] == "backplane openTelemetry"
+    assert f"cannot reach http://127.0.0.1:{port}: Connection refused" in found["found"]
+
+
+def test_a_bad_address_is_a_problem_of_the_configuration() -> None:
+    """Given what is no address, When a plane is made, Then that raises at once."""
+    node = BackplaneOptions(
+        type="openTelemetry", options=OpenTelemetryOptions(endpoint="localhost:4318")
+    )
+
+    with pytest.raises(ConfigurationError, match=r"options\.endpoint"):
+        DataPlane(DataPlaneOptions(backplane=node))
