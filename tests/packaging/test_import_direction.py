@@ -42,6 +42,7 @@ layers = (
     ("destinations",),
     ("cloudevents",),
     ("_cloudevents",),
+    ("resuming",),
     ("codec",),
     ("_codec",),
     ("schemas",),

@@ -111,6 +111,7 @@ def test_public_names_are_pinned() -> None:
             ],
         ),
         ("experimentframework_core.arrow", ["record_batch", "schema"]),
+        ("experimentframework_core.resuming", ["ResumingReader"]),
         ("experimentframework_core.replay", ["ReplaySummary", "Transform", "replay"]),
         (
             "experimentframework_core.cloudevents",
