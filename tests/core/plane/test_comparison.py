@@ -37,7 +37,7 @@ def test_the_only_one_follows_the_only_one() -> None:
     """Given one backplane before and after, when compared, then the names do not matter."""
     found = compare(made("a"), made("b"))
 
-    assert (found.before, found.kept, found.removed) == ([0], set(), [])
+    assert (found.before, found.kept, found.removed) == ([0], frozenset(), [])
 
 
 def test_a_member_is_not_the_only_one() -> None:
