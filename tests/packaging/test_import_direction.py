@@ -47,6 +47,7 @@ layers = (
     ("tracing",),
     ("cloudevents",),
     ("_cloudevents",),
+    ("resuming",),
     ("codec",),
     ("_codec",),
     ("schemas",),

@@ -130,6 +130,7 @@ def test_public_names_are_pinned() -> None:
                 "identify",
             ],
         ),
+        ("experimentframework_core.resuming", ["ResumingReader"]),
         ("experimentframework_core.replay", ["ReplaySummary", "Transform", "replay"]),
         (
             "experimentframework_core.cloudevents",

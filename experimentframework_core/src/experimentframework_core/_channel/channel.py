@@ -249,6 +249,9 @@ class Channel:
         """
         delivered = self._ledger.delivered.total()
         deadline = self._clock() + timeout
+        if for_good and self._keeper is not None:
+            # It would bring in what these lanes deliver no more.
+            await self._keeper.stop_adopting()
         self.room.close()
         for lane in self._lanes:
             lane.stop(deadline)

@@ -170,6 +170,11 @@ class Keeper:
         """Whether a dead process's journal is being moved into this one."""
         return self._adoption is not None and self._adoption.busy
 
+    async def stop_adopting(self) -> None:
+        """Leave the journals of dead processes to others; what is being moved stays in part."""
+        if self._adoption is not None:
+            await self._adoption.close()
+
     async def close(self, grace: float, *, for_good: bool = False) -> None:
         """Write all that is taken, within ``grace`` seconds, and give the folder back.
 
@@ -182,8 +187,7 @@ class Keeper:
         if self._closed:
             return
         self._closed = True
-        if self._adoption is not None:
-            await self._adoption.close()
+        await self.stop_adopting()
         if self._writer is not None:
             self._writer.close()
         for task in self._tasks[1:]:

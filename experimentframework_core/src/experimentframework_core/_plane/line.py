@@ -24,8 +24,11 @@ LOOK_EVERY = 0.1
 DOWN_PATIENCE = 0.5
 """Seconds that a destination which is down has for what was accepted for it."""
 
-CLOSE_PATIENCE = 5.0
+CLOSE_PATIENCE = 2.0
 """Seconds that an emptied channel has to close its backplane."""
+
+END_PATIENCE = 6.0
+"""Seconds that the end of an emptied channel takes at most, where its disk hangs as well."""
 
 
 class Place(msgspec.Struct, frozen=True, eq=False):
@@ -182,6 +185,8 @@ class Line:
             if not channel.is_started:
                 channel.start()
             await channel.close(max(0.0, deadline - now()))
+        if self._task is not None:
+            await asyncio.wait((self._task,), timeout=END_PATIENCE)
 
     def health(self) -> Health:
         """Return how the newest channel fares, and those that it waits for."""
