@@ -8,6 +8,7 @@ import pytest
 
 import experimentframework_jsonlines
 import experimentframework_lake
+import experimentframework_postgresql
 from experimentframework_core.config import (
     Configuration,
     load_file,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 examples: tuple[BackplanePlugin[Any], ...] = (
     experimentframework_jsonlines.plugin,
     experimentframework_lake.plugin,
+    experimentframework_postgresql.plugin,
 )
 """The plugins that pages show, which are not installed here."""
 
