@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from experimentframework_core.config import data_plane_of, load_text
 from experimentframework_core.units import Secret
-from experimentframework_lake import LakeOptions
+from experimentframework_lake import LakeOptions, plugin
 from experimentframework_lake._check import check_lake
 
 
@@ -87,3 +88,21 @@ def test_what_the_plugin_sets_cannot_be_set() -> None:
     )
 
     assert list(problems(options)) == ["storageOptions.asynchronous", "secretOptions.loop"]
+
+
+def test_a_secret_is_never_shown() -> None:
+    """Given options from a file, When they are shown, Then what is secret is not."""
+    text = """
+        dataPlane:
+          backplane:
+            type: lake
+            options: {url: lake, secretOptions: {account_key: hunter2}}
+    """
+
+    loaded = data_plane_of(load_text(text, find_plugin=lambda _: plugin), "lake.yaml")
+
+    assert loaded.backplane is not None
+    assert "hunter2" not in repr(loaded)
+    assert loaded.backplane.options == LakeOptions(
+        url="lake", secret_options={"account_key": Secret("hunter2")}
+    )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
+import msgspec
 import pytest
 
 from experimentframework_core.errors import ReplayError
@@ -37,6 +39,39 @@ async def test_objects_of_other_days_are_not_opened(options: LakeOptions) -> Non
     found = [each async for each in read_records(options, Selection(since=days[1].timestamp))]
 
     assert found == [days[1]]
+
+
+async def test_objects_that_were_passed_over_are_behind(options: LakeOptions) -> None:
+    """Given a reading of a day, When another goes on behind it, Then other days do not come."""
+    days = [make_record(timestamp=NOON + timedelta(days=day)) for day in range(2)]
+    async with plugin.open(options, OpenContext(name="lake")) as backplane:
+        await backplane.deliver(days)
+    reader = read_records(options, Selection(since=days[1].timestamp))
+    first = [each async for each in reader]
+
+    rest = [each async for each in read_records(options, Selection(checkpoint=reader.checkpoint))]
+
+    assert (first, rest) == ([days[1]], [])
+
+
+async def test_an_empty_lake_is_behind_nothing(options: LakeOptions) -> None:
+    """Given an empty lake, When it is read, Then it has no checkpoint."""
+    async with plugin.open(options, OpenContext(name="lake")):
+        reader = read_lake(options, Selection())
+
+    found = [each async for each in reader]
+
+    assert (found, reader.checkpoint) == ([], None)
+
+
+@pytest.mark.parametrize(("folders", "finds"), [(("type", "date"), True), (("type",), False)])
+def test_folders_by_day_find_times(
+    options: LakeOptions, folders: tuple[Literal["type", "date"], ...], *, finds: bool
+) -> None:
+    """Given the folders, When `tail` asks, Then only those by day spare it reading everything."""
+    lake = msgspec.structs.replace(options, partition_by=folders)
+
+    assert read_lake(lake, Selection()).finds_times is finds
 
 
 async def test_a_damaged_object_is_told_and_passed(options: LakeOptions) -> None:

@@ -22,6 +22,7 @@ _NDJSON, _GZIP, _PARQUET = ".ndjson", ".ndjson.gz", ".parquet"
 SUFFIXES = (_NDJSON, _GZIP, _PARQUET)
 """How the names of objects end; others are not looked at."""
 
+_LEVEL = 6  # A third of the time of 9, and a tenth larger.
 _ALL_DIFFERENT = {"event_id", "correlation_id", "traceparent", "payload", BODY}
 
 
@@ -45,7 +46,7 @@ def encoded(records: Sequence[Record], options: LakeOptions) -> bytes:
     if options.format == "parquet":
         return _parquet(records, options.compression or "zstd")
     lines = b"".join(record.body + b"\n" for record in records)
-    return lines if options.compression == "none" else gzip.compress(lines, mtime=0)
+    return lines if options.compression == "none" else gzip.compress(lines, _LEVEL, mtime=0)
 
 
 def bodies_of(name: str, data: bytes) -> list[bytes]:

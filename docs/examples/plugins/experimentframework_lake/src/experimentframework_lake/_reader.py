@@ -34,6 +34,7 @@ class _Reader(AsyncIterator[Event]):
 
     Attributes:
         progress: How much of the objects that are there lies behind, from 0 to 1.
+        finds_times: Whether folders tell the days of events.
     """
 
     def __init__(self, options: LakeOptions, selection: Selection) -> None:
@@ -43,6 +44,7 @@ class _Reader(AsyncIterator[Event]):
             ReplayError: The selection's checkpoint is none of a lake.
         """
         self.progress: float | None = None
+        self.finds_times = "date" in options.partition_by
         self._options = options
         self._selection = selection
         self._position = Position(selection.checkpoint)
@@ -81,16 +83,16 @@ class _Reader(AsyncIterator[Event]):
                 ahead = self._position.ahead(await _in(thread, store.objects))
                 if gone := self._what_is_gone(ahead):
                     yield gone
-                mine = [each for each in ahead if may_hold(each.name, self._selection)]
-                for number, each in enumerate(mine, start=1):
-                    content = await _in(thread, partial(_content, store, each.name))
-                    for found in self._found_in(each, content):
-                        yield found
+                for number, each in enumerate(ahead, start=1):
+                    if may_hold(each.name, self._selection):
+                        content = await _in(thread, partial(_content, store, each.name))
+                        for found in self._found_in(each, content):
+                            yield found
                     self._position.finish(each)
-                    self.progress = number / len(mine)
-                if not mine and not self._selection.follow:
+                    self.progress = number / len(ahead)
+                if not ahead and not self._selection.follow:
                     return
-                if not mine:
+                if not ahead:
                     await asyncio.sleep(self._options.poll_interval_ms / 1000)
         finally:
             thread.shutdown(wait=False)
