@@ -61,6 +61,23 @@ def test_the_checkpoint_forgets_what_is_older_than_the_window() -> None:
     assert len(position.checkpoint() or "") < 120
 
 
+def test_each_checkpoint_is_where_the_reading_stands() -> None:
+    """Given an object in the middle, When its end is reached, Then each checkpoint is another."""
+    position = Position(None)
+    first, second = Stored(HOUR, "a"), Stored(HOUR + 1, "b")
+    position.finish(first)
+    stood = [position.checkpoint()]
+
+    for read in (1, 2):
+        position.read(second, read, 2)
+        stood.append(position.checkpoint())
+    position.finish(second)
+    stood.append(position.checkpoint())
+
+    assert len(set(stood)) == 4
+    assert [len(Position(at).ahead([first, second])) for at in stood] == [1, 1, 1, 0]
+
+
 def test_a_begun_object_comes_first() -> None:
     """Given an object that is half read and an older one, When going on, Then it is finished."""
     begun = Position(None)

@@ -53,6 +53,8 @@ class Position:
         self.begun: Begun | None = None
         self._newest = 0
         self._known: dict[str, int] = {}
+        self._names: str | None = None
+        self._next_clearing = 0
         self._moved = checkpoint is not None
         if checkpoint is not None:
             self._resume(checkpoint)
@@ -103,15 +105,18 @@ class Position:
         self._moved = True
         self.begun = None
         self._known[digest] = written
-        oldest = self._newest - WINDOW
-        if written < oldest or min(self._known.values()) < oldest:
+        self._names = None
+        if self._newest >= self._next_clearing:
+            oldest = self._newest - WINDOW
             self._known = {name: at for name, at in self._known.items() if at >= oldest}
+            self._next_clearing = self._newest + WINDOW // 10
 
     def checkpoint(self) -> str | None:
         """Return the text to go on from; None at the start."""
         if not self._moved:
             return None
-        text = f"{self._newest}:{''.join(self._known)}"
+        if self._names is None:
+            self._names = f"{self._newest}:{''.join(self._known)}"
         if self.begun is None:
-            return text
-        return f"{text}:{self.begun.digest}+{self.begun.read}/{self.begun.events}"
+            return self._names
+        return f"{self._names}:{self.begun.digest}+{self.begun.read}/{self.begun.events}"
