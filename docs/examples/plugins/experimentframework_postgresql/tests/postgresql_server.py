@@ -28,7 +28,7 @@ def why_missing() -> str | None:
 @cache
 def _programs() -> Path | None:
     if found := shutil.which("initdb"):
-        return Path(found).parent
+        return Path(found).resolve().parent
     versions = sorted(Path(_DEBIAN).glob("*/bin/initdb"), key=lambda path: int(path.parts[4]))
     return versions[-1].parent if versions else None
 
@@ -51,10 +51,15 @@ class PostgreSqlServer:
 
     password = "not this one"
 
-    def __init__(self) -> None:
-        """Store nothing on disk yet: `__enter__` does, and starts it."""
+    def __init__(self, *, standby_of: PostgreSqlServer | None = None) -> None:
+        """Store nothing on disk yet: `__enter__` does, and starts it.
+
+        Args:
+            standby_of: The server whose commits it repeats; such a one takes no writes.
+        """
         self.port = free_port()
         self._folder = Path()
+        self._primary = standby_of
 
     def url(self, database: str = "postgres", *, port: int | None = None) -> str:
         """Return how to reach it, without the password."""
@@ -65,6 +70,14 @@ class PostgreSqlServer:
         self._folder = Path(tempfile.mkdtemp(prefix="experimentframework-postgresql-"))
         if os.geteuid() == 0:
             shutil.chown(self._folder, _USER, _USER)
+        if self._primary is None:
+            self._make()
+        else:
+            self._copy(self._primary)
+        self.start()
+        return self
+
+    def _make(self) -> None:
         secret = self._folder / "password"
         secret.write_text(self.password)
         secret.chmod(0o644)
@@ -72,8 +85,12 @@ class PostgreSqlServer:
             "initdb", "--pgdata=data", "--username=postgres", "--encoding=UTF8", "--locale=C",
             "--auth=scram-sha-256", f"--pwfile={secret}", "--no-sync",
         )  # fmt: skip
-        self.start()
-        return self
+
+    def _copy(self, primary: PostgreSqlServer) -> None:
+        self._run(
+            "pg_basebackup", "--pgdata=data", "--write-recovery-conf", "--checkpoint=fast",
+            "--no-sync", f"--dbname={primary.url()}",
+        )  # fmt: skip
 
     def __exit__(self, *_: object) -> None:
         self.stop()
@@ -105,7 +122,7 @@ class PostgreSqlServer:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=os.environ | {"LC_ALL": "C"},
+                env=os.environ | {"LC_ALL": "C", "PGPASSWORD": self.password},
             )
             output.seek(0)
             assert done.returncode == 0, output.read()

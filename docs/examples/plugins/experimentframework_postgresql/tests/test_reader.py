@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import asyncpg
 import msgspec
 import pytest
 
@@ -15,11 +16,9 @@ from experimentframework_core.units import Secret
 from experimentframework_postgresql import plugin
 from experimentframework_postgresql._checkpoint import Position
 from experimentframework_postgresql._reader import read_records
-from postgresql_server import free_port
+from postgresql_server import PostgreSqlServer, free_port
 
 if TYPE_CHECKING:
-    import asyncpg
-
     from experimentframework_core.envelope import Record
     from experimentframework_postgresql import PostgreSqlOptions
 
@@ -216,3 +215,36 @@ async def test_a_reading_goes_on_after_a_lost_connection(
 
     await reader.aclose()
     assert found == [first, second]
+
+
+async def test_a_standby_holds_back_what_it_cannot_tell(
+    options: PostgreSqlOptions, database: asyncpg.Connection, server: PostgreSqlServer
+) -> None:
+    """Given an open transaction, When a standby is read, Then nothing is lost or comes twice."""
+    early, late, overtaking = make_records(3)
+    await deliver(options, early)
+    with PostgreSqlServer(standby_of=server) as standby:
+        there = msgspec.structs.replace(options, connection_string=Secret(standby.url()))
+        repeating = await asyncpg.connect(standby.url(), password=standby.password)
+        async with database.transaction():
+            await insert(database, options, late)
+            await deliver(options, overtaking)
+            await repeated(database, repeating)
+
+            first, stood = await read(there)
+
+        await repeated(database, repeating)
+        second, _ = await read(there, stood)
+        await repeating.close()
+
+    assert first == [early]
+    assert second == [late, overtaking]
+
+
+async def repeated(primary: asyncpg.Connection, standby: asyncpg.Connection) -> None:
+    """Wait until the standby has done all that the primary did."""
+    done = await primary.fetchval("SELECT pg_current_wal_flush_lsn()::text")
+    behind = "SELECT pg_last_wal_replay_lsn() >= $1::text::pg_lsn"
+    async with asyncio.timeout(20):
+        while not await standby.fetchval(behind, done):  # noqa: ASYNC110 - nothing tells when
+            await asyncio.sleep(0.02)
