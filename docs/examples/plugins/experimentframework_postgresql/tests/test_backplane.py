@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -333,3 +334,37 @@ async def test_the_queries_of_the_readme_count(
 
     assert [tuple(row) for row in counted] == [("express", 2, 1)]
     assert removed == "DELETE 0"
+
+
+def open_files() -> int:
+    """Return how many files and sockets this process has, where the system tells."""
+    files = Path("/proc/self/fd")
+    return len(list(files.iterdir())) if files.exists() else 0
+
+
+async def test_nothing_is_left_open_whenever_it_is_cancelled(
+    options: PostgreSqlOptions, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Given deliveries, When each is cancelled a little later, Then no socket and no word stays.
+
+    Half of them are cancelled while the connection of the one before is given up and made anew.
+    """
+    records = make_records(5)
+    async with plugin.open(options, context):
+        pass
+    before = open_files()
+
+    async with plugin.open(options, context) as backplane:
+        for turns in range(80):
+            for _ in range(2):
+                delivering = asyncio.ensure_future(backplane.deliver(records))
+                for _ in range(turns // 2):
+                    await asyncio.sleep(0)
+                delivering.cancel()
+                await asyncio.wait((delivering,))
+        await backplane.deliver(records)
+
+    gc.collect()
+    assert open_files() == before
+    assert [record.message for record in caplog.records if record.name == "asyncio"] == []
+    assert await stored(options) == records

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
@@ -27,13 +28,15 @@ class Session:
     """Runs one statement at a time, each as a transaction of its own.
 
     A call that is cancelled, or given up after the command timeout, has its statement cancelled at
-    the server; the next one has another connection.
+    the server; the next one has another connection. Making that goes on when the call is cancelled
+    that began it, and is the next one's: cut in the middle, the driver would leave sockets open.
     """
 
     def __init__(self, options: PostgreSqlOptions) -> None:
         """Store how to connect."""
         self._options = options
         self._connection: asyncpg.Connection | None = None
+        self._connecting: asyncio.Task[asyncpg.Connection] | None = None
         self._at_rest = True
 
     async def __aenter__(self) -> Self:
@@ -51,12 +54,19 @@ class Session:
             asyncpg.InterfaceError: The driver does.
             OSError: The server does not answer.
         """
-        if self._connection is not None and (not self._at_rest or self._connection.is_closed()):
-            await self.close()
-        if self._connection is None:
-            self._connection = await _connect(self._options)
-            self._at_rest = True
+        if self._connecting is None and self._is_ready():
+            return self._connection
+        if self._connecting is None:
+            lost, self._connection = self._connection, None
+            self._connecting = asyncio.ensure_future(_renewed(lost, self._options))
+        await asyncio.wait((self._connecting,))
+        connecting, self._connecting = self._connecting, None
+        self._connection = connecting.result()
+        self._at_rest = True
         return self._connection
+
+    def _is_ready(self) -> bool:
+        return self._connection is not None and self._at_rest and not self._connection.is_closed()
 
     async def run(self, statement: str, *parameters: object) -> Sequence[asyncpg.Record]:
         """Return the rows of a statement with ``$1`` for its first parameter, and so on.
@@ -81,12 +91,28 @@ class Session:
 
     async def close(self) -> None:
         """Close the connection, which also waits a moment for a statement that was cancelled."""
-        import asyncpg
-
+        connecting, self._connecting = self._connecting, None
+        if connecting is not None:
+            await asyncio.wait((connecting,), timeout=_CLOSE_TIMEOUT)
+            if not connecting.cancel() and connecting.exception() is None:
+                self._connection = connecting.result()
         connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-                await connection.close(timeout=_CLOSE_TIMEOUT)
+        await _close(connection)
+
+
+async def _renewed(
+    lost: asyncpg.Connection | None, options: PostgreSqlOptions
+) -> asyncpg.Connection:
+    await _close(lost)
+    return await _connect(options)
+
+
+async def _close(connection: asyncpg.Connection | None) -> None:
+    import asyncpg
+
+    if connection is not None:
+        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            await connection.close(timeout=_CLOSE_TIMEOUT)
 
 
 async def _connect(options: PostgreSqlOptions) -> asyncpg.Connection:
