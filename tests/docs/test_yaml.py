@@ -8,6 +8,7 @@ import pytest
 
 import experimentframework_jsonlines
 import experimentframework_lake
+import experimentframework_postgresql
 from experimentframework_core.config import (
     Configuration,
     load_file,
@@ -40,6 +41,7 @@ def written_on(page: Path) -> BackplanePlugin[Any]:
 examples: tuple[BackplanePlugin[Any], ...] = (
     experimentframework_jsonlines.plugin,
     experimentframework_lake.plugin,
+    experimentframework_postgresql.plugin,
     written_on(docs / "how-to/write-a-backplane.md"),
 )
 """The plugins that pages show, which are not installed here."""
