@@ -26,6 +26,7 @@ _names = (
     "replay",
     "config",
     "peers",
+    "loss",
 )
 
 

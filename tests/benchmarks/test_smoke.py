@@ -44,6 +44,7 @@ _rows = {
         "YAML, a configuration of 2,000 lines",
     ),
     "peers": ("p50 of a call, held", "mean of a call, live"),
+    "loss": ("lost: an outage", "lost: kill -9"),
 }
 
 

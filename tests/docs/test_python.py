@@ -18,6 +18,7 @@ run_elsewhere = {
     "docs/how-to/consume-events.md": "tests/*/**/test_consume_page.py",
     "docs/how-to/events-back-out.md": "tests/integration/test_events_back_out.py",
     "docs/how-to/test-a-backplane.md": "tests/conformance/test_how_to.py",
+    "docs/how-to/test-an-application.md": "tests/conformance/test_how_to.py",
     "docs/how-to/write-a-backplane.md": "tests/plugins/test_jsonlines_conformance.py",
     "docs/tutorial.md": "tests/docs/test_tutorial.py",
 }

@@ -105,6 +105,20 @@ def test_every_options_class_is_in_the_tables() -> None:
     assert public - shown == set()
 
 
+def test_every_option_has_a_meaning() -> None:
+    """Given all tables of options, When their rows are read, Then each says what it means."""
+    rows = [
+        row
+        for path in PAGES
+        for row in re.findall(r"^\| `[^|]+`.*\|$", path.read_text(), re.MULTILINE)
+    ]
+
+    silent = [row for row in rows if row.replace("\\|", "").split("|")[-2].strip() == ""]
+
+    assert rows
+    assert silent == []
+
+
 def page(name: str) -> str:
     """Return a page of the reference."""
     return (reference / f"{name}.md").read_text("utf-8")

@@ -56,7 +56,7 @@ def test_the_files_of_a_page_are_a_good_configuration(page: str, tmp_path: Path)
     assert len(loaded.files) > 1
 
 
-@pytest.mark.parametrize("file", sorted((docs / "examples").glob("*.yaml")), ids=lambda f: f.name)
+@pytest.mark.parametrize("file", sorted((docs / "examples").rglob("*.yaml")), ids=lambda f: f.name)
 def test_an_example_is_a_good_configuration(file: Path) -> None:
     """Given an example file, When it is loaded, Then it has no problem."""
     configuration = load_file(file, find_plugin)

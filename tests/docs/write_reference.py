@@ -1,8 +1,8 @@
 """Writes the tables of options into the pages of the reference.
 
 ``python -m tests.docs.write_reference`` writes what stands between a page's marks. The one above is
-``<!-- all settings -->``, ``<!-- columns of events -->`` or ``<!-- options of TYPE -->``, the one
-below ``<!-- end -->``. What is around them is written by hand.
+``<!-- settings of WHAT -->``, ``<!-- columns of events -->`` or ``<!-- options of TYPE -->``, the
+one below ``<!-- end -->``. What is around them is written by hand.
 """
 
 from __future__ import annotations
@@ -16,7 +16,14 @@ from experimentframework_core.config import Configuration
 from experimentframework_core.config._files.sections import ROOTS
 from experimentframework_core.config._walk.field_types import fields_of
 from experimentframework_core.plugins import installed_plugins
-from tests.docs.option_tables import is_inherited, sections_of, shown_fields, table, with_heading
+from tests.docs.option_tables import (
+    Section,
+    is_inherited,
+    sections_of,
+    shown_fields,
+    table,
+    with_heading,
+)
 from tests.docs.pages import docs
 
 if TYPE_CHECKING:
@@ -29,7 +36,7 @@ REFERENCE = docs / "reference"
 PAGES = sorted(REFERENCE.rglob("*.md"))
 
 _MARKED = re.compile(
-    r"(?P<begin><!-- (?P<what>all settings|columns of events|options of (?P<type>\w+)) -->\n)"
+    r"(?P<begin><!-- (?P<what>settings of \w+|columns of events|options of (?P<type>\w+)) -->\n)"
     r".*?(?P<end><!-- end -->\n)",
     re.DOTALL,
 )
@@ -43,6 +50,7 @@ What a backplane takes depends on its `type`. Beside these, each takes `batchSiz
 | type | options |
 |---|---|
 """
+_SETTINGS = {"events": "configuration.md", "experiments": "experiments.md"}
 _CHANNEL = "../configuration.md#which-setting-wins"
 
 
@@ -67,9 +75,12 @@ def renewed(text: str) -> str:
 
 
 def _made(mark: re.Match[str]) -> str:
-    if mark["what"] == "columns of events":
-        return _columns()
-    return _all_settings() if mark["type"] is None else _options(plugins()[mark["type"]])
+    match mark["what"].partition(" of "):
+        case "columns", *_:
+            return _columns()
+        case "settings", _, what:
+            return _settings(what)
+    return _options(plugins()[mark["type"]])
 
 
 def _columns() -> str:
@@ -81,10 +92,18 @@ def _columns() -> str:
     return "".join(rows)
 
 
-def _all_settings() -> str:
+def _settings(what: str) -> str:
     sections = sections_of(Configuration, ROOTS[0], within="")
-    parts = [with_heading(each, sections, 2) for each in sections]
-    return "\n".join([*parts, _of_every_type()])
+    linked = [_on_page(each, _SETTINGS[what]) for each in sections]
+    parts = [with_heading(each, linked, 2) for each in linked if not each.page]
+    return "\n".join([*parts, *([_of_every_type()] if what == "events" else [])])
+
+
+def _on_page(section: Section, page: str) -> Section:
+    """Return a section with the page that has it, where that is not ``page``."""
+    of_events = section.path.partition(".")[0] in (ROOTS[0], "dataPlane")
+    own = _SETTINGS["events" if of_events else "experiments"]
+    return section._replace(page="" if own == page else own)
 
 
 def _of_every_type() -> str:

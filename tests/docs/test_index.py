@@ -1,0 +1,57 @@
+"""A reader finds every page, and every example is tried."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.docs.pages import docs
+from tests.packaging.layout import root
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SECTIONS = ("how-to", "reference")
+EXAMPLES = docs / "examples"
+OWN_TESTS = EXAMPLES / "plugins"
+"""Distributions that bring their tests along."""
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_index_of_a_section_links_every_page(section: str) -> None:
+    """Given a section's index, When its links are followed, Then every page is reached."""
+    folder = docs / section
+    index = (folder / "index.md").read_text("utf-8")
+
+    linked = {(folder / link).resolve() for link in re.findall(r"\]\(([^)#]+\.md)", index)}
+
+    pages = {page for page in folder.rglob("*.md") if page.name != "index.md"}
+    assert pages - linked == set()
+
+
+def test_every_example_is_tried() -> None:
+    """Given the example files, When the tests are searched, Then one uses each."""
+    tests = [path.read_text("utf-8") for path in (root / "tests").rglob("*.py")]
+
+    untried = [str(file) for file in example_files() if not is_tried(file, tests)]
+
+    assert untried == []
+
+
+def example_files() -> list[Path]:
+    """Return the example files; those of distributions are tried by their own tests."""
+    return [
+        file
+        for file in sorted(EXAMPLES.rglob("*"))
+        if file.is_file() and "__pycache__" not in file.parts and OWN_TESTS not in file.parents
+    ]
+
+
+def is_tried(file: Path, tests: list[str]) -> bool:
+    """Return whether a test loads or names the file, and the folder that it is in."""
+    if file.suffix == ".yaml":  # test_yaml loads them all
+        return True
+    folder = "" if file.parent == EXAMPLES else file.parent.name
+    return any(file.stem in text and folder in text for text in tests)
