@@ -1,7 +1,8 @@
-"""A hook of the docs build: the landing page is the README."""
+"""A hook of the docs build: the landing page is the README, its picture in the page's colours."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,5 +16,12 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Return the README, its links made relative to the docs folder, as the landing page."""
     if page.file.src_uri != "index.md":
         return markdown
-    readme = Path(config.config_file_path).with_name("README.md").read_text()
-    return readme.replace("](docs/", "](")
+    root = Path(config.config_file_path).parent
+    readme = (root / "README.md").read_text("utf-8")
+    drawn = re.sub(
+        r"^!\[[^\]]*\]\((docs/[^)]*\.svg)\)$",
+        lambda picture: f"<div>\n{(root / picture[1]).read_text('utf-8')}</div>",
+        readme,
+        flags=re.MULTILINE,
+    )
+    return drawn.replace("](docs/", "](")
