@@ -65,15 +65,15 @@ class Collector:
                     body = gzip.decompress(body)
                 collector.arrived |= set(re.findall(rb"tenant-\d{8}", body))
                 time.sleep(ANSWER_AFTER)
-                with suppress(ConnectionError):  # who asked may be killed by now
-                    self._answer(b"{}")
-
-            def _answer(self, body: bytes) -> None:
                 self.send_response(200)
                 self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
+                self.send_header("Content-Length", "2")
                 self.end_headers()
-                self.wfile.write(body)
+                self.wfile.write(b"{}")
+
+            def handle(self) -> None:
+                with suppress(ConnectionError):  # who asked may be killed by now
+                    super().handle()
 
             def log_message(self, *_: object) -> None:
                 pass

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.docs.pages import docs
+from tests.docs.test_yaml import configurations
 from tests.packaging.layout import root
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def example_files() -> list[Path]:
 
 def is_tried(file: Path, tests: list[str]) -> bool:
     """Return whether a test loads or names the file, and the folder that it is in."""
-    if file.suffix == ".yaml":  # test_yaml loads them all
+    if file in configurations:
         return True
     folder = "" if file.parent == EXAMPLES else file.parent.name
     return any(file.stem in text and folder in text for text in tests)
