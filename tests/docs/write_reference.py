@@ -1,8 +1,9 @@
 """Writes the tables of options into the pages of the reference.
 
 ``python -m tests.docs.write_reference`` writes what stands between a page's marks. The one above is
-``<!-- settings of WHAT -->``, ``<!-- columns of events -->`` or ``<!-- options of TYPE -->``, the
-one below ``<!-- end -->``. What is around them is written by hand.
+``<!-- settings of WHAT -->``, ``<!-- fields of WHAT -->``, ``<!-- columns of events -->`` or
+``<!-- options of TYPE -->``, the one below ``<!-- end -->``. What is around them is written by
+hand.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from experimentframework_core.config import Configuration
 from experimentframework_core.config._files.sections import ROOTS
 from experimentframework_core.config._walk.field_types import fields_of
 from experimentframework_core.plugins import installed_plugins
+from tests.docs import event_tables
 from tests.docs.option_tables import (
     Section,
     is_inherited,
@@ -36,7 +38,8 @@ REFERENCE = docs / "reference"
 PAGES = sorted(REFERENCE.rglob("*.md"))
 
 _MARKED = re.compile(
-    r"(?P<begin><!-- (?P<what>settings of \w+|columns of events|options of (?P<type>\w+)) -->\n)"
+    r"(?P<begin><!-- (?P<what>(settings|fields) of \w+|columns of events|options of (?P<type>\w+))"
+    r" -->\n)"
     r".*?(?P<end><!-- end -->\n)",
     re.DOTALL,
 )
@@ -78,6 +81,8 @@ def _made(mark: re.Match[str]) -> str:
     match mark["what"].partition(" of "):
         case "columns", *_:
             return _columns()
+        case "fields", _, what:
+            return event_tables.envelope() if what == "envelope" else event_tables.events()
         case "settings", _, what:
             return _settings(what)
     return _options(plugins()[mark["type"]])
