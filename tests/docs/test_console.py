@@ -18,7 +18,7 @@ from tests.docs.pages import Block, all_blocks, blocks_of
 from tests.packaging.layout import distribution_folders, root
 
 scripts = Path(sysconfig.get_path("scripts"))
-of_the_system = {"curl", "docker", "echo", "kill", "python3", "sqlite3", "zcat"}
+of_the_system = {"curl", "docker", "echo", "kill", "sqlite3", "zcat"}
 commands = typer.main.get_command(app_with())
 shell_blocks = [block for block in all_blocks("console", "sh") if "&&" not in block.code]
 

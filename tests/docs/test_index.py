@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SECTIONS = ("how-to", "reference")
 EXAMPLES = docs / "examples"
+READMES = [root / "README.md", root / "CONTRIBUTING.md", *sorted(EXAMPLES.rglob("README.md"))]
 OWN_TESTS = EXAMPLES / "plugins"
 """Distributions that bring their tests along."""
 
@@ -30,6 +31,16 @@ def test_the_index_of_a_section_links_every_page(section: str) -> None:
 
     pages = {page for page in folder.rglob("*.md") if page.name != "index.md"}
     assert pages - linked == set()
+
+
+@pytest.mark.parametrize("page", READMES, ids=lambda path: str(path.relative_to(root)))
+def test_the_links_of_a_readme_work_in_the_repository(page: Path) -> None:
+    """Given a page that is read outside of the site, When its links are followed, Then all work."""
+    links = re.findall(r"\]\(([^)#]+)", page.read_text("utf-8"))
+
+    local = [link for link in links if not re.match(r"\w+:", link)]
+
+    assert [link for link in local if not (page.parent / link).exists()] == []
 
 
 def test_every_example_is_tried() -> None:
