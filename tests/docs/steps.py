@@ -9,7 +9,7 @@ import sysconfig
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from tests.docs.pages import Block
@@ -21,7 +21,6 @@ def do(
     steps: Sequence[Block],
     folder: Path,
     environment: Mapping[str, str] | None = None,
-    after: Callable[[Block], None] = lambda _: None,
 ) -> tuple[list[list[str]], list[list[str]]]:
     """Write the files and run the commands of a page there, in order.
 
@@ -29,7 +28,6 @@ def do(
         steps: The blocks: files, commands, and what each prints.
         folder: Where.
         environment: Variables beside `PATH`, `HOME` and `COLUMNS`.
-        after: Called when a block of commands was run.
 
     Returns:
         For each block of output the lines that are shown, and those of them that were printed.
@@ -41,7 +39,6 @@ def do(
             (folder / step.file).write_text(step.code, "utf-8")
         elif command := command_of(step):
             output = run(command, step, folder, environment or {})
-            after(step)
             if following is not None and following.language == "text":
                 shown.append(lines(following.code))
                 printed.append(found(shown[-1], lines(output)))
