@@ -22,13 +22,10 @@ NOT_ON_THE_WIRE = {"extra"}
 DEFAULTS = {utc_now: "now", bool: "`false`"}
 
 
-def envelope() -> str:
-    """Return the table of what every event has around its payload."""
-    return _table(Envelope)
-
-
-def events() -> str:
-    """Return a heading and a table for each built-in type."""
+def fields(what: str) -> str:
+    """Return the table of the ``envelope``, or a heading and a table for each built-in type."""
+    if what == "envelope":
+        return _table(Envelope)
     return "\n".join(_section(payload) for payload in _built_in())
 
 

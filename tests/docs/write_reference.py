@@ -1,9 +1,8 @@
 """Writes the tables of options into the pages of the reference.
 
 ``python -m tests.docs.write_reference`` writes what stands between a page's marks. The one above is
-``<!-- settings of WHAT -->``, ``<!-- fields of WHAT -->``, ``<!-- columns of events -->`` or
-``<!-- options of TYPE -->``, the one below ``<!-- end -->``. What is around them is written by
-hand.
+``<!-- KIND of WHAT -->``, with a kind of `_MAKERS`, as in ``<!-- options of kafka -->``; the one
+below is ``<!-- end -->``. What is around them is written by hand.
 """
 
 from __future__ import annotations
@@ -29,6 +28,7 @@ from tests.docs.option_tables import (
 from tests.docs.pages import docs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from experimentframework_core.plugin import BackplanePlugin, ChannelSettings
@@ -38,8 +38,7 @@ REFERENCE = docs / "reference"
 PAGES = sorted(REFERENCE.rglob("*.md"))
 
 _MARKED = re.compile(
-    r"(?P<begin><!-- (?P<what>(settings|fields) of \w+|columns of events|options of (?P<type>\w+))"
-    r" -->\n)"
+    r"(?P<begin><!-- (?P<kind>(?!end)\w+)(?: of (?P<what>\w+))? -->\n)"
     r".*?(?P<end><!-- end -->\n)",
     re.DOTALL,
 )
@@ -78,17 +77,10 @@ def renewed(text: str) -> str:
 
 
 def _made(mark: re.Match[str]) -> str:
-    match mark["what"].partition(" of "):
-        case "columns", *_:
-            return _columns()
-        case "fields", _, what:
-            return event_tables.envelope() if what == "envelope" else event_tables.events()
-        case "settings", _, what:
-            return _settings(what)
-    return _options(plugins()[mark["type"]])
+    return _MAKERS[mark["kind"]](mark["what"])
 
 
-def _columns() -> str:
+def _columns(_: str) -> str:
     rows = ["| column | type | holds |\n|---|---|---|\n"]
     for column in COLUMNS:
         null = ", never null" if column.required else ""
@@ -121,14 +113,23 @@ def _of_every_type() -> str:
     return "".join(rows)
 
 
-def _options(plugin: BackplanePlugin[Any]) -> str:
-    options: type[ChannelSettings] = plugin.options
+def _options(type_name: str) -> str:
+    options: type[ChannelSettings] = plugins()[type_name].options
     own, *inner = sections = sections_of(options, "options", within="options.")
     fields = fields_of(options)
     also = [f"`{each.encode_name}`" for each in fields if is_inherited(options, each)]
     channel = f"Also {', '.join(also)}: [settings of the channel]({_CHANNEL}).\n" if also else ""
     parts = [table(own, sections), channel, *(with_heading(each, sections, 3) for each in inner)]
     return "\n".join(part for part in parts if part)
+
+
+_MAKERS: dict[str, Callable[[str], str]] = {
+    "columns": _columns,
+    "fields": event_tables.fields,
+    "options": _options,
+    "settings": _settings,
+}
+"""What makes the tables of a kind, from what they are of."""
 
 
 def main() -> None:
