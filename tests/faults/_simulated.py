@@ -75,7 +75,7 @@ class Life:
     @property
     def channel(self) -> Channel:
         """Its only channel."""
-        return self.opened._channels[0]
+        return self.opened._works.channels[0]
 
     @property
     def keeper_ended_well(self) -> bool:

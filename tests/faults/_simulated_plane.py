@@ -16,11 +16,10 @@ from experimentframework_core import (
     DataPlaneOptions,
     Envelope,
     Exposure,
-    plane,
 )
 from experimentframework_core._channel import assembly
 from experimentframework_core._disk import adoption, keeper, reader, settings, settled, trimming
-from experimentframework_core._plane import opening, setup
+from experimentframework_core._plane import opening, setup, works
 from experimentframework_core.config import BreakerOptions, BufferOptions, RetryOptions
 from experimentframework_core.errors import (
     AckTimeoutError,
@@ -134,7 +133,7 @@ def simulated_parts(world: World, random: Random) -> Iterator[None]:
         (settled, "block_size", 16),
         (settled, "_block_bytes", 2),
         (settled, "_full", 0xFFFF),
-        (plane, "resolve", resolve),
+        (works, "resolve", resolve),
         (opening, "dead_letter_stores", lambda destinations, *_: [SimulatedLetters(world)]),
     ]
     with ExitStack() as stack:

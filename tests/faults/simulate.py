@@ -195,7 +195,7 @@ class Simulation:
         self._note_end(life)
 
     def _crash(self, life: Life) -> None:
-        if life.statistics is None and life.plane is not None and life.plane._channels:
+        if life.statistics is None and life.plane is not None and life.plane._works.channels:
             life.statistics = life.channel.statistics()
             life.trouble = self.disk.failures != life.failures_before or bool(self.disk.losses)
         life.alive = False

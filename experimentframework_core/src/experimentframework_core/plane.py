@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, NoReturn, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import msgspec
 from uuid_utils import uuid7
 
-from experimentframework_core._channel.channel import Channel, close_all, flush_all
-from experimentframework_core._gate.gate import Rules
-from experimentframework_core._gate.trace import traceparent_source
 from experimentframework_core._log import logger
-from experimentframework_core._plane import fork
-from experimentframework_core._plane.offering import Offering
-from experimentframework_core._plane.opening import channels_of, longest_wait, open_journals
-from experimentframework_core._plane.overview import health_of, statistics_of, sum_of
-from experimentframework_core._plane.routing import Route, Router
-from experimentframework_core._plane.setup import resolve, warned
-from experimentframework_core._plane.threads import Doorway, Tally
+from experimentframework_core._plane.bound import Bound
+from experimentframework_core._plane.routing import SAMPLED
+from experimentframework_core._plane.setup import warned
+from experimentframework_core._plane.works import Works
 from experimentframework_core._reading.criteria import Criteria, selection_from
 from experimentframework_core._reading.of_plane import source_of
 from experimentframework_core._reading.stream import EventStream
@@ -31,7 +25,6 @@ from experimentframework_core.status import (
     Ack,
     FlushResult,
     Health,
-    HealthStatus,
     Receipt,
     Statistics,
 )
@@ -41,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from experimentframework_core.deadletter import DeadLetterStore
+    from experimentframework_core._plane.routing import Route
     from experimentframework_core.envelope import Record
     from experimentframework_core.errors import ReplayError
     from experimentframework_core.plugin import Backplane, BackplanePlugin, Selection
@@ -49,10 +42,8 @@ if TYPE_CHECKING:
 TURNS = 4
 """Turns of the loop that a delivery needs to begin and to end."""
 
-SAMPLED = Receipt(None, "filtered", "sampled")
 
-
-class DataPlane:
+class DataPlane(Bound):
     """Takes events without blocking and has them delivered to the configured backplanes.
 
     Use it as an async context manager: entering starts the deliveries in the background (a
@@ -81,27 +72,16 @@ class DataPlane:
             ConfigurationError: The options are wrong; it holds every problem.
             TypeError: What was given is neither options nor a backplane.
         """
-        self.options, self._destinations = resolve(options or DataPlaneOptions(), backplane)
+        super().__init__()
         self._given = backplane
+        self._works = Works(options or DataPlaneOptions(), backplane)
+        self.options = self._works.options
         self.closing: FlushResult | None = None
         self._closed: asyncio.Event | None = None
         self._default_ack: Ack = self.options.ack
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._is_running: Callable[[], bool] = bool
-        self._thread = 0
-        self._unusable = "the plane is not open: use it in `async with`"
-        self._channels: tuple[Channel, ...] = ()
-        self._stores: tuple[DeadLetterStore, ...] = ()
-        self._router = Router(Rules(self.options), (), max_bytes=0, traceparent=None)
         self._short_ways: dict[type, Route] = {}
-        self._doorway: Doorway | None = None
-        self._tally = Tally()
-        node = self.options.backplane
-        self._offering = Offering(
-            self._tally,
-            need_all=node is None or node.require != "any",
-            ack_timeout=self.options.ack_timeout_ms / 1000,
-        )
+        self._entrance = self._works.entrance
+        self._tally = self._entrance.tally
         self._turn = self._turn_length = self.options.batch_size
 
     @classmethod
@@ -128,31 +108,10 @@ class DataPlane:
             DataPlaneClosedError: It was opened before; make a new plane.
             JournalError: A disk buffer cannot be used: no rights, no space, a network file system.
         """
-        if self._channels:
-            message = "a DataPlane opens once; make a new one"
-            raise DataPlaneClosedError(message)
-        self._channels, self._stores = channels_of(self._destinations, self._given)
-        await open_journals(self._channels, self._destinations)
-        self._router = Router(
-            Rules(self.options),
-            self._channels,
-            max_bytes=self.options.max_event_bytes,
-            traceparent=traceparent_source(),
-        )
+        await self._works.open()
         if self._default_ack == "accepted":
-            self._short_ways = self._router.by_class
-        self._loop = asyncio.get_running_loop()
-        self._is_running = self._loop.is_running
-        self._thread = get_ident()
-        self._doorway = Doorway(
-            self._loop,
-            admit=self._admit,
-            enqueue=self._enqueue,
-            longest_wait=longest_wait(self._destinations, self.options),
-        )
-        for channel in self._channels:
-            channel.start()
-        fork.watch(self)
+            self._short_ways = self._entrance.router.by_class
+        self._bind()
         return self
 
     async def __aexit__(
@@ -174,38 +133,30 @@ class DataPlane:
         Raises:
             DataPlaneClosedError: The plane was opened on another loop.
         """
-        if self._doorway is None or self._loop is None:
+        doorway = self._works.doorway
+        if doorway is None or self._loop is None:
             if self._closed is not None and self.closing is None:
                 await self._closed.wait()
             return self.closing or FlushResult(0, 0, timed_out=False)
-        if self._loop is not asyncio.get_running_loop():
+        if not self._is_here:
             self._refuse()
         self._closed = asyncio.Event()
-        self._doorway.close()
+        doorway.close()
         self._disable("the plane is closed: make a new one")
         try:
-            timeout = self.options.shutdown_timeout_ms / 1000
-            await close_all(self._channels, timeout)
+            await self._works.close()
         finally:
-            self.closing = sum_of([each.closing for each in self._channels if each.closing])
-            for store in self._stores:
-                await store.aclose()
+            self.closing = self._works.closing()
             self._closed.set()
         logger.debug("experimentframework.plane_closed", **msgspec.structs.asdict(self.closing))
         return self.closing
 
-    def _disable(self, why: str) -> None:
-        self._loop = None
-        self._is_running = bool
-        self._thread = 0
-        self._unusable = why
-
     def after_fork_in_child(self) -> None:
         """Make this copy of the plane unusable: its tasks and connections are the parent's."""
-        self._disable("this process was forked from the plane's: open a new plane here")
+        super().after_fork_in_child()
         self._closed = None
-        if self._doorway is not None:
-            self._doorway.close_in_child()
+        if self._works.doorway is not None:
+            self._works.doorway.close_in_child()
 
     async def publish(
         self,
@@ -239,8 +190,9 @@ class DataPlane:
             self._refuse()
         route = self._short_ways.get(type(event))
         if route is None or ack is not None:
-            return await self._publish_carefully(event, ack, correlation_id, metadata)
-        # From here on the same as `_admit_here` and `_enqueue`, without the calls.
+            ack = ack or self._default_ack
+            return await self._entrance.publish(event, ack, correlation_id, metadata)
+        # From here on the same as there, without the calls.
         self._tally.published += 1
         event_id = str(uuid7())
         try:
@@ -249,10 +201,10 @@ class DataPlane:
             self._tally.rejected += 1
             raise
         if record is None:
-            return self._filter(SAMPLED)
+            return self._entrance.filter(SAMPLED)
         answer = route.offer(record)
         if answer is FULL:
-            return await self._offering.make_room(route, record, route.full())
+            return await self._entrance.offering.make_room(route, record, route.full())
         route.accepted += 1
         self._turn -= 1
         # Without yielding, a caller that never waits would starve the deliveries.
@@ -263,23 +215,6 @@ class DataPlane:
         elif answer is CROWDED:
             await asyncio.sleep(0)
         return Receipt(event_id, "accepted")
-
-    async def _publish_carefully(
-        self,
-        event: msgspec.Struct,
-        ack: Ack | None,
-        correlation_id: str | None,
-        metadata: dict[str, Any] | None,
-    ) -> Receipt:
-        """Publish what the short way does not: first events, envelopes, acknowledged ones."""
-        ack = ack or self._default_ack
-        admitted = self._admit_here(event, correlation_id, metadata, ack)
-        if isinstance(admitted, Receipt):
-            return admitted
-        receipt = await self._offering.put(*admitted, ack)
-        if ack == "accepted":
-            await asyncio.sleep(0)
-        return receipt
 
     def publish_nowait(
         self,
@@ -298,12 +233,9 @@ class DataPlane:
             BufferFullError: The buffer blocks, and is full.
             DataPlaneClosedError: The plane is not open on this loop in this process.
         """
-        if self._loop is None or asyncio._get_running_loop() is not self._loop:  # noqa: SLF001
+        if not self._is_here:
             self._refuse()
-        admitted = self._admit_here(event, correlation_id, metadata, "accepted")
-        if isinstance(admitted, Receipt):
-            return admitted
-        return self._offering.put_nowait(*admitted)
+        return self._entrance.publish_nowait(event, correlation_id, metadata)
 
     def publish_threadsafe(
         self,
@@ -332,11 +264,10 @@ class DataPlane:
             AckTimeoutError: ``timeout`` ran out; the event may be queued all the same.
             PublishError: As for `publish`.
         """
-        if self._loop is None or self._doorway is None:
+        doorway = self._works.doorway
+        if self._loop is None or doorway is None:
             raise DataPlaneClosedError(self._unusable)
-        return self._doorway.publish(
-            event, ack or self._default_ack, correlation_id, metadata, timeout
-        )
+        return doorway.publish(event, ack or self._default_ack, correlation_id, metadata, timeout)
 
     def seal(
         self,
@@ -365,62 +296,13 @@ class DataPlane:
         """
         if self._loop is None:
             raise DataPlaneClosedError(self._unusable)
-        admitted = self._admit(event, correlation_id, metadata, "accepted")
+        admitted = self._entrance.admit(event, correlation_id, metadata, "accepted")
         return admitted if isinstance(admitted, Receipt) else admitted[1]
 
     def count_written(self) -> None:
         """Count an event of `seal` as ``written_in_transaction``; from any thread."""
-        if self._doorway is not None:
-            self._doorway.count_written()
-
-    def _refuse(self) -> NoReturn:
-        if self._loop is None:
-            raise DataPlaneClosedError(self._unusable)
-        message = (
-            "the plane was opened on another event loop: await publish() there, or call"
-            " publish_threadsafe() from this thread"
-        )
-        raise DataPlaneClosedError(message)
-
-    def _admit(
-        self,
-        event: msgspec.Struct,
-        correlation_id: str | None,
-        metadata: dict[str, Any] | None,
-        ack: Ack,
-    ) -> tuple[Route, Record] | Receipt:
-        """Take an event through its gate: its route and record, or why it is filtered."""
-        route = self._router.route_of(event)
-        _check_ack(ack, route)
-        if route.filtered is not None:
-            return route.filtered
-        record = route.seal(event, str(uuid7()), correlation_id, metadata)
-        return SAMPLED if record is None else (route, record)
-
-    def _admit_here(
-        self,
-        event: msgspec.Struct,
-        correlation_id: str | None,
-        metadata: dict[str, Any] | None,
-        ack: Ack,
-    ) -> tuple[Route, Record] | Receipt:
-        self._tally.published += 1
-        try:
-            admitted = self._admit(event, correlation_id, metadata, ack)
-        except BaseException:
-            self._tally.rejected += 1
-            raise
-        return self._filter(admitted) if isinstance(admitted, Receipt) else admitted
-
-    def _filter(self, receipt: Receipt) -> Receipt:
-        self._tally.filtered[receipt.reason or ""] += 1
-        return receipt
-
-    async def _enqueue(self, route: Route, record: Record, ack: Ack) -> Receipt:
-        if self._loop is None:
-            self._tally.rejected += 1
-            raise DataPlaneClosedError(self._unusable)
-        return await self._offering.put(route, record, ack)
+        if self._works.doorway is not None:
+            self._works.doorway.count_written()
 
     async def flush(self, timeout: float | None = None) -> FlushResult:
         """Deliver now what was accepted before this call.
@@ -431,11 +313,9 @@ class DataPlane:
         Raises:
             DataPlaneClosedError: The plane is not open on this loop in this process.
         """
-        running = asyncio._get_running_loop()  # noqa: SLF001 - in a forked child there is none
-        if running is None or running is not self._loop or self._doorway is None:
+        if not self._is_here:
             self._refuse()
-        self._doorway.drain()
-        return sum_of(await flush_all(self._channels, timeout))
+        return await self._works.flush(timeout)
 
     def read(
         self,
@@ -473,24 +353,8 @@ class DataPlane:
 
         After the plane has closed, its diagnostics are those of the end.
         """
-        if self._loop is None:
-            last = {channel.name: channel.health() for channel in self._channels}
-            return Health(HealthStatus.UNHEALTHY, self._unusable, last)
-        return health_of(self._channels)
+        return self._works.health(self._unusable if self._loop is None else None)
 
     def statistics(self) -> Statistics:
         """Return the fates of all events so far; also after the plane has closed."""
-        there = self._doorway.tally if self._doorway else Tally()
-        return statistics_of(self._tally, there, self._router.routes, self._channels)
-
-
-def _check_ack(ack: Ack, route: Route) -> None:
-    if ack not in ("accepted", "durable", "delivered"):
-        message = f"ack={ack!r}; expected 'accepted', 'durable' or 'delivered'"
-        raise ValueError(message)
-    if ack == "durable" and (names := [c.name for c in route.channels if not c.is_durable]):
-        message = (
-            f"ack='durable' needs a buffer on disk, and backplane {names[0]!r} has one in memory:"
-            " set buffer.type to disk, or use 'accepted' or 'delivered'"
-        )
-        raise ValueError(message)
+        return self._works.statistics()

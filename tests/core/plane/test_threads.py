@@ -50,7 +50,7 @@ class Watching:
 
     def look(self) -> None:
         if self.plane is not None:
-            buffer = self.plane._channels[0].buffer
+            buffer = self.plane._works.channels[0].buffer
             self.highest = max(self.highest, buffer.events)
 
 
@@ -126,7 +126,7 @@ async def test_reservations_hold_the_bounds_while_the_loop_is_busy() -> None:
         thread = threading.Thread(target=work)
         thread.start()
         thread.join()
-        buffer = plane._channels[0].buffer
+        buffer = plane._works.channels[0].buffer
         reserved = buffer.events + buffer.reserved_events
         own = plane.publish_nowait(make_exposure())
 

@@ -18,6 +18,7 @@ from experimentframework_core.status import Receipt
 
 TOGGLE = Receipt(None, "filtered", "toggle")
 UNROUTED = Receipt(None, "filtered", "unrouted")
+SAMPLED = Receipt(None, "filtered", "sampled")
 
 UNREGISTERED = "(unregistered)"
 """Envelopes name their type themselves; all names that are not registered are counted as one."""

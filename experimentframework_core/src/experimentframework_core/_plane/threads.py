@@ -13,12 +13,12 @@ from experimentframework_core.errors import AckTimeoutError, DataPlaneClosedErro
 from experimentframework_core.status import Ack, Receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
     from concurrent.futures import Future
 
     import msgspec
 
     from experimentframework_core._channel.channel import Channel
+    from experimentframework_core._plane.entrance import Entrance
     from experimentframework_core._plane.routing import Route
     from experimentframework_core.envelope import Record
 
@@ -45,23 +45,21 @@ class Doorway:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
+        entrance: Entrance,
         *,
-        admit: Callable[..., tuple[Route, Record] | Receipt],
-        enqueue: Callable[[Route, Record, Ack], Coroutine[Any, Any, Receipt]],
         longest_wait: float,
     ) -> None:
         """Hand over to ``loop``.
 
         Args:
             loop: The plane's loop.
-            admit: Checks and encodes in the calling thread.
-            enqueue: Queues on the loop, waiting as policies and acknowledgements want it.
+            entrance: Checks and encodes in the calling thread; queues on the loop, waiting as
+                policies and acknowledgements want it.
             longest_wait: Seconds that a caller waits at most for the loop.
         """
         self.tally = Tally()
         self._loop = loop
-        self._admit = admit
-        self._enqueue = enqueue
+        self._entrance = entrance
         self._longest_wait = longest_wait
         self._lock = Lock()
         self._inbox: list[tuple[Route, Record]] = []
@@ -81,7 +79,7 @@ class Doorway:
             message = "publish_threadsafe would block the loop it is called on: await publish()"
             raise RuntimeError(message)
         try:
-            admitted = self._admit(event, correlation_id, metadata, ack)
+            admitted = self._entrance.admit(event, correlation_id, metadata, ack)
         except BaseException:
             with self._lock:
                 self.tally.published += 1
@@ -154,7 +152,10 @@ class Doorway:
     async def _count_and_enqueue(self, route: Route, record: Record, ack: Ack) -> Receipt:
         with self._lock:
             self.tally.published += 1
-        return await self._enqueue(route, record, ack)
+            self.tally.rejected += self._closed
+        if self._closed:
+            raise _closed()
+        return await self._entrance.enqueue(route, record, ack)
 
     def count_written(self) -> None:
         """Count an event that was written into a transaction of the caller's own."""
