@@ -16,10 +16,12 @@ runner = Path(__file__).with_name("run_page.py")
 with_python = [page for page in pages if any(not b.file for b in blocks_of(page, "python"))]
 run_elsewhere = {
     "docs/how-to/consume-events.md": "tests/*/**/test_consume_page.py",
+    "docs/how-to/deliver-to-kinesis.md": "tests/docs/test_kinesis_page.py",
+    "docs/how-to/backplanes-in-depth.md": "tests/plugins/test_jsonlines_conformance.py",
     "docs/how-to/events-back-out.md": "tests/integration/test_events_back_out.py",
     "docs/how-to/test-a-backplane.md": "tests/conformance/test_how_to.py",
     "docs/how-to/test-an-application.md": "tests/conformance/test_how_to.py",
-    "docs/how-to/write-a-backplane.md": "tests/plugins/test_jsonlines_conformance.py",
+    "docs/how-to/write-a-backplane.md": "tests/plugins/test_write_a_backplane.py",
     "docs/tutorial.md": "tests/docs/test_tutorial.py",
 }
 

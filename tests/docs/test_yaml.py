@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import experimentframework_jsonlines
+import experimentframework_lake
+import experimentframework_postgresql
 from experimentframework_core.config import (
     Configuration,
     load_file,
@@ -15,7 +17,7 @@ from experimentframework_core.config import (
     read_configuration,
 )
 from experimentframework_core.plugins import find_plugin
-from tests.docs.pages import Block, all_blocks, docs, write_files
+from tests.docs.pages import Block, all_blocks, blocks_of, docs, write_files
 from tests.packaging.layout import root
 
 if TYPE_CHECKING:
@@ -24,10 +26,32 @@ if TYPE_CHECKING:
     from experimentframework_core.plugin import BackplanePlugin
 
 
+def written_on(page: Path) -> BackplanePlugin[Any]:
+    """Return the plugin whose module a page shows."""
+    (code,) = (
+        block.code
+        for block in blocks_of(page, "python")
+        if "plugin = BackplanePlugin" in block.code
+    )
+    namespace: dict[str, Any] = {"__name__": "page"}
+    exec(code, namespace)  # noqa: S102 - the documentation's own code
+    plugin: BackplanePlugin[Any] = namespace["plugin"]
+    return plugin
+
+
+examples: tuple[BackplanePlugin[Any], ...] = (
+    experimentframework_jsonlines.plugin,
+    experimentframework_lake.plugin,
+    experimentframework_postgresql.plugin,
+    written_on(docs / "how-to/write-a-backplane.md"),
+)
+"""The plugins that pages show, which are not installed here."""
+
+
 def find(type_name: str) -> BackplanePlugin[Any]:
-    """Return the plugin of a type; the one that a how-to writes is not installed here."""
-    written = experimentframework_jsonlines.plugin
-    return written if type_name == written.type else find_plugin(type_name)
+    """Return the plugin of a type."""
+    shown = {plugin.type: plugin for plugin in examples}
+    return shown.get(type_name) or find_plugin(type_name)
 
 
 together = {block.page for block in all_blocks("yaml") if "configurationPaths:" in block.code}

@@ -1,36 +1,40 @@
-"""The page's recipe for Azure Event Hubs, as far as it can be had without one."""
+"""The page's recipes for Azure Event Hubs, as far as they can be had without one."""
 
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING
+
+import pytest
 
 from experimentframework_core.config import BackplaneOptions, load_text, resolved_options
 from experimentframework_core.plugins import find_plugin
 from experimentframework_kafka import KafkaOptions, plugin
 from experimentframework_kafka._client import client_arguments
-from tests.docs.pages import all_blocks
+from tests.docs.pages import blocks_of, docs
 
-if TYPE_CHECKING:
-    import pytest
+page = docs / "how-to/deliver-to-event-hubs.md"
+recipes = [block.code for block in blocks_of(page, "yaml")]
+by_key, by_token = recipes
+largest_request = 1_046_528
 
 
-def test_the_recipe_signs_in_with_the_connection_string(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Given the page's recipe, When it is loaded, Then the client gets what Event Hubs asks for."""
-    secret = "Endpoint=sb://my-namespace/;SharedAccessKeyName=n;SharedAccessKey=k="
-    monkeypatch.setenv("EVENT_HUBS_CONNECTION_STRING", secret)
-    (recipe,) = [
-        each.code
-        for each in all_blocks("yaml")
-        if each.page == "docs/how-to/deliver-to-kafka.md" and "servicebus" in each.code
-    ]
-
+def loaded(recipe: str) -> tuple[BackplaneOptions, KafkaOptions]:
+    """Return the backplane's node of a recipe, and its options."""
     data_plane = load_text(recipe, find_plugin=find_plugin).data_plane
     assert data_plane is not None
     node = data_plane.backplane
     assert isinstance(node, BackplaneOptions)
     options = resolved_options(node, plugin)
     assert isinstance(options, KafkaOptions)
+    return node, options
+
+
+def test_the_recipe_signs_in_with_the_connection_string(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given the first recipe, When it is loaded, Then the client gets what Event Hubs asks for."""
+    secret = "Endpoint=sb://my-namespace/;SharedAccessKeyName=n;SharedAccessKey=k="
+    monkeypatch.setenv("EVENT_HUBS_CONNECTION_STRING", secret)
+    _, options = loaded(by_key)
+
     arguments = client_arguments(options)
 
     assert arguments.pop("ssl_context").verify_mode is ssl.CERT_REQUIRED
@@ -44,4 +48,30 @@ def test_the_recipe_signs_in_with_the_connection_string(monkeypatch: pytest.Monk
         "metadata_max_age_ms": 180_000,
         "connections_max_idle_ms": 180_000,
     }
-    assert options.compression_type == "gzip"
+
+
+def test_the_other_recipe_signs_in_with_a_token() -> None:
+    """Given the second recipe, When it is loaded, Then the page's function gives the token."""
+    _, options = loaded(by_token)
+    (code,) = [block.code for block in blocks_of(page, "python")]
+
+    provider = options.security.token_provider
+
+    assert provider == "shop_tokens:event_hubs_token"
+    assert "async def event_hubs_token() -> str:" in code
+    assert options.security.mechanism == "OAUTHBEARER"
+    assert options.security.protocol == "SASL_SSL"
+
+
+@pytest.mark.parametrize("recipe", recipes, ids=["key", "token"])
+def test_a_recipe_stays_below_the_limits(recipe: str) -> None:
+    """Given a recipe, When it is loaded, Then no request and no compression is refused."""
+    node, options = loaded(recipe)
+
+    bodies = node.batch_bytes
+
+    assert bodies is not None
+    assert bodies * 1.25 < largest_request
+    assert int(str(options.additional_config["max_request_size"])) < largest_request
+    assert options.compression_type == "none"
+    assert not options.create_topics.enabled

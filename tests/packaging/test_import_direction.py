@@ -115,7 +115,11 @@ def _may_see(package: str, name: str) -> bool:
     "path",
     [
         path
-        for folder in (*(root / name for name in plugin_names), root / "tests/plugins")
+        for folder in (
+            *(root / name for name in plugin_names),
+            root / "tests/plugins",
+            root / "docs/examples/plugins",
+        )
         for path in sorted(folder.glob("**/src/**/*.py"))
     ],
     ids=lambda path: module_name(path, path.parents[1]),

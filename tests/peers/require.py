@@ -8,9 +8,9 @@ from typing import Final
 import pytest
 
 variable: Final = "EXPERIMENTFRAMEWORK_REQUIRE"
-peers: Final = frozenset({"kafka", "odbc", "proton", "sqlserver"})
-"""What a test may ask for: a Kafka broker, an ODBC driver manager, the AMQP library proton, an
-engine that is SQL Server or speaks its language."""
+peers: Final = frozenset({"kafka", "odbc", "postgresql", "proton", "sqlserver"})
+"""What a test may ask for: a Kafka broker, an ODBC driver manager, the programs of a PostgreSQL
+server, the AMQP library proton, an engine that is SQL Server or speaks its language."""
 
 
 def required() -> frozenset[str]:

@@ -30,6 +30,7 @@ COMMANDS = (
     "schema",
     "dead-letter",
     "doctor",
+    "new-plugin",
     "sqlserver",
 )
 GROUPS = ("schema", "dead-letter", "sqlserver")

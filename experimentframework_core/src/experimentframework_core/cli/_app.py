@@ -28,6 +28,7 @@ _COMMANDS = {
     "export": "_export",
     "report": "_report",
     "doctor": "_doctor",
+    "new-plugin": "_new_plugin",
 }
 """Each command, and the module whose function of that name it is."""
 
@@ -59,7 +60,7 @@ def app_with(*names: str) -> typer.Typer:
     app.callback()(_main)
     for name, module in _COMMANDS.items():
         if not names or name in names:
-            app.command(name)(expected_errors(getattr(_module(module), name)))
+            app.command(name)(expected_errors(getattr(_module(module), name.replace("-", "_"))))
     for name, module in _GROUPS.items():
         if not names or name in names:
             app.add_typer(_module(module).group)
