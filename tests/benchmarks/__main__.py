@@ -13,6 +13,7 @@ from tests.benchmarks._run import NothingToMeasureError, SideFailedError
 
 _names = (
     "publish",
+    "expose",
     "memory",
     "drain",
     "durable",
@@ -25,6 +26,7 @@ _names = (
     "tail",
     "replay",
     "config",
+    "web",
     "peers",
     "loss",
 )

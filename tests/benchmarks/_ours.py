@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, asynccontextmanager
+import os
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experimentframework_core import DataPlane
@@ -15,7 +17,7 @@ from experimentframework_core.config import (
 from experimentframework_core.units import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from experimentframework_core.envelope import Record
@@ -81,7 +83,10 @@ variants: dict[str, dict[str, Any]] = {
 }
 """Options by name. The sampling rate keeps (nearly) every subject, but each is decided."""
 
-_with_span = {"gates", "everything"}
+variants["observed"] = variants["gates"]
+
+_with_span = {"gates", "observed", "everything"}
+_with_metrics = {"observed"}
 
 
 @asynccontextmanager
@@ -92,7 +97,7 @@ async def plane(
     buffer: BufferOptions = defaults.buffer,
     flush_interval_ms: int = defaults.flush_interval_ms,
 ) -> AsyncIterator[DataPlane]:
-    """Open a plane with the variant's options, within a span where the variant has one."""
+    """Open a plane with the options, span and metrics of the variant."""
     options = DataPlaneOptions(
         **variants[variant],
         buffer=buffer,
@@ -102,7 +107,27 @@ async def plane(
     async with AsyncExitStack() as stack:
         if variant in _with_span:
             stack.enter_context(_span())
+        if variant in _with_metrics:
+            stack.enter_context(_metrics())
         yield await stack.enter_async_context(DataPlane(options, backplane=backplane))
+
+
+@contextmanager
+def _metrics() -> Iterator[None]:
+    """Set a meter provider whose reader exports all metrics each second, to nowhere."""
+    from opentelemetry import metrics
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import (
+        ConsoleMetricExporter,
+        PeriodicExportingMetricReader,
+    )
+
+    with Path(os.devnull).open("w") as nowhere:
+        exporter = ConsoleMetricExporter(out=nowhere)
+        provider = MeterProvider([PeriodicExportingMetricReader(exporter, 1_000)])
+        metrics.set_meter_provider(provider)
+        yield
+        provider.shutdown()
 
 
 def _span() -> AbstractContextManager[object]:

@@ -140,10 +140,15 @@ def _cells(row: Row) -> tuple[str, ...]:
         _figure(row.ours, row.unit),
         row.beside or "",
         "" if row.other is None else _figure(row.other, row.unit),
-        "" if row.ratio is None else f"{row.ratio:.2f}",
+        "" if row.ratio is None else _ratio(row.ratio),
         row.bar or "",
         verdict,
     )
+
+
+def _ratio(value: float) -> str:
+    """Return it with three digits near one, where limits may be a few hundredths."""
+    return f"{value:.3f}" if abs(value - 1) < 0.1 else f"{value:.2f}"
 
 
 def _figure(value: float, unit: str) -> str:

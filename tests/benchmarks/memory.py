@@ -16,7 +16,7 @@ _tail = 20_000
 _page = os.sysconf("SC_PAGE_SIZE")
 
 
-def _resident() -> int:
+def resident() -> int:
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * _page
 
 
@@ -37,10 +37,10 @@ async def ours(*, events: int) -> Figures:
         for number in range(_warm_up):
             await plane.publish(exposure(number))
         gc.collect()
-        before = _resident()
+        before = resident()
         for number in range(_warm_up, _warm_up + events):
             await plane.publish(exposure(number))
-        figures = {"rss": (_resident() - before) / events, "body": _body_size()}
+        figures = {"rss": (resident() - before) / events, "body": _body_size()}
         first = _warm_up + events
         figures |= await _timing.worst(plane.publish, _make, range(first, first + _tail))
         backplane.gate.set()
@@ -54,10 +54,10 @@ async def floor(*, events: int) -> Figures:
     for number in range(_warm_up):
         _floor.floor(exposure(number))
     gc.collect()
-    before = _resident()
+    before = resident()
     for number in range(_warm_up, _warm_up + events):
         _floor.floor(exposure(number))
-    figures = {"rss": (_resident() - before) / events, "body": _body_size()}
+    figures = {"rss": (resident() - before) / events, "body": _body_size()}
 
     async def publish(event: object) -> None:
         _floor.floor(event)  # type: ignore[arg-type]
@@ -72,10 +72,10 @@ async def peer(*, name: str, events: int) -> Figures:
         for number in range(_warm_up):
             call(*make(number))
         gc.collect()
-        before = _resident()
+        before = resident()
         for number in range(_warm_up, _warm_up + events):
             call(*make(number))
-        return {"rss": (_resident() - before) / events}
+        return {"rss": (resident() - before) / events}
 
 
 def run(*, quick: bool) -> Report:

@@ -49,7 +49,7 @@ def run(*, quick: bool) -> Report:
         "plain": Side("publish", "ours", {"variant": "plain", "calls": calls, "seconds": seconds}),
         **{
             variant: Side("publish", "ours", {"variant": variant, "calls": calls})
-            for variant in ("gates", "hashKey", "everything")
+            for variant in ("gates", "observed", "hashKey", "everything")
         },
     }
     result = alternate(sides, rounds)
@@ -82,6 +82,7 @@ def run(*, quick: bool) -> Report:
     beside_floor("loop lag p99 at 5,000/s", "plain", "paced_lag_p99")
     beside_floor("loop lag max at 5,000/s", "plain", "paced_lag_max")
     beside_floor("p50, sampling + 1 field + span", "gates", "p50", Bar("ratio <= 3", 3, on="ratio"))
+    beside_floor("p50, the same + metrics", "observed", "p50", Bar("ratio <= 3", 3, on="ratio"))
     beside_floor(
         f"p50, hashKey, {calls:,} subjects", "hashKey", "p50", Bar("ratio <= 4", 4, on="ratio")
     )

@@ -18,7 +18,13 @@ from tests.peers.require import require
 
 _root = Path(__file__).parents[2]
 _rows = {
-    "publish": ("p50 of a call", "p99 at 5,000/s", "p50, sampling + 1 field + span"),
+    "publish": (
+        "p50 of a call",
+        "p99 at 5,000/s",
+        "p50, sampling + 1 field + span",
+        "p50, the same + metrics",
+    ),
+    "expose": ("p50 of expose", "p50 of a decorated handler", "RSS per remembered exposure"),
     "memory": ("RSS per queued event", "slowest publish, wall clock"),
     "drain": ("events/s with 1,000 queued", "cost of an event with 10,000 queued"),
     "durable": ("durable ack p50 at 500/s", "loop lag p99 added at 20,000/s"),
@@ -43,6 +49,7 @@ _rows = {
         "import of the package, over bare Python",
         "YAML, a configuration of 2,000 lines",
     ),
+    "web": ("memory buffer, sqlite", "memory buffer, no-op destination: again without"),
     "peers": ("p50 of a call, held", "mean of a call, live"),
     "loss": ("lost: an outage", "lost: kill -9"),
 }

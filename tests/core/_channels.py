@@ -79,6 +79,17 @@ def is_balanced(statistics: ChannelStatistics) -> bool:
     return statistics.enqueued + statistics.recovered == fates + statistics.buffered
 
 
+def is_by_type(statistics: ChannelStatistics) -> bool:
+    """Tell whether the fates by event type add up to the fates of all."""
+    fates = statistics.by_type.values()
+    return (
+        statistics.delivered == sum(each.delivered for each in fates)
+        and statistics.dead_lettered == sum(each.dead_lettered for each in fates)
+        and statistics.expired == sum(each.expired for each in fates)
+        and sum(statistics.dropped.values()) == sum(sum(each.dropped.values()) for each in fates)
+    )
+
+
 class LettersInMemory:
     """A dead-letter store that keeps its letters in a list, and fails as long as it is told to."""
 

@@ -12,7 +12,7 @@ from experimentframework_core import BackplaneOptions, ChannelSettings, DataPlan
 from experimentframework_core.codec import decode
 from experimentframework_core.plugin import BackplanePlugin, OpenContext
 from experimentframework_core.testing import FaultyBackplane, Sink
-from tests.core._channels import is_balanced
+from tests.core._channels import is_balanced, is_by_type
 from tests.core._virtual_time import VirtualTimeLoop
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def check_accounts(plane: DataPlane) -> None:
     assert statistics.accepted == sum(statistics.accepted_by_type.values())
     for channel in statistics.backplanes.values():
         assert is_balanced(channel), channel
+        assert is_by_type(channel), channel
 
 
 @asynccontextmanager

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
-from experimentframework_core._log import Repeated, encodable, logger, text_of
+from experimentframework_core._log import Repeated, encodable, logger, placed, text_of
+from experimentframework_core.errors import InvalidEventError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,3 +92,15 @@ def test_an_error_says_something_however_badly_it_is_made() -> None:
     assert text_of(ValueError("\ud800")) == "\\ud800"
     assert "__str__ failed" in text_of(Mute())
     assert encodable("grün \udcff") == "grün \\udcff"
+
+
+def test_an_error_of_an_application_is_named_with_its_place_only() -> None:
+    """Given errors of others and of ours, When they are placed, Then only ours say their text."""
+    try:
+        int("secret")
+    except ValueError as error:
+        theirs = placed(error)
+
+    assert re.fullmatch(r"ValueError at .*test_log\.py:\d+", theirs)
+    assert placed(KeyError("secret")) == "KeyError"
+    assert placed(InvalidEventError("empty", path="subject_id")) == "subject_id: empty"

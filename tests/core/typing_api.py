@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, assert_type
 
+from fastapi import FastAPI
+from litestar import Litestar
+from litestar.middleware import DefineMiddleware
 from polars import DataFrame
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
 
 from experimentframework_core import (
     BackplaneOptions,
@@ -25,9 +31,11 @@ from experimentframework_core import (
     Statistics,
     event,
 )
+from experimentframework_core.exposure import Decision, Subject, exposure, identify
+from experimentframework_core.web import PlaneMiddleware, SubjectMiddleware, plane_lifespan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
 
 @event("purchase", version="1.0.0")
@@ -59,6 +67,14 @@ async def publish() -> None:
         )
         assert_type(await plane.publish(exposure), Receipt)
         assert_type(await plane.publish(outcome, ack="delivered", correlation_id="c"), Receipt)
+        assert_type(await plane.expose("checkout", "express", subject="u-42"), Receipt)
+        assert_type(plane.expose_sync("checkout", "express", rule_path="rules[0]"), Receipt)
+        decision = await plane.decide("checkout", variant_key="express", attributes={"a": 1})
+        assert_type(decision, Decision)
+        assert_type(await decision.use(), str)
+        assert_type(plane.decide_sync("checkout", "express").use_sync(), str)
+        with identify(Subject("u-42")) as subject:
+            assert_type(subject, Subject | None)
         assert_type(plane.publish_nowait(Purchase(subject_id="u", amount=1.5)), Receipt)
         assert_type(plane.publish_threadsafe(exposure, ack="accepted", timeout=1.5), Receipt)
         assert_type(plane.seal(exposure, metadata={"a": 1}), Record | Receipt)
@@ -82,3 +98,37 @@ async def read(plane: DataPlane) -> None:
     assert_type(stream.checkpoint, str | None)
     plane.read(type="exposure")  # type: ignore[call-arg]
     plane.read(since="2026-03-01")  # type: ignore[arg-type]
+
+
+@exposure("checkout", parameter="variant")
+async def decorated(variant: str, *, page: int = 1) -> bytes:
+    return variant.encode() * page
+
+
+@exposure("checkout", lambda call: str(call["amount"]), selection_reason="rule")
+def decorated_sync(amount: float) -> float:
+    return amount
+
+
+async def call() -> None:
+    assert_type(await decorated("express", page=2), bytes)
+    assert_type(decorated_sync(1.0), float)
+    await decorated(page=2)  # type: ignore[call-arg]
+
+
+@asynccontextmanager
+async def own(app: Starlette) -> AsyncIterator[dict[str, int]]:
+    yield {"answer": 42}
+
+
+def serve() -> tuple[object, ...]:
+    starlette = Starlette(
+        lifespan=plane_lifespan("experiments.yaml", own),
+        middleware=[Middleware(SubjectMiddleware, provider=lambda request: request.path)],
+    )
+    litestar = Litestar(
+        lifespan=[plane_lifespan("experiments.yaml")],
+        middleware=[DefineMiddleware(SubjectMiddleware, provider=lambda request: None)],
+    )
+    fastapi = FastAPI(lifespan=plane_lifespan(lambda: DataPlane(backplane=Printing())))
+    return litestar, fastapi, PlaneMiddleware(starlette, "experiments.yaml")

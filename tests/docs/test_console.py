@@ -64,8 +64,10 @@ def faults_of(command: list[str], block: Block) -> list[str]:
         case "python" if arguments[0] == "-m":
             return [] if find_spec(arguments[1]) else [f"no module {arguments[1]}"]
         case "python":
-            shown = {shown.file for shown in blocks_of(root / block.page)}
-            return [] if arguments[0] in shown else [f"{arguments[0]} is not on the page"]
+            page = root / block.page
+            shown = {shown.file for shown in blocks_of(page)}
+            there = arguments[0] in shown or page.with_name(arguments[0]).exists()
+            return [] if there else [f"{arguments[0]} is not on the page, nor beside it"]
         case ".":
             return [] if arguments == [".venv/bin/activate"] else ["an unknown environment"]
     there = name in of_the_system or (scripts / name).exists()

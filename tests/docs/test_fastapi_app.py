@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from experimentframework_core.envelope import Envelope
 
 visits, purchases = 500, 120
+user = {"user": "u-1"}
 
 client = f"""
 import asyncio, sys, httpx
@@ -31,9 +32,9 @@ import asyncio, sys, httpx
 async def main(url):
     limits = httpx.Limits(max_connections=16)
     async with httpx.AsyncClient(base_url=url, limits=limits, timeout=30) as http:
-        visits = [http.get("/checkout", params={{"user": f"u-{{n}}"}}) for n in range({visits})]
-        answers = await asyncio.gather(*visits)
-        paid = [http.post("/purchase", json={{"user": f"u-{{n}}", "amount": n / 4}})
+        users = [{{"cookie": f"user=u-{{n}}"}} for n in range({visits})]
+        answers = await asyncio.gather(*[http.get("/checkout", headers=user) for user in users])
+        paid = [http.post("/purchase", headers=users[n], json={{"amount": n / 4}})
                 for n in range({purchases})]
         answers += await asyncio.gather(*paid)
     for answer in answers:
@@ -62,8 +63,8 @@ def serve() -> Iterator[Callable[[str | Path], Server]]:
 
     def start(database: str | Path) -> Server:
         process = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", "fastapi_app:app", "--port", "0", "--no-access-log"],
-            cwd=docs / "examples",
+            [sys.executable, "-m", "uvicorn", "app:app", "--port", "0", "--no-access-log"],
+            cwd=docs / "examples/fastapi_app",
             env={"EVENTS_DB": str(database), "PYTHONDONTWRITEBYTECODE": "1"},
             stderr=subprocess.PIPE,
             text=True,
@@ -91,7 +92,7 @@ def address_of(process: subprocess.Popen[str]) -> str:
 def unhealthy(server: Server) -> httpx.Response:
     """Ask for the health until it is 503: opening the store takes a moment to fail."""
     for _ in range(1000):
-        health = httpx.get(f"{server.url}/health")
+        health = httpx.get(f"{server.url}/health/")
         if health.status_code == 503:
             break
     return health
@@ -126,13 +127,15 @@ def test_each_request_is_one_event(serve: Callable[[str | Path], Server], tmp_pa
 def test_it_tells_how_it_fares(serve: Callable[[str | Path], Server], tmp_path: Path) -> None:
     """Given the server, When it was asked for a page, Then its health is what the plane says."""
     server = serve(tmp_path / "events.db")
-    page = httpx.get(f"{server.url}/checkout", params={"user": "u-1"})
+    page = httpx.get(f"{server.url}/checkout", cookies=user)
 
-    health = httpx.get(f"{server.url}/health")
+    health = httpx.get(f"{server.url}/health/")
+    metrics = httpx.get(f"{server.url}/health/metrics")
 
     assert page.json()["variant"] in ("control", "express")
     assert health.status_code == 200
-    assert "sqlite" in health.json()["diagnostics"]
+    assert "sqlite" in health.json()["backplanes"]
+    assert "experimentframework_events_accepted_total{" in metrics.text
 
 
 def test_pages_are_served_when_events_cannot_be_stored(
@@ -141,7 +144,7 @@ def test_pages_are_served_when_events_cannot_be_stored(
     """Given a store that cannot be opened, When a page is asked for, Then it is served."""
     server = serve(tmp_path)
 
-    page = httpx.get(f"{server.url}/checkout", params={"user": "u-1"})
+    page = httpx.get(f"{server.url}/checkout", cookies=user)
     health = unhealthy(server)
 
     assert page.status_code == 200
@@ -149,12 +152,15 @@ def test_pages_are_served_when_events_cannot_be_stored(
     assert health.json()["status"] == "unhealthy"
 
 
-def test_what_has_no_wire_form_is_the_callers_fault(
+def test_who_is_unknown_is_served_without_an_event(
     serve: Callable[[str | Path], Server], tmp_path: Path
 ) -> None:
-    """Given a user id that no event takes, When a page is asked for, Then the answer is 422."""
+    """Given nobody, or an id that no event takes, When asking, Then the usual page is shown."""
     server = serve(tmp_path / "events.db")
 
-    answer = httpx.get(f"{server.url}/checkout", params={"user": "u" * 300})
+    nobody = httpx.get(f"{server.url}/checkout")
+    too_long = httpx.get(f"{server.url}/checkout", cookies={"user": "u" * 300})
+    buys = httpx.post(f"{server.url}/purchase", json={"amount": 1})
 
-    assert answer.status_code == 422
+    assert nobody.json() == too_long.json() == {"variant": "control", "event": None}
+    assert buys.status_code == 401

@@ -15,6 +15,7 @@ from experimentframework_core.arrow import schema
 from experimentframework_core.config import Configuration
 from experimentframework_core.config._files.sections import ROOTS
 from experimentframework_core.config._walk.field_types import fields_of
+from experimentframework_core.metrics import METRICS
 from experimentframework_core.plugins import installed_plugins
 from tests.docs import event_tables
 from tests.docs.option_tables import (
@@ -42,6 +43,12 @@ _MARKED = re.compile(
     r".*?(?P<end><!-- end -->\n)",
     re.DOTALL,
 )
+_KINDS = {
+    "counter": "counter",
+    "upDownCounter": "up-down counter, in Prometheus a gauge",
+    "gauge": "gauge",
+    "histogram": "histogram",
+}
 _DISTRIBUTIONS = "experimentframework-"
 _OF_EVERY_TYPE = """\
 ## `dataPlane.backplane.options`
@@ -89,6 +96,18 @@ def _columns(_: str) -> str:
     return "".join(rows)
 
 
+def _metrics(_: str) -> str:
+    rows = ["| metric | kind | unit | attributes | tells |\n|---|---|---|---|---|\n"]
+    for metric in METRICS:
+        names = f"`{metric.name}`<br>`{metric.prometheus_name}`"
+        attributes = ", ".join(f"`{each}`" for each in metric.attributes)
+        kind = _KINDS[metric.kind]
+        rows.append(
+            f"| {names} | {kind} | `{metric.unit}` | {attributes} | {metric.description} |\n"
+        )
+    return "".join(rows)
+
+
 def _settings(what: str) -> str:
     sections = sections_of(Configuration, ROOTS[0], within="")
     linked = [_on_page(each, _SETTINGS[what]) for each in sections]
@@ -126,6 +145,7 @@ def _options(type_name: str) -> str:
 _MAKERS: dict[str, Callable[[str], str]] = {
     "columns": _columns,
     "fields": event_tables.fields,
+    "metrics": _metrics,
     "options": _options,
     "settings": _settings,
 }

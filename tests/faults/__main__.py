@@ -18,6 +18,7 @@ names = (
     "power",
     "simulate",
     "replay",
+    "servers",
 )
 
 

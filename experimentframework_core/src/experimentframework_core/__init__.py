@@ -18,6 +18,7 @@ from experimentframework_core.config import (
     DeadLetterStoreOptions,
     PiiRedactionOptions,
     Problem,
+    RepeatExposureOptions,
     RetryOptions,
 )
 from experimentframework_core.envelope import (
@@ -74,6 +75,7 @@ from experimentframework_core.status import (
     HealthStatus,
     Receipt,
     Statistics,
+    TypeStatistics,
 )
 from experimentframework_core.units import (
     Secret,
@@ -143,6 +145,7 @@ __all__ = [
     "PublishError",
     "Receipt",
     "Record",
+    "RepeatExposureOptions",
     "ReplayError",
     "RetryOptions",
     "Secret",
@@ -151,6 +154,7 @@ __all__ = [
     "SignalSeverity",
     "Statistics",
     "TransientError",
+    "TypeStatistics",
     "UnavailableError",
     "deduplicate",
     "event",

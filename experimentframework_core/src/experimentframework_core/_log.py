@@ -38,6 +38,22 @@ def brief(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}"
 
 
+def placed(error: BaseException) -> str:
+    """Return what an error of the application's says of itself without its text, and where.
+
+    The text may hold what the application was given: ids, cookies, tokens.
+    """
+    if isinstance(error, ExperimentFrameworkError):
+        return brief(error)
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    name = type(error).__name__
+    if trace is None:
+        return name
+    return f"{name} at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+
+
 _stdlib = logging.getLogger("experimentframework")
 
 

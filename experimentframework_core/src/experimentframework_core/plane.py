@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 import msgspec
 from uuid_utils import uuid7
 
+from experimentframework_core._exposure import current
+from experimentframework_core._exposure.recorder import Recorder
 from experimentframework_core._log import logger
+from experimentframework_core._metrics.of_plane import PlaneMetrics
 from experimentframework_core._plane.bound import Bound
 from experimentframework_core._plane.routing import SAMPLED
 from experimentframework_core._plane.setup import warned
@@ -34,6 +37,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from opentelemetry.metrics import MeterProvider
+
+    from experimentframework_core._exposure.decision import Decision
+    from experimentframework_core._exposure.facts import ExposureFacts
+    from experimentframework_core._metrics.measurement import Measurement
     from experimentframework_core._plane.routing import Route
     from experimentframework_core.envelope import Record
     from experimentframework_core.errors import ReplayError
@@ -53,6 +61,7 @@ class DataPlane(Bound):
     Attributes:
         options: The options it was made with.
         closing: What the closing achieved; None before.
+        exposures: What `expose` and `decide` record with; its counts are in `statistics`.
     """
 
     def __init__(
@@ -60,6 +69,7 @@ class DataPlane(Bound):
         options: DataPlaneOptions | None = None,
         *,
         backplane: Backplane | BackplanePlugin[Any] | None = None,
+        meter_provider: MeterProvider | None = None,
     ) -> None:
         """Check the options; nothing is opened.
 
@@ -67,6 +77,8 @@ class DataPlane(Bound):
             options: The section ``dataPlane``; None for the defaults.
             backplane: A backplane object, or a plugin that is not installed as an entry point;
                 None to use the one that ``options`` name.
+            meter_provider: Where OpenTelemetry's instruments are made; None for the process's own
+                provider, where the application has imported ``opentelemetry.metrics``.
 
         Raises:
             ConfigurationError: The options are wrong; it holds every problem.
@@ -74,7 +86,8 @@ class DataPlane(Bound):
         """
         super().__init__()
         self._given = backplane
-        self._works = Works(options or DataPlaneOptions(), backplane)
+        self._metrics = PlaneMetrics(self.statistics, self._judge, meter_provider)
+        self._works = Works(options or DataPlaneOptions(), backplane, self._metrics)
         self.options = self._works.options
         self.closing: FlushResult | None = None
         self._closed: asyncio.Event | None = None
@@ -83,14 +96,18 @@ class DataPlane(Bound):
         self._entrance = self._works.entrance
         self._tally = self._entrance.tally
         self._turn = self._turn_length = self.options.batch_size
+        self.exposures = Recorder(self, lambda: self._is_here)
 
     @classmethod
-    def from_file(cls, *paths: str | os.PathLike[str]) -> Self:
+    def from_file(
+        cls, *paths: str | os.PathLike[str], meter_provider: MeterProvider | None = None
+    ) -> Self:
         """Return a plane configured by YAML or JSON files.
 
         Args:
             paths: Files, and folders in which ``experiments.yaml`` and the like are looked for.
                 They are merged from the first to the last. None: the current folder.
+            meter_provider: As for `DataPlane`.
 
         Raises:
             ConfigurationError: A file is wrong; it holds every problem with line and column.
@@ -99,7 +116,7 @@ class DataPlane(Bound):
         configuration = loaded.valid()
         options = data_plane_of(configuration, loaded.files[0])
         with warned(loaded.problems):
-            return cls(options)
+            return cls(options, meter_provider=meter_provider)
 
     async def __aenter__(self) -> Self:
         """Start delivering.
@@ -112,6 +129,8 @@ class DataPlane(Bound):
         if self._default_ack == "accepted":
             self._short_ways = self._entrance.router.by_class
         self._bind()
+        self._metrics.open()
+        current.opened(self)
         return self
 
     async def __aexit__(
@@ -143,10 +162,12 @@ class DataPlane(Bound):
         self._closed = asyncio.Event()
         doorway.close()
         self._disable("the plane is closed: make a new one")
+        current.closed(self)
         try:
             await self._works.close()
         finally:
             self.closing = self._works.closing()
+            self._metrics.close()
             self._closed.set()
         logger.debug("experimentframework.plane_closed", **msgspec.structs.asdict(self.closing))
         return self.closing
@@ -154,7 +175,10 @@ class DataPlane(Bound):
     def after_fork_in_child(self) -> None:
         """Make this copy of the plane unusable: its tasks and connections are the parent's."""
         super().after_fork_in_child()
+        current.closed(self)
+        self.exposures.after_fork_in_child()
         self._closed = None
+        self._metrics.forget()
         if self._works.doorway is not None:
             self._works.doorway.close_in_child()
 
@@ -269,6 +293,34 @@ class DataPlane(Bound):
             raise DataPlaneClosedError(self._unusable)
         return doorway.publish(event, ack or self._default_ack, correlation_id, metadata, timeout)
 
+    async def expose(
+        self, experiment_name: str, variant_key: str, **facts: Unpack[ExposureFacts]
+    ) -> Receipt:
+        """Record that a subject was shown a variant, whatever ``exposureSemantics`` is.
+
+        A repeat is marked, or filtered, as ``repeatExposures`` says. It raises as `publish`, and
+        InvalidEventError where no ``subject`` is given and there is no current one.
+        """
+        return await self.exposures.expose(experiment_name, variant_key, facts)
+
+    def expose_sync(
+        self, experiment_name: str, variant_key: str, **facts: Unpack[ExposureFacts]
+    ) -> Receipt:
+        """Do what `expose` does: by `publish_nowait`, in another thread `publish_threadsafe`."""
+        return self.exposures.expose_sync(experiment_name, variant_key, facts)
+
+    async def decide(
+        self, experiment_name: str, variant_key: str, **facts: Unpack[ExposureFacts]
+    ) -> Decision:
+        """Note which variant the subject gets; ``exposureSemantics`` says when that is recorded."""
+        return await self.exposures.decide(experiment_name, variant_key, facts)
+
+    def decide_sync(
+        self, experiment_name: str, variant_key: str, **facts: Unpack[ExposureFacts]
+    ) -> Decision:
+        """Do what `decide` does for code that cannot await."""
+        return self.exposures.decide_sync(experiment_name, variant_key, facts)
+
     def seal(
         self,
         event: msgspec.Struct,
@@ -353,8 +405,18 @@ class DataPlane(Bound):
 
         After the plane has closed, its diagnostics are those of the end.
         """
+        return self._judge()
+
+    def _judge(self) -> Health:
         return self._works.health(self._unusable if self._loop is None else None)
 
     def statistics(self) -> Statistics:
-        """Return the fates of all events so far; also after the plane has closed."""
-        return self._works.statistics()
+        """Return the fates of all events so far; also after the plane has closed.
+
+        From any thread; on another than the loop's the sums may be one event apart.
+        """
+        return self.exposures.counted(self._works.statistics())
+
+    def measurements(self) -> list[Measurement]:
+        """Return the value of every metric now, from any thread; also after it has closed."""
+        return self._metrics.measurements()

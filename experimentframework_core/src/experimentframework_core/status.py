@@ -44,6 +44,22 @@ class FlushResult(msgspec.Struct, frozen=True):
     kept: int = 0
 
 
+class TypeStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """The fates of one event type's events at one backplane, since the plane was opened.
+
+    Attributes:
+        delivered: Confirmed by the backplane.
+        dead_lettered: Written to the dead-letter store.
+        dropped: Lost by policy, by reason.
+        expired: Older than ``retry.maxAgeMs``.
+    """
+
+    delivered: int = 0
+    dead_lettered: int = 0
+    dropped: dict[str, int] = msgspec.field(default_factory=dict)
+    expired: int = 0
+
+
 class ChannelStatistics(msgspec.Struct, frozen=True, kw_only=True):
     """The fates of the events of one backplane, since the plane was opened.
 
@@ -63,6 +79,9 @@ class ChannelStatistics(msgspec.Struct, frozen=True, kw_only=True):
         oldest_age: Seconds since the oldest buffered event was accepted; 0.0 when empty.
         retried: Records that were offered again, counted each time.
         batches: Deliveries attempted.
+        max_events: Most events that the buffer takes.
+        max_bytes: Most bytes that the buffer takes.
+        by_type: ``delivered``, ``dead_lettered``, ``dropped`` and ``expired`` by event type.
     """
 
     enqueued: int = 0
@@ -77,6 +96,9 @@ class ChannelStatistics(msgspec.Struct, frozen=True, kw_only=True):
     oldest_age: float = 0.0
     retried: int = 0
     batches: int = 0
+    max_events: int = 0
+    max_bytes: int = 0
+    by_type: dict[str, TypeStatistics] = msgspec.field(default_factory=dict)
 
 
 class Statistics(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,12 +108,15 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         published: Calls of publish in all its forms.
-        filtered: Not wanted, by reason: ``toggle``, ``sampled``, ``unrouted``.
+        filtered: Not wanted, by reason: ``toggle``, ``sampled``, ``unrouted``, ``repeat`` (an
+            exposure that the subject had before), ``noSubject`` (of nobody, at ``@exposure``).
         rejected: Raised at the caller.
         accepted: Offered to the channels; what became of them is in ``backplanes``.
         accepted_by_type: ``accepted`` by event type.
         written_in_transaction: Written into a transaction of the caller's own, as by SQL Server's
             ``publish_in``; whether it was committed is not known here. Not in ``published``.
+        subject_failures: Requests whose subject ``SubjectMiddleware`` could not find out. Not in
+            ``published``.
         backplanes: Each channel's own count, by the backplane's name.
     """
 
@@ -101,6 +126,7 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     accepted: int = 0
     accepted_by_type: dict[str, int] = msgspec.field(default_factory=dict)
     written_in_transaction: int = 0
+    subject_failures: int = 0
     backplanes: dict[str, ChannelStatistics] = msgspec.field(default_factory=dict)
 
 

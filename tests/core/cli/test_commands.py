@@ -262,6 +262,17 @@ def test_a_clock_that_stands_at_1970_is_bad() -> None:
     assert _doctor.clock_check(datetime(2026, 6, 1, tzinfo=UTC)).ok
 
 
+def test_the_doctor_says_which_metrics_are_off() -> None:
+    """Given one of two libraries, when the doctor looks, then it names the extra of the other."""
+    check = _doctor.metrics_check("1.45.2", None)
+
+    assert check.ok
+    assert check.found == (
+        "opentelemetry-api 1.45.2; no prometheus-client:"
+        ' pip install "experimentframework[prometheus]"'
+    )
+
+
 def test_without_the_extra_the_command_says_what_to_install() -> None:
     ran = run_without("typer", "demo")
 

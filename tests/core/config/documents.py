@@ -16,7 +16,6 @@ from ruamel.yaml import YAML
 from experimentframework_core.config import Configuration
 from experimentframework_core.config._files.sections import ROOTS
 from experimentframework_core.config._schema.choices import BY, FIELD, choices_with
-from experimentframework_core.config._walk.backplanes import AVAILABLE
 from experimentframework_core.config._walk.describe import LISTS, alternatives, choices, unwrapped
 from experimentframework_core.config._walk.field_types import fields_of
 from experimentframework_core.config._walk.kinds import AnyKeys
@@ -161,11 +160,8 @@ def _mapping(
         elif field.required or field.name in NEEDED:
             has_to[field.encode_name] = _value(_not_null(field.type), depth + 1)
         elif field.name not in without and (depth < DEEPEST or not _has_structs(field.type)):
-            available = AVAILABLE.get((cls, field.name))
             kind = _not_null(field.type) if cls is Configuration else field.type
-            may[field.encode_name] = (
-                st.sampled_from(available) if available else _value(kind, depth + 1)
-            )
+            may[field.encode_name] = _value(kind, depth + 1)
     some = st.lists(st.sampled_from(sorted(may)), max_size=3, unique=True) if may else st.just([])
     return some.flatmap(
         lambda chosen: st.fixed_dictionaries({**has_to, **{key: may[key] for key in chosen}})

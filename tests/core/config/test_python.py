@@ -24,6 +24,7 @@ from experimentframework_core.config import (
     PersistenceOptions,
     PiiRedactionOptions,
     PolicyOptions,
+    RepeatExposureOptions,
     RetryOptions,
     SelectionModeOptions,
     SettingsOptions,
@@ -121,10 +122,10 @@ def test_a_backplane_may_be_given_elsewhere() -> None:
             ),
         ),
         (
-            DataPlaneOptions(exposure_semantics="explicit"),
+            DataPlaneOptions(repeat_exposures=RepeatExposureOptions(remember=0)),
             (
-                "dataPlane.exposureSemantics: 'explicit' is not available in this"
-                " version; expected onDecision"
+                "dataPlane.repeatExposures.remember: out of range: 0;"
+                " expected a whole number, at least 2"
             ),
         ),
     ],

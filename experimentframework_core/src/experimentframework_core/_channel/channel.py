@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from experimentframework_core._channel.assembly import assemble
 from experimentframework_core._channel.condition import Condition
-from experimentframework_core._channel.lane import Lane, Opener
+from experimentframework_core._channel.lane import Lane, OnDelivery, Opener
 from experimentframework_core._disk.keeper import UNKNOWN_TYPE
 from experimentframework_core._log import logger
 from experimentframework_core._rules.breaker import BreakerState
@@ -68,6 +68,7 @@ class Channel:
         key: Callable[[Record], str],
         dead_letters: DeadLetterStore | None = None,
         draw: Callable[[], float] = random.random,
+        on_delivery: OnDelivery | None = None,
     ) -> None:
         """Hold the parts, on the running loop; `start` opens.
 
@@ -77,6 +78,7 @@ class Channel:
             key: What must stay in order.
             dead_letters: Where refused events go; None drops them.
             draw: Gives the random numbers, 0 to 1, for jitter.
+            on_delivery: Called after each delivery, on the loop; it must not raise.
         """
         self.name = config.name
         self.max_event_bytes = config.max_event_bytes
@@ -100,6 +102,8 @@ class Channel:
         self._breaker = parts.breaker
         self._warnings = parts.warnings
         self._lanes = parts.lanes
+        for lane in self._lanes:
+            lane.on_delivery = on_delivery
         self._condition = Condition(parts, self._clock)
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False

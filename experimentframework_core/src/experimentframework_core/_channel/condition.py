@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
+from experimentframework_core._disk.keeper import UNKNOWN_TYPE
 from experimentframework_core._log import brief, text_of
 from experimentframework_core._rules.breaker import BreakerState
 from experimentframework_core.errors import UnavailableError
-from experimentframework_core.status import ChannelStatistics, Health, HealthStatus
+from experimentframework_core.events import event_type_named
+from experimentframework_core.status import (
+    ChannelStatistics,
+    Health,
+    HealthStatus,
+    TypeStatistics,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from experimentframework_core._channel.assembly import Parts
+    from experimentframework_core._channel.ledger import Ledger
+
+UNREGISTERED = "(unregistered)"
+"""Envelopes name their type themselves; all names that are not registered are counted as one."""
 
 
 class Condition:
-    """Looks at a channel's parts; nothing is sent, nothing is waited for.
+    """Looks at a channel's parts, from any thread; nothing is sent, nothing is waited for.
 
     Attributes:
         started: Whether the lanes work.
@@ -29,6 +42,7 @@ class Condition:
         self.handed_over = 0
         self._parts = parts
         self._clock = clock
+        self._thread = get_ident()
 
     def statistics(self) -> ChannelStatistics:
         """Return the fates of the channel's events so far."""
@@ -46,13 +60,18 @@ class Condition:
             oldest_age=self._oldest_age(),
             retried=ledger.retried,
             batches=ledger.batches,
+            max_events=buffer.max_events,
+            max_bytes=buffer.max_bytes,
+            by_type=_by_type(ledger),
         )
 
     def _oldest_age(self) -> float:
         if not self._parts.buffer.events:
             return 0.0
         now = self._clock()
-        times = [time for lane in self._parts.lanes if (time := lane.oldest(now)) is not None]
+        here = get_ident() == self._thread
+        oldest = [lane.oldest(now, mark=here) for lane in self._parts.lanes]
+        times = [time for time in oldest if time is not None]
         return max(0.0, now - min(times, default=now))
 
     def health(self) -> Health:
@@ -105,6 +124,36 @@ class Condition:
             "abandoned_calls": sum(lane.abandoned for lane in parts.lanes),
             "journal": None if parts.keeper is None else parts.keeper.diagnostics(),
         }
+
+
+def _by_type(ledger: Ledger) -> dict[str, TypeStatistics]:
+    """Return the fates by event type; copies are counted, as the loop's thread goes on."""
+    delivered = _by_name(ledger.delivered)
+    dead_lettered = _by_name(ledger.dead_lettered)
+    expired = _by_name(ledger.expired)
+    dropped: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for (reason, name), count in dict(ledger.dropped).items():
+        dropped[_registered(name)][reason] += count
+    return {
+        name: TypeStatistics(
+            delivered=delivered[name],
+            dead_lettered=dead_lettered[name],
+            dropped=dict(dropped[name]),
+            expired=expired[name],
+        )
+        for name in sorted({*delivered, *dead_lettered, *expired, *dropped})
+    }
+
+
+def _by_name(counts: Counter[str]) -> Counter[str]:
+    named: Counter[str] = Counter()
+    for name, count in dict(counts).items():
+        named[_registered(name)] += count
+    return named
+
+
+def _registered(name: str) -> str:
+    return name if name == UNKNOWN_TYPE or event_type_named(name) else UNREGISTERED
 
 
 def _first(errors: Sequence[BaseException]) -> str | None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from experimentframework_core._log import Repeated, brief, logger
 from experimentframework_core._rules.batch import Item, Worklist
@@ -32,6 +32,7 @@ from experimentframework_core.plugin import Backplane, OpenContext, Pingable
 if TYPE_CHECKING:
     from experimentframework_core._channel.ledger import Ledger
     from experimentframework_core._channel.refused import PendingDeadLetters
+    from experimentframework_core._metrics.deliveries import Outcome
     from experimentframework_core._rules.buffer import Queue
     from experimentframework_core.envelope import Record
 
@@ -43,6 +44,9 @@ CLOSE_TIMEOUT = 5.0
 
 Opener = Callable[[OpenContext], AbstractAsyncContextManager[Backplane]]
 
+OnDelivery: TypeAlias = "Callable[[int, float, Outcome], None]"
+"""Called after each delivery with its size, its seconds and what became of it."""
+
 
 class Lane:
     """Opens a backplane, delivers its queue batch by batch, and says how it fares.
@@ -51,6 +55,7 @@ class Lane:
         error: What went wrong last and is not mended yet; None when all is well.
         delivered_at: When a delivery last succeeded, on the loop's clock; None before.
         abandoned: How many calls of the plugin ignored their cancellation.
+        on_delivery: Called after each delivery, for who measures; it must not raise.
     """
 
     def __init__(
@@ -70,6 +75,7 @@ class Lane:
         self.delivered_at: float | None = None
         self.abandoned = 0
         self.close_by: float | None = None
+        self.on_delivery: OnDelivery | None = None
         self._context = context
         self._opener = opener
         self._open_timeout = open_timeout
@@ -122,9 +128,13 @@ class Lane:
         self.wake()
         return fence
 
-    def oldest(self, now: float) -> float | None:
-        """Return by when the oldest unsettled record was accepted; None when there is none."""
-        self._queue.mark(now)
+    def oldest(self, now: float, *, mark: bool) -> float | None:
+        """Return by when the oldest unsettled record was accepted; None when there is none.
+
+        With ``mark``, which is for the loop's thread, note that all were accepted by ``now``.
+        """
+        if mark:
+            self._queue.mark(now)
         return self._schedule.oldest(now)
 
     def leave(self) -> list[Item]:
@@ -236,6 +246,8 @@ class Lane:
 
     async def _deliver(self, backplane: Backplane, records: Sequence[Record]) -> None:
         loop = asyncio.get_running_loop()
+        started = loop.time()
+        abandoned = False
         self._ledger.batches += 1
         try:
             await run_bounded(
@@ -244,19 +256,25 @@ class Lane:
                 timeout=self._context.delivery_timeout,
             )
         except TaskAbandonedError:
-            self.abandoned += 1
+            abandoned = True
             message = "the plugin ignored its cancellation; it is opened anew"
-            self._settle(self._failed(TransientError(message), loop.time()))
-            await self._close()
+            settlement = self._failed(TransientError(message), loop.time())
         except DeadlineExceededError as error:
             message = f"delivery {error}"
-            self._settle(self._failed(TransientError(message), loop.time()))
+            settlement = self._failed(TransientError(message), loop.time())
         except Exception as error:  # noqa: BLE001 - the schedule decides what it means
-            self._settle(self._failed(error, loop.time()))
+            settlement = self._failed(error, loop.time())
         else:
             if not self._schedule.postpones:
                 self.error = None
-            self._settle(self._schedule.succeeded())
+            settlement = self._schedule.succeeded()
+        if self.on_delivery is not None:
+            took = loop.time() - started
+            self.on_delivery(len(records), took, _outcome(settlement, len(records)))
+        self._settle(settlement)
+        if abandoned:
+            self.abandoned += 1
+            await self._close()
 
     def _failed(self, error: Exception, now: float) -> Settlement:
         telling = _telling(error)
@@ -331,6 +349,13 @@ class Lane:
 async def _call(backplane: Backplane, records: Sequence[Record]) -> None:
     """Deliver; what a plugin raises before its first await is raised in the task as well."""
     await backplane.deliver(records)
+
+
+def _outcome(settlement: Settlement, size: int) -> Outcome:
+    delivered = len(settlement.delivered)
+    if delivered == size:
+        return "delivered"
+    return "partial" if delivered else "failed"
 
 
 def _not_a_backplane(value: object) -> str:

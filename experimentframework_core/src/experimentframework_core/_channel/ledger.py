@@ -56,7 +56,7 @@ class Ledger:
     def dropped_by_reason(self) -> dict[str, int]:
         """Return how many were dropped for each reason."""
         totals: Counter[str] = Counter()
-        for (reason, _), count in self.dropped.items():
+        for (reason, _), count in dict(self.dropped).items():
             totals[reason] += count
         return dict(totals)
 

@@ -29,11 +29,13 @@ class Redactor:
     Attributes:
         hidden: The wire names of what is hidden.
         hide: Gives what is written instead of a value.
+        placeholder: The text that `hide` gives for every value; None for pseudonyms.
     """
 
     def __init__(self, options: PiiRedactionOptions) -> None:
         """Hide what the options name."""
         placeholder = options.redaction_placeholder
+        self.placeholder = None if options.hash_key else placeholder
         self.hide: Callable[[object], str] = (
             Pseudonyms(options.hash_key.reveal().encode()).of
             if options.hash_key

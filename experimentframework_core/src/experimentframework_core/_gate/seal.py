@@ -96,18 +96,20 @@ def _constants(registered: EventType, steps: Steps) -> dict[str, Any]:
     return {
         "CORRELATION_LIMIT": routing_limits["correlation_id"],
         "EVENT_TYPE": intern(registered.name),
-        "FACTS": sampler.facts if sampler else None,
+        "FACTS": msgspec.Raw(msgspec.json.encode(sampler.facts)) if sampler else None,
+        "KEYED": sampler.keyed if sampler else None,
         "MAX_BYTES": steps.max_bytes,
+        "PLACEHOLDER": redactor.placeholder if redactor else None,
         "PLAIN": PLAIN,
         "Record": Record,
         "Sealed": Sealed,
+        "THRESHOLD": sampler.threshold if sampler else None,
         "UTC": UTC,
         "VERSION": intern(registered.version),
         "datetime": datetime,
         "encode": msgspec.json.Encoder().encode,
         "hide": redactor.hide if redactor else None,
         "is_plain": is_plain,
-        "keeps": sampler.keeps if sampler else None,
         "note": sampler.note if sampler else None,
         "redact_free": redactor.redact_free if redactor else None,
         "replace": msgspec.structs.replace,
@@ -155,9 +157,14 @@ _BESIDE = f"""\
         {_GIVE_UP}
 """
 
-_SAMPLE = """\
+_SAMPLE = f"""\
     if f_subject_id is not None:
-        if not keeps(f_subject_id):
+        keyed = KEYED()  # as `Sampler.keeps`, without the call
+        try:
+            keyed.update(f_subject_id.encode())
+        except UnicodeError:
+            {_GIVE_UP}
+        if keyed.digest() >= THRESHOLD:
             return None
         facts = FACTS if metadata is None else note(metadata)
 """
@@ -207,7 +214,7 @@ def _redaction(tests: dict[str, Test], steps: Steps, hidden: tuple[str, ...]) ->
         yield f"    if f_{name} is not None:\n        f_{name} = hide(f_{name})\n"
     for name in free:
         yield f"    if f_{name}:\n"
-        yield from _free_redaction(f"f_{name}", steps.redactor.hidden)
+        yield from _free_redaction(f"f_{name}", steps.redactor)
     redacted = " or ".join(f"f_{name} is not event.{name}" for name in free)
     changed = "True" if hidden else redacted
     if changed:
@@ -219,10 +226,13 @@ FEW_KEYS = 8
 """So many hidden keys are looked up one by one in generated code."""
 
 
-def _free_redaction(mapping: str, keys: frozenset[str]) -> Iterator[str]:
-    if len(keys) > FEW_KEYS:
+def _free_redaction(mapping: str, redactor: Redactor) -> Iterator[str]:
+    if len(redactor.hidden) > FEW_KEYS:
         yield f"        {mapping} = redact_free({mapping})\n"
         return
-    for key in sorted(keys):
+    for key in sorted(redactor.hidden):
+        value = f"{mapping}[{key!r}]"
+        hidden = f"hide({value})" if redactor.placeholder is None else "PLACEHOLDER"
         yield f"        if {key!r} in {mapping}:\n"
-        yield f"            {mapping} = {{**{mapping}, {key!r}: hide({mapping}[{key!r}])}}\n"
+        yield f"            {mapping} = {mapping}.copy()\n"
+        yield f"            {value} = {hidden}\n"

@@ -12,6 +12,7 @@ from experimentframework_core._plane.setup import dead_letter_stores
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from experimentframework_core._metrics.of_plane import PlaneMetrics
     from experimentframework_core.backplanes.composite import Destination
     from experimentframework_core.config import DataPlaneOptions
     from experimentframework_core.deadletter import DeadLetterStore
@@ -22,13 +23,16 @@ LOOP_GRACE = 30.0
 
 
 def channels_of(
-    destinations: Sequence[Destination], backplane: Backplane | BackplanePlugin[Any] | None
+    destinations: Sequence[Destination],
+    backplane: Backplane | BackplanePlugin[Any] | None,
+    metrics: PlaneMetrics,
 ) -> tuple[tuple[Channel, ...], tuple[DeadLetterStore, ...]]:
     """Return a channel for each destination, and the stores of their dead letters, each once.
 
     Args:
         destinations: Where events go.
         backplane: What the plane was given beside its options.
+        metrics: Told of every delivery.
 
     Raises:
         PluginError: The plugin of a dead-letter backplane cannot be loaded.
@@ -40,6 +44,7 @@ def channels_of(
             opener=destination.opener,
             key=destination.key,
             dead_letters=store,
+            on_delivery=metrics.on_delivery(destination.config.name),
         )
         for destination, store in zip(destinations, stores, strict=True)
     )

@@ -37,12 +37,12 @@ def statistics_of(
         routes: The routes, which count what was accepted on the loop's thread.
         channels: The channels.
     """
-    by_type: Counter[str] = Counter(there.accepted)
+    by_type: Counter[str] = Counter(dict(there.accepted))
     for route in routes:
         by_type[route.event_type] += route.accepted
     return Statistics(
         published=here.published + there.published,
-        filtered=dict(here.filtered + there.filtered),
+        filtered=dict(Counter(dict(here.filtered)) + Counter(dict(there.filtered))),
         rejected=here.rejected + there.rejected,
         accepted=by_type.total(),
         accepted_by_type={name: count for name, count in by_type.items() if count},

@@ -9,6 +9,7 @@ import msgspec
 
 from experimentframework_core import codec
 from experimentframework_core._channel.channel import Channel
+from experimentframework_core._channel.condition import UNREGISTERED
 from experimentframework_core._gate.gate import Gate, Rules, refuse_foreign_errors, seal_envelope
 from experimentframework_core._rules.buffer import CROWDED, FULL, TAKEN
 from experimentframework_core.envelope import Envelope, Record
@@ -19,9 +20,6 @@ from experimentframework_core.status import Receipt
 TOGGLE = Receipt(None, "filtered", "toggle")
 UNROUTED = Receipt(None, "filtered", "unrouted")
 SAMPLED = Receipt(None, "filtered", "sampled")
-
-UNREGISTERED = "(unregistered)"
-"""Envelopes name their type themselves; all names that are not registered are counted as one."""
 
 
 class Route(msgspec.Struct):

@@ -20,6 +20,7 @@ from experimentframework_core.status import FlushResult, Health, HealthStatus, S
 
 if TYPE_CHECKING:
     from experimentframework_core._channel.channel import Channel
+    from experimentframework_core._metrics.of_plane import PlaneMetrics
     from experimentframework_core.config import DataPlaneOptions
     from experimentframework_core.deadletter import DeadLetterStore
     from experimentframework_core.plugin import Backplane, BackplanePlugin
@@ -36,9 +37,12 @@ class Works:
     """
 
     def __init__(
-        self, options: DataPlaneOptions, backplane: Backplane | BackplanePlugin[Any] | None
+        self,
+        options: DataPlaneOptions,
+        backplane: Backplane | BackplanePlugin[Any] | None,
+        metrics: PlaneMetrics,
     ) -> None:
-        """Check the options; nothing is opened.
+        """Check the options; nothing is opened. ``metrics`` is told of every delivery.
 
         Raises:
             ConfigurationError: The options are wrong; it holds every problem.
@@ -46,6 +50,7 @@ class Works:
         """
         self.options, self._destinations = resolve(options, backplane)
         self._given = backplane
+        self._metrics = metrics
         self.channels: tuple[Channel, ...] = ()
         self._stores: tuple[DeadLetterStore, ...] = ()
         tally = Tally()
@@ -70,7 +75,7 @@ class Works:
         if self.channels:
             message = "a DataPlane opens once; make a new one"
             raise DataPlaneClosedError(message)
-        self.channels, self._stores = channels_of(self._destinations, self._given)
+        self.channels, self._stores = channels_of(self._destinations, self._given, self._metrics)
         await open_journals(self.channels, self._destinations)
         self.entrance.router = self._router()
         self.doorway = Doorway(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
 
 from experimentframework_core._sqlite.errors import translate, translate_os_error
+from experimentframework_core._sqlite.forks import Forks
 from experimentframework_core.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ P = ParamSpec("P")
 
 busy_timeout = 2.0
 close_timeout = 5.0
+fork_timeout = 5.0
 _interrupts = 10
 _interrupt_interval = 0.1
 _epoch = datetime(1970, 1, 1, tzinfo=UTC)
@@ -47,6 +49,8 @@ class Database:
     cancelled: its work still ends, or is rolled back, before the next begins. After an error
     that may lie in the connection the next `run` opens a new one, so a file that was moved
     away or a disk that was full needs no restart.
+
+    Before a fork all files are closed, as SQLite demands, and the parent's next `run` opens them.
     """
 
     def __init__(
@@ -104,7 +108,7 @@ class Database:
         if not self._used:
             return
         loop = asyncio.get_running_loop()
-        waiter = {loop.run_in_executor(self._executor, self._disconnect)}
+        waiter = {loop.run_in_executor(self._executor, _unforked, self._disconnect)}
         self._executor.shutdown(wait=False)
         _, late = await asyncio.wait(waiter, timeout=close_timeout)
         for _ in range(_interrupts):
@@ -138,7 +142,7 @@ class Database:
             raise UnavailableError(f"cannot {doing} {self.path}: the connection is closed")
         self._used = True
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, attempt, work, doing)
+        return await loop.run_in_executor(self._executor, _unforked, attempt, work, doing)
 
     def _attempt(self, work: Callable[[sqlite3.Connection], T], doing: str) -> T:
         return self._translating(lambda: work(self._ready()), doing)
@@ -178,6 +182,7 @@ class Database:
             uri=True,
             timeout=busy_timeout,
             isolation_level=None,
+            check_same_thread=False,  # before a fork another thread closes it
         )
         try:
             self._prepare(connection)
@@ -253,12 +258,32 @@ def share(connection: sqlite3.Connection) -> None:
 _connected: weakref.WeakSet[Database] = weakref.WeakSet()
 
 
+_forks = Forks()
+
+
+def _unforked(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    with _forks.kept_off():
+        return work(*args, **kwargs)
+
+
+def _close_before_fork() -> None:
+    # SQLite believes that a process has the locks that it had: in the child they are the parent's.
+    if _forks.begin(fork_timeout):
+        for database in list(_connected):
+            database._disconnect()  # noqa: SLF001 - the same module
+
+
 def _abandon_in_child() -> None:
-    # Closing an inherited connection would roll back, or unlink, what the parent is writing:
-    # the child never closes it, not even when the interpreter ends.
+    _forks.begin_anew()
+    # What could not be closed stays open for ever: closing an inherited connection would roll
+    # back, or unlink, what the parent is writing.
     for database in list(_connected):
         database._abandon()  # noqa: SLF001 - the same module
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_abandon_in_child)
+    os.register_at_fork(
+        before=_close_before_fork,
+        after_in_parent=_forks.end,
+        after_in_child=_abandon_in_child,
+    )

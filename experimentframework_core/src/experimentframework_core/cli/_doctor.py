@@ -6,6 +6,7 @@ import asyncio
 import platform
 import sqlite3
 from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from experimentframework_core.cli._configuration import load
@@ -47,6 +48,7 @@ async def _checks(options: DataPlaneOptions) -> list[Check]:
         Check("python", ok=True, found=platform.python_version()),
         sqlite_check(sqlite3.sqlite_version_info),
         clock_check(datetime.now(UTC)),
+        metrics_check(_version_of("opentelemetry-api"), _version_of("prometheus-client")),
         *[check async for check in backplane_checks(options)],
         *buffer_checks(options),
         *[check async for check in dead_letter_checks(options)],
@@ -64,6 +66,28 @@ def sqlite_check(version: tuple[int, int, int]) -> Check:
         " but readers and the writer wait for each other"
     )
     return Check("sqlite library", ok=True, found=f"{number}; {meaning}")
+
+
+def metrics_check(opentelemetry: str | None, prometheus: str | None) -> Check:
+    """Say which ways there are to see metrics; none is no fault."""
+    ways = (
+        ("opentelemetry", "opentelemetry-api", opentelemetry),
+        ("prometheus", "prometheus-client", prometheus),
+    )
+    found = (
+        f'no {package}: pip install "experimentframework[{extra}]"'
+        if installed is None
+        else f"{package} {installed}"
+        for extra, package, installed in ways
+    )
+    return Check("metrics", ok=True, found="; ".join(found))
+
+
+def _version_of(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
 
 
 def clock_check(now: datetime) -> Check:

@@ -26,6 +26,7 @@ from experimentframework_core.config._model.data_plane import (
     DeadLetterOptions,
     DeadLetterStoreOptions,
     PiiRedactionOptions,
+    RepeatExposureOptions,
     RetryOptions,
 )
 from experimentframework_core.config._model.decorators import (
@@ -108,6 +109,7 @@ __all__ = [
     "PolicyOptions",
     "PredicateOptions",
     "Problem",
+    "RepeatExposureOptions",
     "RetryOptions",
     "RolloutOptions",
     "RolloutStageOptions",

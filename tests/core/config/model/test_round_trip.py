@@ -166,10 +166,9 @@ def in_yaml(value: object) -> str:
 
 @pytest.mark.parametrize(("options", "field"), list(every_field()))
 def test_a_field_means_the_same_in_a_file_and_in_python(
-    options: type[msgspec.Struct], field: inspect.Field, monkeypatch: pytest.MonkeyPatch
+    options: type[msgspec.Struct], field: inspect.Field
 ) -> None:
     """Given options with one field said, When YAML and JSON say it too, Then all are equal."""
-    monkeypatch.setattr(backplanes, "AVAILABLE", {})
     in_python = built(options, field)
     texts = [in_yaml(document(in_python)), json.dumps(document(in_python))]
 

@@ -1,17 +1,11 @@
-"""Rules of features that this version refuses: they hold once the feature is there."""
+"""Rules of buffers on disk, and what they do not say twice."""
 
 from __future__ import annotations
 
 import pytest
 
-from experimentframework_core.config._walk import backplanes as walked
 from experimentframework_core.errors import ConfigurationError
 from tests.core.config.sample_plugins import load
-
-
-@pytest.fixture(autouse=True)
-def _everything_is_available(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(walked, "AVAILABLE", {})
 
 
 def problems(*lines: str) -> list[str]:

@@ -46,6 +46,27 @@ class PiiRedactionOptions(Options, frozen=True, kw_only=True):
     hash_key: Secret | None = None
 
 
+class RepeatExposureOptions(Options, frozen=True, kw_only=True):
+    """What becomes of exposures that a subject had before; not of those given to ``publish``.
+
+    A repeat has the experiment, variant, subject and tenant of an exposure that the process
+    remembers.
+
+    Attributes:
+        detect: Mark repeats with ``isRepeatExposure``.
+        suppress: Do not publish repeats; they are counted as filtered, with the reason ``repeat``.
+        remember: How many exposures are remembered at most, in about 125 bytes each; the latest
+            half of that many always are.
+        window_ms: How long after the first one an exposure is a repeat. None: while it is
+            remembered.
+    """
+
+    detect: bool = True
+    suppress: bool = False
+    remember: Annotated[int, msgspec.Meta(ge=2)] = 100_000
+    window_ms: Delay | None = None
+
+
 class BufferOptions(Options, frozen=True, kw_only=True):
     """Where accepted events wait, how many, and what happens when there is no room.
 
@@ -192,8 +213,9 @@ class DataPlaneOptions(Options, frozen=True, kw_only=True):
         enable_analysis_signals: Take ``analysisSignal`` events.
         enable_error_events: Take ``error`` events.
         enable_governance_events: Take ``governance`` events.
-        exposure_semantics: When an exposure counts; ``onDecision`` is the only one in this
-            version.
+        exposure_semantics: When the exposure of a ``decide`` is published: ``onDecision`` at once,
+            ``onFirstUse`` when the decision is first used, ``explicit`` when it is asked for.
+        repeat_exposures: What becomes of exposures that a subject had before.
         sampling_rate: The share of subjects whose events are kept, 0 to 1.
         sampling_salt: The BLAKE2b key of the sampling decision; at most 64 bytes in UTF-8.
         pii_redaction: What is hidden before an event is encoded.
@@ -224,6 +246,7 @@ class DataPlaneOptions(Options, frozen=True, kw_only=True):
     enable_error_events: bool = True
     enable_governance_events: bool = True
     exposure_semantics: ExposureSemantics = "onDecision"
+    repeat_exposures: RepeatExposureOptions = RepeatExposureOptions()
     sampling_rate: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
     sampling_salt: Text = "experimentframework.sampling.v1"
     pii_redaction: PiiRedactionOptions = PiiRedactionOptions()

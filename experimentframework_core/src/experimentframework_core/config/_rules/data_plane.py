@@ -47,6 +47,10 @@ def _plane_breaches(options: DataPlaneOptions) -> Iterator[Breach]:
         yield _said_twice("maxQueueSize", "buffer.maxEvents")
     if options.failure_mode is not None and options.buffer.when_full is not None:
         yield _said_twice("failureMode", "buffer.whenFull")
+    if options.repeat_exposures.suppress and not options.repeat_exposures.detect:
+        path = f"{_PLANE}.repeatExposures"
+        message = "has no effect where repeats are not detected; leave detect: false out"
+        yield Breach(f"{path}.suppress", message, (f"{path}.detect",))
 
 
 def _said_twice(older: str, key: str) -> Breach:

@@ -14,7 +14,6 @@ from experimentframework_core.config._schema.choices import BY, FIELD, choices_w
 from experimentframework_core.config._schema.docstrings import lead, meanings
 from experimentframework_core.config._schema.json_scalars import Schema, nullable, one_of
 from experimentframework_core.config._schema.json_types import Types, where
-from experimentframework_core.config._walk.backplanes import AVAILABLE
 from experimentframework_core.config._walk.describe import alternatives
 from experimentframework_core.config._walk.field_types import fields_of, type_of
 from experimentframework_core.config._walk.kinds import IN_CODE, AnyKeys
@@ -87,8 +86,6 @@ def _value(
         return one_of(list(choice.kinds), *([in_code] if choice.in_code else []))
     if choice is not None and field.name == FIELD:
         return _ANY_OPTIONS
-    if available := AVAILABLE.get((cls, field.name)):
-        return one_of(list(available))
     return types.of(_without_null(field.type) if cls is Configuration else field.type)
 
 

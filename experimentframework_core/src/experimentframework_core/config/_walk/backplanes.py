@@ -40,11 +40,6 @@ GROUPS = ("composite", "failover")
 LETTER_FILES = ("sqlite", "file")
 """The types of ``deadLetter`` that are no backplanes."""
 
-AVAILABLE: dict[tuple[type, str], tuple[str, ...]] = {
-    (DataPlaneOptions, "exposure_semantics"): ("onDecision",),
-}
-"""What this version has of a field's choices, where it has not all of them."""
-
 _LATER_TYPES = ("openTelemetry",)
 
 
@@ -125,14 +120,8 @@ class PlaneWalk(Walk):
     def field_type(
         self, node: Mapping, kind: inspect.StructType, field: inspect.Field, at: At
     ) -> inspect.Type | None:
-        """Return the plugin's own type for options, and of choices those that there are.
-
-        None where there is nothing to compare. A choice of a later version is one: see below.
-        """
+        """Return the plugin's own type for options; None where there is nothing to compare."""
         named = text_of(node.get("type"))
-        if available := AVAILABLE.get((kind.cls, field.name)):
-            is_later = text_of(node.get(field.encode_name)) in getattr(field.type, "values", ())
-            return field.type if is_later else inspect.LiteralType(available)
         if field.name != "options" or kind.cls not in (BackplaneOptions, DeadLetterOptions):
             return field.type
         if kind.cls is DeadLetterOptions and named in (None, *LETTER_FILES):
@@ -145,11 +134,7 @@ class PlaneWalk(Walk):
     def field_value(
         self, kind: inspect.StructType, field: inspect.Field, value: object, at: At
     ) -> None:
-        """Refuse a backplane type that is not installed, and what this version does not have."""
-        available = AVAILABLE.get((kind.cls, field.name))
-        if available and value is not None and value not in available:
-            message = f"{shown(str(value))} {LATER}; expected {listed(available)}"
-            self.report.add(*at, message)
+        """Refuse a backplane type that is not installed."""
         if (kind.cls, field.name) == (BackplaneOptions, "type"):
             self._check_type(str(value), GROUPS, at)
         if (kind.cls, field.name) == (DeadLetterOptions, "type") and value not in LETTER_FILES:

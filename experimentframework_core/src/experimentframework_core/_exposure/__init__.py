@@ -1,0 +1,1 @@
+"""Exposures: who is exposed, when it counts, what is a repeat, and to which plane it goes."""

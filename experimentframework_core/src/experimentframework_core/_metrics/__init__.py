@@ -1,0 +1,1 @@
+"""What is measured: the table of metrics, their values, and those who ask for them."""

@@ -1,0 +1,49 @@
+"""A fork waits for SQLite: what one of its threads holds just then, the child would wait for."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from threading import Condition
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Forks:
+    """Lets any number of threads work, or one fork."""
+
+    def __init__(self) -> None:
+        """Begin with nobody working."""
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Forget all: nobody works. In a forked child the others are not there."""
+        self._changed = Condition()
+        self._working = 0
+        self._forking = 0
+
+    @contextmanager
+    def kept_off(self) -> Iterator[None]:
+        """Work with SQLite inside: no fork begins meanwhile, and none is going on."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._forking)
+            self._working += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._working -= 1
+                self._changed.notify_all()
+
+    def begin(self, timeout: float) -> bool:
+        """Before a fork: let nobody begin, and return whether all ended within ``timeout``."""
+        with self._changed:
+            self._forking += 1
+            return self._changed.wait_for(lambda: not self._working, timeout)
+
+    def end(self) -> None:
+        """After a fork, in the parent: let all go on."""
+        with self._changed:
+            self._forking -= 1
+            self._changed.notify_all()
