@@ -80,11 +80,13 @@ def page_of(type_name: str) -> Path | None:
 
 def renewed(text: str) -> str:
     """Return a page's text with the tables that its marks ask for."""
-    return _MARKED.sub(lambda mark: f"{mark['begin']}\n{_made(mark)}\n{mark['end']}", text)
+    return _MARKED.sub(_made, text)
 
 
 def _made(mark: re.Match[str]) -> str:
-    return _MAKERS[mark["kind"]](mark["what"])
+    """Return what stands at a mark; a kind that is not known here is another command's."""
+    make = _MAKERS.get(mark["kind"])
+    return f"{mark['begin']}\n{make(mark['what'])}\n{mark['end']}" if make else mark[0]
 
 
 def _columns(_: str) -> str:
