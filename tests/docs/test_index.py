@@ -66,4 +66,5 @@ def is_tried(file: Path, tests: list[str]) -> bool:
     if file in configurations:
         return True
     folder = "" if file.parent == EXAMPLES else file.parent.name
-    return any(file.stem in text and folder in text for text in tests)
+    name, _, _ = file.name.partition(".")
+    return any(name in text and folder in text for text in tests)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
 
     from experimentframework_core._exposure.decision import Decision
-    from experimentframework_core._exposure.recorder import ExposureFacts
+    from experimentframework_core._exposure.facts import ExposureFacts
     from experimentframework_core.config import DataPlaneOptions
     from experimentframework_core.plugin import Backplane, BackplanePlugin
 
@@ -138,12 +138,13 @@ class SyncDataPlane:
             )
         portal = Portal(THREAD)
         portal.start()
+        self._thread = portal.thread_id
         try:
             portal.run(plane.__aenter__())
         except BaseException:
             portal.stop(GRACE)
+            self._thread = 0
             raise
-        self._thread = portal.thread_id
         self._opened = _Opened(plane, portal)
         at_exit.close(self)
         return self._opened
