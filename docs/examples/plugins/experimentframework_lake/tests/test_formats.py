@@ -70,7 +70,11 @@ def test_what_is_no_event_is_refused_as_parquet() -> None:
 
 
 @pytest.mark.parametrize("name", ["x.ndjson.gz", "x.parquet"])
-@pytest.mark.parametrize("data", [b"", b"no", encoded(make_records(3), LAKE)[:-9]])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"no", encoded(make_records(3), LAKE)[:-9]],
+    ids=["empty", "another", "half"],
+)
 def test_a_damaged_object_is_told(name: str, data: bytes) -> None:
     """Given half an object, or something else, When it is read, Then that is said."""
     with pytest.raises(NoObjectError, match="not a"):

@@ -9,11 +9,12 @@ from typing import Literal
 import msgspec
 import pytest
 
-from experimentframework_core.errors import ReplayError
+from experimentframework_core.errors import ReplayError, TransientError
 from experimentframework_core.plugin import OpenContext, Selection
 from experimentframework_core.testing import make_record, make_records
 from experimentframework_lake import LakeOptions, plugin
 from experimentframework_lake._reader import read_lake, read_records
+from experimentframework_lake._store import Store
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
@@ -27,6 +28,11 @@ def options(tmp_path: Path) -> LakeOptions:
 def files(options: LakeOptions) -> list[Path]:
     """Return the objects of a lake."""
     return sorted(Path(options.url.removeprefix("file://")).rglob("*.*"))
+
+
+def failing(_: Store, name: str) -> bytes | None:
+    """Read nothing, as in an outage."""
+    raise TransientError(f"cannot read {name}: 503")
 
 
 async def test_objects_of_other_days_are_not_opened(options: LakeOptions) -> None:
@@ -106,6 +112,25 @@ async def test_a_begun_object_that_is_gone_is_counted(options: LakeOptions) -> N
     rest = [each async for each in again]
 
     assert (raised.value.lost, rest) == (4, [])
+
+
+async def test_a_reading_goes_on_after_an_outage(
+    options: LakeOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a store that fails once, When the same reader is asked again, Then nothing is lost."""
+    days = [make_record(timestamp=NOON + timedelta(days=day)) for day in range(2)]
+    async with plugin.open(options, OpenContext(name="lake")) as backplane:
+        await backplane.deliver(days)
+    reader = read_records(options, Selection())
+    found = [await anext(reader)]
+
+    with monkeypatch.context() as outage:
+        outage.setattr(Store, "get", failing)
+        with pytest.raises(TransientError):
+            await anext(reader)
+    found += [each async for each in reader]
+
+    assert sorted(each.event_id for each in found) == sorted(each.event_id for each in days)
 
 
 async def test_progress_is_told(options: LakeOptions) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from experimentframework_core.codec import decode, decode_record
 from experimentframework_core.envelope import Envelope, Record
-from experimentframework_core.errors import InvalidEventError, ReplayError
+from experimentframework_core.errors import InvalidEventError, ReplayError, TransientError
 from experimentframework_lake._formats import NoObjectError, bodies_of
 from experimentframework_lake._objects import digest_of, may_hold
 from experimentframework_lake._position import Position
@@ -58,7 +58,7 @@ class _Reader(AsyncIterator[Event]):
     async def __anext__(self) -> Event:
         try:
             found = await anext(self._found)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, TransientError):
             self._found = self._read()  # Who asks again goes on behind what was given.
             raise
         if isinstance(found, ReplayError):
