@@ -311,7 +311,7 @@ def test_a_warning_of_a_file_is_logged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Given a plugin that warns of its options, when a plane is made, then that is logged."""
-    for module in ("plane", "_plane.setup"):
+    for module in ("_plane.files", "_plane.setup"):
         monkeypatch.setattr(f"experimentframework_core.{module}.find_plugin", find_courier)
     path = tmp_path / "e.yaml"
     node = "{type: courier, options: {addresses: a, code: odd}}"

@@ -18,6 +18,7 @@ from experimentframework_core.config import (
     DeadLetterStoreOptions,
     PiiRedactionOptions,
     Problem,
+    ReloadOptions,
     RepeatExposureOptions,
     RetryOptions,
 )
@@ -74,6 +75,8 @@ from experimentframework_core.status import (
     Health,
     HealthStatus,
     Receipt,
+    RefusedReload,
+    ReloadResult,
     Statistics,
     TypeStatistics,
 )
@@ -145,6 +148,9 @@ __all__ = [
     "PublishError",
     "Receipt",
     "Record",
+    "RefusedReload",
+    "ReloadOptions",
+    "ReloadResult",
     "RepeatExposureOptions",
     "ReplayError",
     "RetryOptions",

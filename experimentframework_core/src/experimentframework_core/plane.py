@@ -14,6 +14,9 @@ from experimentframework_core._exposure.recorder import Recorder
 from experimentframework_core._log import logger
 from experimentframework_core._metrics.of_plane import PlaneMetrics
 from experimentframework_core._plane.bound import Bound
+from experimentframework_core._plane.files import Files
+from experimentframework_core._plane.overview import health_of
+from experimentframework_core._plane.reloading import Reloading
 from experimentframework_core._plane.routing import SAMPLED
 from experimentframework_core._plane.setup import warned
 from experimentframework_core._plane.works import Works
@@ -21,14 +24,15 @@ from experimentframework_core._reading.criteria import Criteria, selection_from
 from experimentframework_core._reading.of_plane import source_of
 from experimentframework_core._reading.stream import EventStream
 from experimentframework_core._rules.buffer import CROWDED, FULL
-from experimentframework_core.config import DataPlaneOptions, data_plane_of, read_configuration
+from experimentframework_core.config import DataPlaneOptions
 from experimentframework_core.errors import DataPlaneClosedError, PublishError
-from experimentframework_core.plugins import find_plugin
 from experimentframework_core.status import (
     Ack,
     FlushResult,
     Health,
+    HealthStatus,
     Receipt,
+    ReloadResult,
     Statistics,
 )
 
@@ -59,7 +63,7 @@ class DataPlane(Bound):
     ``shutdownTimeoutMs``.
 
     Attributes:
-        options: The options it was made with.
+        options: The options by which it works: those it was made with, until a reload.
         closing: What the closing achieved; None before.
         exposures: What `expose` and `decide` record with; its counts are in `statistics`.
     """
@@ -91,6 +95,7 @@ class DataPlane(Bound):
         self.options = self._works.options
         self.closing: FlushResult | None = None
         self._closed: asyncio.Event | None = None
+        self._reloading = Reloading(self._works, in_force=self._work_by_options)
         self._default_ack: Ack = self.options.ack
         self._short_ways: dict[type, Route] = {}
         self._entrance = self._works.entrance
@@ -112,11 +117,12 @@ class DataPlane(Bound):
         Raises:
             ConfigurationError: A file is wrong; it holds every problem with line and column.
         """
-        loaded = read_configuration(paths or ".", find_plugin)
-        configuration = loaded.valid()
-        options = data_plane_of(configuration, loaded.files[0])
-        with warned(loaded.problems):
-            return cls(options, meter_provider=meter_provider)
+        files = Files(paths)
+        options, problems = files.read()
+        with warned(problems):
+            plane = cls(options, meter_provider=meter_provider)
+        plane._reloading.files = files
+        return plane
 
     async def __aenter__(self) -> Self:
         """Start delivering.
@@ -126,12 +132,42 @@ class DataPlane(Bound):
             JournalError: A disk buffer cannot be used: no rights, no space, a network file system.
         """
         await self._works.open()
-        if self._default_ack == "accepted":
-            self._short_ways = self._entrance.router.by_class
+        self._work_by_options()
         self._bind()
+        self._reloading.watch()
         self._metrics.open()
         current.opened(self)
         return self
+
+    def _work_by_options(self) -> None:
+        self.options = self._works.options
+        self._default_ack = self.options.ack
+        self._short_ways = self._entrance.router.by_class if self._default_ack == "accepted" else {}
+        self._turn = self._turn_length = self.options.batch_size
+
+    async def reload(self, options: DataPlaneOptions | None = None) -> ReloadResult:
+        """Work by other options from now on, without losing or repeating an event.
+
+        What is published after it returns goes by the new options. Backplanes whose settings are
+        the same go on untouched. In the place of another one comes a new one, which takes events
+        at once and delivers them when all that was accepted before is delivered: by the former
+        settings within their ``shutdownTimeoutMs``, what is left then by the new ones.
+        When it fails, the options from before go on, and `health` says so.
+
+        Args:
+            options: The section ``dataPlane``; None to read again the files of `from_file`.
+
+        Raises:
+            ConfigurationError: The options are wrong, or a file is; it holds every problem.
+            PluginError: A plugin cannot be loaded.
+            JournalError: A new disk buffer cannot be used.
+            DataPlaneClosedError: The plane is not open on this loop in this process, or was closed
+                meanwhile.
+            ValueError: Neither were options given, nor was the plane made from files.
+        """
+        if not self._is_here:
+            self._refuse()
+        return await self._reloading.run(options)
 
     async def __aexit__(
         self,
@@ -152,19 +188,18 @@ class DataPlane(Bound):
         Raises:
             DataPlaneClosedError: The plane was opened on another loop.
         """
-        doorway = self._works.doorway
-        if doorway is None or self._loop is None:
+        if self._works.doorway is None or self._loop is None:
             if self._closed is not None and self.closing is None:
                 await self._closed.wait()
             return self.closing or FlushResult(0, 0, timed_out=False)
         if not self._is_here:
             self._refuse()
         self._closed = asyncio.Event()
-        doorway.close()
+        self._works.shut()
         self._disable("the plane is closed: make a new one")
         current.closed(self)
         try:
-            await self._works.close()
+            await self._reloading.close()
         finally:
             self.closing = self._works.closing()
             self._metrics.close()
@@ -408,7 +443,10 @@ class DataPlane(Bound):
         return self._judge()
 
     def _judge(self) -> Health:
-        return self._works.health(self._unusable if self._loop is None else None)
+        found = self._works.health()
+        if self._loop is None:
+            return Health(HealthStatus.UNHEALTHY, self._unusable, found)
+        return health_of(found, self._reloading.refused)
 
     def statistics(self) -> Statistics:
         """Return the fates of all events so far; also after the plane has closed.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -130,6 +131,35 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     backplanes: dict[str, ChannelStatistics] = msgspec.field(default_factory=dict)
 
 
+class ReloadResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reload did to the backplanes, by their names.
+
+    Attributes:
+        kept: Those whose settings are the same: their deliveries were not touched.
+        replaced: Those with other settings: what was accepted before is delivered first.
+        added: Those that were not there.
+        removed: Those that are not there any more: what was accepted for them is still delivered,
+            within ``shutdownTimeoutMs``.
+    """
+
+    kept: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+class RefusedReload(msgspec.Struct, frozen=True):
+    """A configuration that was not taken; the one before goes on.
+
+    Attributes:
+        problem: Its first problem, with file and line where it comes from a file.
+        at: When, in UTC.
+    """
+
+    problem: str
+    at: datetime
+
+
 class HealthStatus(StrEnum):
     """How well a plane or backplane does its work."""
 
@@ -145,8 +175,10 @@ class Health(msgspec.Struct, frozen=True):
         status: healthy, degraded (works, with trouble) or unhealthy (does not deliver).
         description: One sentence for a person.
         diagnostics: Facts by name; of a plane: each backplane's facts by the backplane's name.
+        refused_reload: Of a plane: the last reload, if it was refused; None otherwise.
     """
 
     status: HealthStatus
     description: str
     diagnostics: dict[str, Any] = msgspec.field(default_factory=dict)
+    refused_reload: RefusedReload | None = None

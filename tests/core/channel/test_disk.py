@@ -86,7 +86,7 @@ def events(number: int, key: str = "checkout") -> list[Record]:
 async def put(channel: Channel, records: Sequence[Record]) -> None:
     for record in records:
         if not channel.offer(record):
-            await channel.put(record)
+            await channel.room.put(record)
 
 
 async def leave(disk: Disk, records: Sequence[Record], **given: Any) -> None:

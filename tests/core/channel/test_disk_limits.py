@@ -72,7 +72,7 @@ def events(number: int, key: str = "checkout") -> list[Record]:
 
 
 async def put(channel: Channel, records: Sequence[Record]) -> list[str | None]:
-    return [None if channel.offer(each) else await channel.put(each) for each in records]
+    return [None if channel.offer(each) else await channel.room.put(each) for each in records]
 
 
 async def test_a_parked_key_does_not_hold_up_what_is_on_disk(disk: Disk) -> None:

@@ -137,7 +137,7 @@ async def test_covers_evicted_records(open_channel: Workshop) -> None:
     flushing = spawn(channel.flush(None), name="flush")
     await hang.started.wait()
 
-    channel.put_nowait(make("c"))
+    channel.room.put_nowait(make("c"))
     hang.release()
     result = await flushing
 

@@ -24,7 +24,7 @@ BOUNDS = [
 
 async def put(channel: Channel, name: object, *, size: int = 100) -> str | None:
     record = make(name, size=size)
-    return None if channel.offer(record) else await channel.put(record)
+    return None if channel.offer(record) else await channel.room.put(record)
 
 
 async def in_flight(open_channel: Workshop, policy: str, bounds: dict[str, int]) -> Stuck:
@@ -63,6 +63,20 @@ async def test_drop_newest(open_channel: Workshop, bounds: dict[str, int]) -> No
     assert reasons == [None, None, "buffer_full", "buffer_full"]
     assert stuck.channel.statistics().dropped == {"buffer_full": 2}
     assert await stuck.delivered() == ["a", "b", "c", "d"]
+
+
+async def test_room_that_came_meanwhile_is_taken_at_once(open_channel: Workshop) -> None:
+    """Given a record that found no room, when it is put after room came, then it does not wait."""
+    channel = open_channel(FaultyBackplane(), buffer={"when_full": "block", "max_events": 1})
+    refused = make("b")
+    channel.offer(make("a"))
+    assert not channel.offer(refused)
+    await channel.flush(None)
+
+    async with asyncio.timeout(0.5):
+        reason = await channel.room.put(refused)
+
+    assert reason is None
 
 
 @pytest.mark.parametrize("bounds", BOUNDS)
@@ -160,7 +174,7 @@ async def test_block_cannot_wait_without_await(open_channel: Workshop) -> None:
     stuck = await in_flight(open_channel, "block", {"max_events": 2})
 
     with pytest.raises(BufferFullError, match="publish_nowait"):
-        stuck.channel.put_nowait(make("c"))
+        stuck.channel.room.put_nowait(make("c"))
 
 
 async def test_newcomers_do_not_pass_a_large_record_that_waits(open_channel: Workshop) -> None:
@@ -218,7 +232,7 @@ async def test_those_who_wait_are_turned_away_by_the_closing(open_channel: Works
 
     assert (await closing).delivered == 2
     with pytest.raises(DataPlaneClosedError):
-        await stuck.channel.put(make("late"))
+        await stuck.channel.room.put(make("late"))
 
 
 @pytest.mark.parametrize("policy", ["dropNewest", "dropOldest", "block"])
@@ -241,6 +255,6 @@ async def test_refused_elsewhere_is_counted_here(open_channel: Workshop) -> None
     """Given a record that other channels took, when this one could not, then it is dropped."""
     channel = open_channel(FaultyBackplane())
 
-    channel.refuse(make_many("a")[0])
+    channel.room.refuse(make_many("a")[0])
 
     assert channel.statistics().dropped == {"buffer_full": 1}

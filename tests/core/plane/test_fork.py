@@ -60,8 +60,8 @@ def test_each_way_in_is_refused_in_the_child(tmp_path: Path) -> None:
         """
         async def in_child(plane):
             said = {}
-            for name in ("publish", "publish_nowait", "publish_threadsafe", "flush"):
-                arguments = () if name == "flush" else (make_exposure(),)
+            for name in ("publish", "publish_nowait", "publish_threadsafe", "flush", "reload"):
+                arguments = () if name in ("flush", "reload") else (make_exposure(),)
                 try:
                     answer = getattr(plane, name)(*arguments)
                     if asyncio.iscoroutine(answer):
@@ -88,7 +88,8 @@ def test_each_way_in_is_refused_in_the_child(tmp_path: Path) -> None:
     )
 
     assert said.pop("aclose") == "FlushResult(delivered=0, remaining=0, timed_out=False, kept=0)"
-    assert list(said) == ["publish", "publish_nowait", "publish_threadsafe", "flush", "health"]
+    ways = ["publish", "publish_nowait", "publish_threadsafe", "flush", "reload", "health"]
+    assert list(said) == ways
     assert all("open a new plane" in each for each in said.values())
 
 

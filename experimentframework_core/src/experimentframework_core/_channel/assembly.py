@@ -6,6 +6,8 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
 from experimentframework_core._channel.lane import Lane, Opener
 from experimentframework_core._channel.ledger import Ledger
 from experimentframework_core._channel.refused import PendingDeadLetters
@@ -90,20 +92,59 @@ def assemble(
         timeout=config.delivery_timeout_ms / 1000,
         warnings=warnings,
     )
-    breaker = Breaker(
+    breaker = _breaker(config, draw)
+    lanes: list[Lane] = []
+    held = partial(_held, lanes)
+    keeper = None if disk is None else _keeper(config, disk, ledger, warnings, held)
+    parts = Parts(buffer, disk, keeper, ledger, letters, dead_letters, breaker, lanes, warnings)
+    _make_lanes(config, parts, opener=opener, key=key, draw=draw)
+    return parts
+
+
+def reassemble(
+    parts: Parts,
+    config: ChannelConfig,
+    *,
+    opener: Opener,
+    key: Callable[[Record], str],
+    dead_letters: DeadLetterStore | None,
+    draw: Callable[[], float],
+) -> Parts:
+    """Return parts that go on with the same buffer and the same counts by other settings.
+
+    The lanes must have ended. There are as many new ones, which take over what those have left.
+    """
+    parts.letters.redirect(dead_letters)
+    ended = tuple(parts.lanes)
+    parts.lanes.clear()
+    parts = parts._replace(breaker=_breaker(config, draw), store=dead_letters)
+    config = msgspec.structs.replace(config, concurrency=len(ended))
+    _make_lanes(config, parts, opener=opener, key=key, draw=draw)
+    for lane, before in zip(parts.lanes, ended, strict=True):
+        lane.take_over(before)
+    return parts
+
+
+def _make_lanes(
+    config: ChannelConfig,
+    parts: Parts,
+    *,
+    opener: Opener,
+    key: Callable[[Record], str],
+    draw: Callable[[], float],
+) -> None:
+    for index in range(config.concurrency):
+        schedule = _schedule(config, parts, index, key=key, draw=draw)
+        parts.lanes.append(_lane(config, parts, index, opener=opener, schedule=schedule))
+
+
+def _breaker(config: ChannelConfig, draw: Callable[[], float]) -> Breaker:
+    return Breaker(
         threshold=config.breaker.failure_threshold,
         open_for=config.breaker.open_ms / 1000,
         max_open=config.breaker.max_open_ms / 1000,
         random=draw,
     )
-    lanes: list[Lane] = []
-    held = partial(_held, lanes)
-    keeper = None if disk is None else _keeper(config, disk, ledger, warnings, held)
-    parts = Parts(buffer, disk, keeper, ledger, letters, dead_letters, breaker, lanes, warnings)
-    for index in range(config.concurrency):
-        schedule = _schedule(config, parts, index, key=key, draw=draw)
-        lanes.append(_lane(config, parts, index, opener=opener, schedule=schedule))
-    return parts
 
 
 def _keeper(

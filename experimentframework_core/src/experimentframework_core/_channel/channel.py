@@ -6,17 +6,16 @@ import asyncio
 import random
 from typing import TYPE_CHECKING
 
-from experimentframework_core._channel.assembly import assemble
+import msgspec
+
+from experimentframework_core._channel.assembly import assemble, reassemble
 from experimentframework_core._channel.condition import Condition
 from experimentframework_core._channel.lane import Lane, OnDelivery, Opener
+from experimentframework_core._channel.room import Room
 from experimentframework_core._disk.keeper import UNKNOWN_TYPE
 from experimentframework_core._log import logger
 from experimentframework_core._rules.breaker import BreakerState
 from experimentframework_core._tasks import spawn
-from experimentframework_core.errors import (
-    BufferFullError,
-    DataPlaneClosedError,
-)
 from experimentframework_core.status import (
     Ack,
     ChannelStatistics,
@@ -33,11 +32,7 @@ if TYPE_CHECKING:
     from experimentframework_core.deadletter import DeadLetterStore
     from experimentframework_core.envelope import Record
 
-BUFFER_FULL = "buffer_full"
 SHUTDOWN = "shutdown"
-
-BLOCKING = ("block", "overflow")
-"""Policies by which a publisher waits for room."""
 
 KEEP_GRACE = 2.0
 """Seconds that the disk has at least, at the closing, to take what is not written yet."""
@@ -56,7 +51,9 @@ class Channel:
         name: The backplane's name.
         buffer: What waits; ``offer`` is its fast way in, and ``offer_awaited`` that of records
             whose publishers wait for an acknowledgement.
+        room: The way in of records that found none.
         max_event_bytes: Most bytes of one event that it takes.
+        publishers: How many have a record for which there was no room, and may still come with it.
         closing: What the closing achieved; None before.
     """
 
@@ -82,9 +79,11 @@ class Channel:
         """
         self.name = config.name
         self.max_event_bytes = config.max_event_bytes
+        self.publishers = 0
         self.closing: FlushResult | None = None
         self._config = config
         self._clock = asyncio.get_running_loop().time
+        self._draw = draw
         parts = assemble(
             config,
             opener=opener,
@@ -93,20 +92,20 @@ class Channel:
             draw=draw,
             clock=self._clock,
         )
+        self._parts = parts
         self.buffer = parts.buffer
         self.offer = parts.buffer.offer
         self.offer_awaited = parts.buffer.offer_awaited
+        self.room = Room(config, parts)
         self._disk = parts.disk
         self._keeper = parts.keeper
         self._ledger = parts.ledger
-        self._breaker = parts.breaker
         self._warnings = parts.warnings
         self._lanes = parts.lanes
         for lane in self._lanes:
             lane.on_delivery = on_delivery
         self._condition = Condition(parts, self._clock)
         self._tasks: list[asyncio.Task[None]] = []
-        self._closing = False
 
     @property
     def is_durable(self) -> bool:
@@ -122,91 +121,69 @@ class Channel:
         if self._keeper is not None:
             await self._keeper.open()
 
-    def start(self) -> None:
-        """Start the lanes; they open their backplanes in the background."""
+    def keep(self) -> None:
+        """Start to write what is taken to the journal, if there is one; deliver nothing yet."""
         if self._keeper is not None:
             self._keeper.start()
+
+    def start(self) -> None:
+        """Start the lanes; they open their backplanes in the background."""
+        self.keep()
         self._tasks = [spawn(lane.run(), name=lane.name) for lane in self._lanes]
         self._condition.started = True
+
+    @property
+    def spent(self) -> bool:
+        """Whether nothing is left in it, and nobody is about to bring something."""
+        waited_for = self.publishers or (self._keeper is not None and self._keeper.adopting)
+        return not (self.buffer.events or self.buffer.reserved_events or waited_for)
+
+    @property
+    def is_started(self) -> bool:
+        """Whether it delivers."""
+        return self._condition.started
+
+    def reroute(self, config: ChannelConfig) -> None:
+        """Take other event types; nothing else may differ in ``config``."""
+        self._config = config
+
+    async def renew(
+        self,
+        config: ChannelConfig,
+        *,
+        opener: Opener,
+        key: Callable[[Record], str],
+        dead_letters: DeadLetterStore | None,
+    ) -> None:
+        """Deliver what is left by the settings of another channel, which will come after it.
+
+        What is in flight has a moment to end. The buffer, its bounds and its lanes stay.
+
+        Args:
+            config: The other channel's settings.
+            opener: Opens one instance of its backplane.
+            key: What must stay in order.
+            dead_letters: Where refused events go; None drops them.
+        """
+        for lane in self._lanes:
+            lane.leave_off(self._clock() + PROBE_PATIENCE)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=PROBE_PATIENCE)
+            await self._cancel()
+        self._parts = reassemble(
+            self._parts,
+            msgspec.structs.replace(config, name=self.name),
+            opener=opener,
+            key=key,
+            dead_letters=dead_letters,
+            draw=self._draw,
+        )
+        self._condition.look_at(self._parts)
+        self.start()
 
     def takes(self, event_type: str) -> bool:
         """Return whether events of that type go here."""
         return self._config.events is None or event_type in self._config.events
-
-    def put_nowait(self, record: Record) -> str | None:
-        """Apply the policy to a record that ``offer`` refused.
-
-        Returns:
-            None when the record is in the buffer now; else the reason why it was dropped.
-
-        Raises:
-            BufferFullError: The policy is ``block``.
-        """
-        policy = self._config.buffer.when_full
-        if policy in BLOCKING:
-            raise self._full("the policy is to block, which publish_nowait cannot do")
-        if policy == "dropOldest" and self.buffer.can_make_room(record):
-            while (oldest := self.buffer.evict()) is not None:
-                self._ledger.evicted(oldest, BUFFER_FULL)
-                if self.buffer.offer(record):
-                    return None
-        self._ledger.refuse(record, BUFFER_FULL)
-        self._warnings.warning(
-            "experimentframework.buffer_full", backplane=self.name, when_full=policy
-        )
-        return BUFFER_FULL
-
-    async def put(self, record: Record) -> str | None:
-        """Apply the policy to a record that ``offer`` refused, waiting where that is the policy.
-
-        Returns:
-            None when the record is in the buffer now; else the reason why it was dropped.
-
-        Raises:
-            BufferFullError: No room came within ``blockTimeoutMs``.
-            DataPlaneClosedError: The channel closed meanwhile.
-        """
-        if self._config.buffer.when_full not in BLOCKING and not self._commits_soon:
-            return self.put_nowait(record)
-        if not self.buffer.fits(record):
-            raise self._full(f"an event of {len(record.body)} bytes never fits")
-        if self._closing:
-            raise self._closed()
-        timeout = self._config.buffer.block_timeout_ms / 1000
-        admitted = self._ledger.room_for(record)
-        try:
-            await asyncio.wait((admitted,), timeout=timeout)
-        except asyncio.CancelledError:
-            if not _is_in(admitted):
-                raise
-            # The record got in first: say so, and let the cancellation come at the next await.
-            if task := asyncio.current_task():
-                task.cancel()
-        finally:
-            admitted.cancel()
-            # It may have been too large for the room there is; those behind it may not be.
-            self._ledger.admit()
-        if admitted.cancelled():
-            raise self._full(f"no room came within {timeout:g} s")
-        return admitted.result()
-
-    @property
-    def _commits_soon(self) -> bool:
-        """Whether room comes with the next commit: not what the policy is for."""
-        return self.buffer.congested and self._keeper is not None and self._keeper.error is None
-
-    def _full(self, why: str) -> BufferFullError:
-        limits = f"{self.buffer.max_events} events, {self.buffer.max_bytes} bytes"
-        message = f"the buffer of backplane {self.name!r} is full ({limits}): {why}"
-        return BufferFullError(message, backplane=self.name)
-
-    def _closed(self) -> DataPlaneClosedError:
-        message = f"the plane closed while backplane {self.name!r} had no room"
-        return DataPlaneClosedError(message)
-
-    def refuse(self, record: Record) -> None:
-        """Count a record that others took and this channel could not."""
-        self._ledger.refuse(record, BUFFER_FULL)
 
     def ack(self, event_id: str) -> asyncio.Future[None]:
         """Return a future that ends when that event is delivered, or with its DeliveryError."""
@@ -259,20 +236,23 @@ class Channel:
         for lane in self._lanes:
             await lane.ping()
 
-    async def close(self, timeout: float) -> FlushResult:
+    async def close(self, timeout: float, *, for_good: bool = False) -> FlushResult:
         """Drain for at most ``timeout`` seconds, end the lanes, and say what became of the rest.
 
         A buffer in memory loses what is left; one on disk keeps it for the next process, and does
         not wait for a destination that is down. When this is cancelled, the draining ends there;
         `closing` says what was achieved.
+
+        Args:
+            timeout: Most seconds.
+            for_good: Nobody will come back to its journal: an empty one is removed.
         """
         delivered = self._ledger.delivered.total()
         deadline = self._clock() + timeout
-        self._closing = True
-        self._ledger.turn_away(self._closed())
+        self.room.close()
         for lane in self._lanes:
             lane.stop(deadline)
-        if self._keeper is not None and self._breaker.state is not BreakerState.CLOSED:
+        if self._keeper is not None and self._parts.breaker.state is not BreakerState.CLOSED:
             timeout = min(timeout, PROBE_PATIENCE)
         try:
             if self._tasks:
@@ -284,12 +264,14 @@ class Channel:
             kept = 0
             if self._keeper is not None and self._disk is not None:
                 # What is left of the time is the disk's: one large commit may need it.
-                await self._keeper.close(max(KEEP_GRACE, deadline - self._clock()))
+                grace = max(KEEP_GRACE, deadline - self._clock())
+                await self._keeper.close(grace, for_good=for_good)
                 left = self._disk.leave_unwritten()
             self._write_off(left)
             remaining = len(left) + self.buffer.events
             if self._keeper is not None and self._disk is not None:
-                kept = self._keep(self._disk, gone=self._keeper.gone)
+                why = "it was removed" if for_good else "the plane closed"
+                kept = self._keep(self._disk, why, gone=self._keeper.gone)
             settled = self._ledger.delivered.total() - delivered
             self.closing = FlushResult(settled, remaining, timed_out, kept)
         return self.closing
@@ -309,16 +291,14 @@ class Channel:
             self._ledger.drop(left, SHUTDOWN)
             logger.error("experimentframework.events_lost", backplane=self.name, count=len(left))
 
-    def _keep(self, disk: DiskBuffer, *, gone: bool) -> int:
+    def _keep(self, disk: DiskBuffer, why: str, *, gone: bool) -> int:
         kept = disk.hand_over()
         if gone:
             self._ledger.dropped[SHUTDOWN, UNKNOWN_TYPE] += kept
             logger.error("experimentframework.events_lost", backplane=self.name, count=kept)
             kept = 0
         self._condition.handed_over += kept
-        self._ledger.hand_over(
-            f"the plane closed; what backplane {self.name!r} did not take is kept on disk"
-        )
+        self._ledger.hand_over(f"{why}; what backplane {self.name!r} did not take is kept on disk")
         if kept:
             logger.debug("experimentframework.events_kept", backplane=self.name, count=kept)
         return kept
@@ -330,10 +310,6 @@ class Channel:
     def health(self) -> Health:
         """Return how the channel fares, from what it has seen; nothing is sent."""
         return self._condition.health()
-
-
-def _is_in(admitted: asyncio.Future[None]) -> bool:
-    return admitted.done() and not admitted.cancelled() and admitted.exception() is None
 
 
 async def close_all(channels: Iterable[Channel], timeout: float) -> None:

@@ -44,6 +44,10 @@ class Condition:
         self._clock = clock
         self._thread = get_ident()
 
+    def look_at(self, parts: Parts) -> None:
+        """Look at other parts from now on."""
+        self._parts = parts
+
     def statistics(self) -> ChannelStatistics:
         """Return the fates of the channel's events so far."""
         ledger, buffer, disk = self._parts.ledger, self._parts.buffer, self._parts.disk

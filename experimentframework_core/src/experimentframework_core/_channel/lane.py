@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, TypeAlias
 
 from experimentframework_core._log import Repeated, brief, logger
@@ -86,7 +87,7 @@ class Lane:
         self._warnings = warnings
         self._held: Held[Backplane] | None = None
         self._backplane: Backplane | None = None
-        self._stopping = False
+        self._stopping = self._leaving = False
         self._rest = Sleep()
         self._fences: list[tuple[int, asyncio.Future[None]]] = []
         queue.on_due = self.wake
@@ -119,6 +120,23 @@ class Lane:
             self._schedule.try_now()
         self.close_by = close_by
         self.wake()
+
+    def leave_off(self, close_by: float) -> None:
+        """Have the lane end between two deliveries, whatever is left, for another to go on."""
+        self._leaving = True
+        self.close_by = close_by
+        self.wake()
+
+    def hand_over(self) -> tuple[list[Item], list[tuple[int, asyncio.Future[None]]]]:
+        """Give up, when the lane has ended, what left the queue unsettled, and the fences."""
+        fences, self._fences = self._fences, []
+        return sorted(self._schedule.leave(), key=attrgetter("sequence")), fences
+
+    def take_over(self, other: Lane) -> None:
+        """Go on with the queue of a lane that has ended."""
+        items, self._fences = other.hand_over()
+        self.on_delivery = other.on_delivery
+        self._schedule.take_over(items, asyncio.get_running_loop().time())
 
     def fence(self) -> tuple[int, asyncio.Future[None]]:
         """Return how many records were ever queued, and a future that ends when all are settled."""
@@ -169,6 +187,8 @@ class Lane:
             await self._close()
 
     def _finished(self) -> bool:
+        if self._leaving:
+            return True
         if not self._stopping:
             return False
         return self._all_settled or (self._queue.confirm is not None and self._is_in_vain)

@@ -45,7 +45,7 @@ class Ledger:
         self._buffer = buffer
         self._acks: dict[str, list[asyncio.Future[None]]] = {}
         self._writes: dict[int, asyncio.Future[None]] = {}
-        self._waiting: deque[tuple[asyncio.Future[None], Record]] = deque()
+        self._waiting: deque[tuple[asyncio.Future[str | None], Record]] = deque()
 
     @property
     def settled(self) -> int:
@@ -166,9 +166,12 @@ class Ledger:
             message = f"event {record.event_id} {failure} at backplane {self._name!r}"
             future.set_exception(DeliveryError(message))
 
-    def room_for(self, record: Record) -> asyncio.Future[None]:
-        """Return a future that ends when the record is in the buffer; callers keep their order."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    def room_for(self, record: Record) -> asyncio.Future[str | None]:
+        """Return a future that ends when the record is in the buffer; callers keep their order.
+
+        It gives None then, and else the reason for which the record was dropped.
+        """
+        future: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         self._waiting.append((future, record))
         self._buffer.hold_back(newcomers=True)
         return future
@@ -178,6 +181,15 @@ class Ledger:
         for future, _ in self._waiting:
             if not future.done():
                 future.set_exception(error)
+        self._waiting.clear()
+        self._buffer.hold_back(newcomers=False)
+
+    def send_away(self, reason: str) -> None:
+        """Drop the records of those who wait for room."""
+        for future, record in self._waiting:
+            if not future.done():
+                self.refuse(record, reason)
+                future.set_result(reason)
         self._waiting.clear()
         self._buffer.hold_back(newcomers=False)
 

@@ -52,6 +52,17 @@ class PendingDeadLetters:
         self._pending: defaultdict[int, list[tuple[Item, DeadLetter]]] = defaultdict(list)
         self._not_before = 0.0
 
+    def redirect(self, store: DeadLetterStore | None) -> None:
+        """Write to another store from now on; None drops, also what is not written yet."""
+        self._store = store
+        self._not_before = 0.0
+        if store is None:
+            self.error = None
+            for lane, waiting in list(self._pending.items()):
+                del self._pending[lane]
+                for item, letter in waiting:
+                    self._ledger.drop([item], letter.reason)
+
     def add(self, lane: int, refusals: Iterable[Refusal], now: float) -> None:
         """Take over records that the backplane refuses for ever."""
         for refusal in refusals:

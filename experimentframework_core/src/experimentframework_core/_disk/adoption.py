@@ -43,6 +43,9 @@ class Adoption:
 
     A chunk is written here before it is settled there: a process that dies in between leaves it
     in both, and so its events are delivered twice, with the same ids.
+
+    Attributes:
+        busy: Whether a journal is being moved now.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Adoption:
             lose: Told of damage, and of how many unsettled events it took.
             make_journal: Makes the journal of a folder.
         """
+        self.busy = False
         self._name = name
         self._root = root
         self._buffer = buffer
@@ -120,10 +124,12 @@ class Adoption:
 
     async def _adopt(self, claim: Claim) -> None:
         journal = self._make_journal(claim.folder)
+        self.busy = True
         try:
             opened = await journal.open()
             await self._move(journal, opened)
         finally:
+            self.busy = False
             await journal.aclose()
         # A folder that cannot be drained stays claimed until the end: the next one has its turn.
         await asyncio.to_thread(claim.remove)

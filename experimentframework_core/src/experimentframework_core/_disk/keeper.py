@@ -14,6 +14,7 @@ from experimentframework_core._disk.reader import Reader
 from experimentframework_core._disk.writer import Writer
 from experimentframework_core._log import brief, logger
 from experimentframework_core._tasks import run_bounded, spawn
+from experimentframework_core.errors import JournalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -105,8 +106,8 @@ class Keeper:
             queue.confirm = self._writer.confirm
 
     def start(self) -> None:
-        """Start writing, reading and adopting; only after `open`."""
-        if self._access is None or self._writer is None:
+        """Start writing, reading and adopting, if that is not done yet; only after `open`."""
+        if self._access is None or self._writer is None or self._tasks:
             return
         reader = Reader(self._access, self._buffer)
         self._buffer.on_write = self._writer.wake
@@ -164,10 +165,19 @@ class Keeper:
         self._buffer.recovered += count
         self._damaged(lost, count)
 
-    async def close(self, grace: float) -> None:
+    @property
+    def adopting(self) -> bool:
+        """Whether a dead process's journal is being moved into this one."""
+        return self._adoption is not None and self._adoption.busy
+
+    async def close(self, grace: float, *, for_good: bool = False) -> None:
         """Write all that is taken, within ``grace`` seconds, and give the folder back.
 
         What could not be written is still among what the buffer calls unwritten.
+
+        Args:
+            grace: Most seconds.
+            for_good: Nobody will come back to the folder: remove it if nothing is kept in it.
         """
         if self._closed:
             return
@@ -189,8 +199,18 @@ class Keeper:
         if closing.done():
             if self._writer is not None:
                 self._writer.journal_closed(self._journal.wrote)
+            if for_good and not self._buffer.events and not self.gone:
+                await self._remove(self._claim)
             self._claim.release()
         # Otherwise a thread still writes: the folder stays ours until the process ends.
+
+    async def _remove(self, claim: Claim) -> None:
+        try:
+            await asyncio.to_thread(claim.remove)
+        except JournalError as error:
+            self._warnings.warning(
+                "experimentframework.journal_failed", backplane=self._name, error=brief(error)
+            )
 
     async def _look(self, grace: float) -> None:
         """See whether what was written is still there."""

@@ -102,6 +102,11 @@ class Entrance:
 
     async def enqueue(self, route: Route, record: Record, ack: Ack) -> Receipt:
         """Queue what another thread was admitted with, and counts as published."""
+        if not self.router.leads(route):
+            # The options have changed meanwhile, and its channels may be closed.
+            route = self.router.route_named(route.event_type)
+            if route.filtered is not None:
+                return self.filter(route.filtered)
         return await self.offering.put(route, record, ack)
 
 

@@ -86,7 +86,7 @@ class Offering:
         blocked: list[tuple[Channel, BaseException]] = []
         for channel in route.full() if route.offer(record) is FULL else ():
             try:
-                dropped += filter(None, [channel.put_nowait(record)])
+                dropped += filter(None, [channel.room.put_nowait(record)])
             except BufferFullError as error:
                 blocked.append((channel, error))
         return self._conclude(route, record, dropped, blocked)
@@ -95,14 +95,18 @@ class Offering:
         """Apply the policies of the channels that had no room."""
         dropped: list[str] = []
         blocked: list[tuple[Channel, BaseException]] = []
+        for channel in full:
+            channel.publishers += 1
         for place, channel in enumerate(full):
             try:
-                dropped += filter(None, [await channel.put(record)])
+                dropped += filter(None, [await channel.room.put(record)])
             except PublishError as error:
                 blocked.append((channel, error))
             except asyncio.CancelledError as error:
                 blocked += [(each, error) for each in full[place:]]
                 break
+        for channel in full:
+            channel.publishers -= 1
         return self._conclude(route, record, dropped, blocked)
 
     def _conclude(
@@ -112,13 +116,16 @@ class Offering:
         dropped: list[str],
         blocked: list[tuple[Channel, BaseException]],
     ) -> Receipt:
-        """Count an event that was offered everywhere, and say what became of it."""
+        """Count an event that was offered everywhere, and say what became of it.
+
+        Not on its route, which may be out of use by now.
+        """
         if blocked and len(blocked) == len(route.channels):
             self._tally.rejected += 1
             raise blocked[-1][1]
-        route.accepted += 1
+        self._tally.accepted[route.event_type] += 1
         for channel, _ in blocked:
-            channel.refuse(record)
+            channel.room.refuse(record)
         if blocked:
             raise blocked[-1][1]
         if len(dropped) == len(route.channels):

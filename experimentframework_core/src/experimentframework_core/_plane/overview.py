@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from experimentframework_core.status import FlushResult, Health, HealthStatus, Statistics
+from msgspec.structs import asdict
+
+from experimentframework_core.status import (
+    ChannelStatistics,
+    FlushResult,
+    Health,
+    HealthStatus,
+    RefusedReload,
+    Statistics,
+    TypeStatistics,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,17 +27,83 @@ if TYPE_CHECKING:
 _severity = {HealthStatus.HEALTHY: 0, HealthStatus.DEGRADED: 1, HealthStatus.UNHEALTHY: 2}
 
 
-def health_of(channels: Iterable[Channel]) -> Health:
-    """Return the worst channel's judgement, with every channel's own beneath it."""
-    found = {channel.name: channel.health() for channel in channels}
+def health_of(found: dict[str, Health], refused: RefusedReload | None) -> Health:
+    """Return the worst backplane's judgement, with every backplane's own beneath it.
+
+    With a reload refused it is degraded at best: it does not do what it is told to.
+    """
     worst = max(found.values(), key=lambda health: _severity[health.status])
     troubled = {name: each for name, each in found.items() if each.status == worst.status}
     description = "; ".join(f"{name}: {each.description}" for name, each in troubled.items())
-    return Health(worst.status, description, found)
+    status = worst.status
+    if refused is not None:
+        description += f"; the reload of {refused.at:%Y-%m-%dT%H:%M:%SZ} was refused"
+        description += f", the configuration before goes on: {refused.problem}"
+        status = HealthStatus.DEGRADED if status is HealthStatus.HEALTHY else status
+    return Health(status, description, found, refused)
+
+
+class Ended:
+    """The counts of channels that a reload has closed, by the backplane's name."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._counts: dict[str, ChannelStatistics] = {}
+
+    def add(self, channel: Channel) -> None:
+        """Take over the counts of a channel that is closed."""
+        self._counts = self.with_those_of([channel])
+
+    def with_those_of(self, channels: Iterable[Channel]) -> dict[str, ChannelStatistics]:
+        """Return these and those of channels, added up for each name."""
+        counts = dict(self._counts)
+        for channel in channels:
+            found = channel.statistics()
+            before = counts.get(channel.name)
+            counts[channel.name] = found if before is None else _added(before, found)
+        return counts
+
+
+def _added(one: ChannelStatistics, other: ChannelStatistics) -> ChannelStatistics:
+    found = asdict(other)
+    summed = {name: value + found[name] for name, value in asdict(one).items() if name not in _odd}
+    return ChannelStatistics(
+        **summed,
+        dropped=dict(Counter(one.dropped) + Counter(other.dropped)),
+        oldest_age=max(one.oldest_age, other.oldest_age),
+        max_events=other.max_events,
+        max_bytes=other.max_bytes,
+        by_type=_types_added(one.by_type, other.by_type),
+    )
+
+
+def _types_added(
+    one: dict[str, TypeStatistics], other: dict[str, TypeStatistics]
+) -> dict[str, TypeStatistics]:
+    nothing = TypeStatistics()
+    pairs = {
+        name: (one.get(name, nothing), other.get(name, nothing)) for name in sorted({*one, *other})
+    }
+    return {
+        name: TypeStatistics(
+            delivered=first.delivered + second.delivered,
+            dead_lettered=first.dead_lettered + second.dead_lettered,
+            dropped=dict(Counter(first.dropped) + Counter(second.dropped)),
+            expired=first.expired + second.expired,
+        )
+        for name, (first, second) in pairs.items()
+    }
+
+
+_odd = ("dropped", "oldest_age", "max_events", "max_bytes", "by_type")
+"""The counts that are not simply added."""
 
 
 def statistics_of(
-    here: Tally, there: Tally, routes: Iterable[Route], channels: Iterable[Channel]
+    here: Tally,
+    there: Tally,
+    routes: Iterable[Route],
+    backplanes: dict[str, ChannelStatistics],
 ) -> Statistics:
     """Return the fates of all events.
 
@@ -35,9 +111,9 @@ def statistics_of(
         here: The counts of the loop's thread, but for those that the routes count.
         there: The counts of the other threads.
         routes: The routes, which count what was accepted on the loop's thread.
-        channels: The channels.
+        backplanes: The counts of the channels, by the backplane's name.
     """
-    by_type: Counter[str] = Counter(dict(there.accepted))
+    by_type = Counter(dict(here.accepted)) + Counter(dict(there.accepted))
     for route in routes:
         by_type[route.event_type] += route.accepted
     return Statistics(
@@ -47,7 +123,7 @@ def statistics_of(
         accepted=by_type.total(),
         accepted_by_type={name: count for name, count in by_type.items() if count},
         written_in_transaction=there.written,
-        backplanes={channel.name: channel.statistics() for channel in channels},
+        backplanes=backplanes,
     )
 
 

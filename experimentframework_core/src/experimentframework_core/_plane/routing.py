@@ -101,9 +101,14 @@ class Router:
         name = envelope.event_type
         if not isinstance(name, str):
             raise codec.explain(envelope) or InvalidEventError("not text", path="event_type")
-        return self._route_named(name if event_type_named(name) else UNREGISTERED)
+        return self.route_named(name if event_type_named(name) else UNREGISTERED)
 
-    def _route_named(self, name: str) -> Route:
+    def leads(self, route: Route) -> bool:
+        """Return whether the channels of a route, of this router or a former one, take events."""
+        return all(channel in self._channels for channel in route.channels)
+
+    def route_named(self, name: str) -> Route:
+        """Return the route of envelopes of a type; it also fits records of the type."""
         route = self._by_name.get(name)
         if route is None:
             channels, max_bytes = self._takers(name)

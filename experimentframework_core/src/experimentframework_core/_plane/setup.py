@@ -135,12 +135,14 @@ def _one_backplane(*, given: bool) -> Problem:
 def dead_letter_stores(
     destinations: Sequence[Destination],
     backplane: Backplane | BackplanePlugin[Any] | None = None,
+    files: dict[Path, DeadLetterStore] | None = None,
 ) -> list[DeadLetterStore | None]:
     """Return each destination's dead-letter store, one object for each file; None drops.
 
     Args:
         destinations: As `resolve` gave them.
         backplane: What `resolve` was given; a plugin may take dead letters, too.
+        files: The stores of files that there are already; those that are made are put in.
 
     Raises:
         PluginError: The plugin of a dead-letter backplane cannot be loaded.
@@ -148,7 +150,7 @@ def dead_letter_stores(
     find: FindPlugin = find_plugin
     if isinstance(backplane, BackplanePlugin):
         find = partial(_find, backplane)
-    files: dict[Path, DeadLetterStore] = {}
+    files = {} if files is None else files
     return [_store_of(each.config, files, find) for each in destinations]
 
 
@@ -170,9 +172,11 @@ def _store_of(
     path = letter_file(config)
     if path is None:
         return _backplane_store(config, find(config.dead_letter.type))
-    if path not in files:
-        kinds = {"sqlite": SqliteDeadLetterStore, "file": FileDeadLetterStore}
-        files[path] = kinds[config.dead_letter.type](path)
+    kinds = {"sqlite": SqliteDeadLetterStore, "file": FileDeadLetterStore}
+    kind = kinds[config.dead_letter.type]
+    # Only a reload can find another kind of file at the same path.
+    if not isinstance(files.get(path), kind):
+        files[path] = kind(path)
     return files[path]
 
 

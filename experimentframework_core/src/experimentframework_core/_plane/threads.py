@@ -40,6 +40,7 @@ class Doorway:
 
     Attributes:
         tally: The counts of what came through here, apart from those of the loop's thread.
+        longest_wait: Seconds that a caller waits at most for the loop.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Doorway:
         self.tally = Tally()
         self._loop = loop
         self._entrance = entrance
-        self._longest_wait = longest_wait
+        self.longest_wait = longest_wait
         self._lock = Lock()
         self._inbox: list[tuple[Route, Record]] = []
         self._scheduled = False
@@ -133,7 +134,7 @@ class Doorway:
                 raise _closed()
             future = self._submit(route, record, ack)
         try:
-            return future.result(self._longest_wait if timeout is None else timeout)
+            return future.result(self.longest_wait if timeout is None else timeout)
         except CancelledError:
             raise _loop_gone() from None
         except TimeoutError:

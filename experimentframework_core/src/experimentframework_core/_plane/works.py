@@ -1,37 +1,53 @@
-"""What works in a plane: the channels, the stores of their dead letters, and the ways in."""
+"""What works in a plane: a line of channels for each destination, and the ways in."""
 
 from __future__ import annotations
 
 import asyncio
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from experimentframework_core._channel.channel import close_all, flush_all
+import msgspec
+
+from experimentframework_core._channel.channel import flush_all
 from experimentframework_core._gate.gate import Rules
 from experimentframework_core._gate.trace import traceparent_source
+from experimentframework_core._plane.comparison import compare
 from experimentframework_core._plane.entrance import Entrance
+from experimentframework_core._plane.line import Line
 from experimentframework_core._plane.offering import Offering
-from experimentframework_core._plane.opening import channels_of, longest_wait, open_journals
-from experimentframework_core._plane.overview import health_of, statistics_of, sum_of
+from experimentframework_core._plane.opening import (
+    discard,
+    longest_wait,
+    opened,
+    warn_of_unclaimed,
+)
+from experimentframework_core._plane.overview import Ended, statistics_of, sum_of
 from experimentframework_core._plane.routing import Router
 from experimentframework_core._plane.setup import resolve
 from experimentframework_core._plane.threads import Doorway, Tally
 from experimentframework_core.errors import DataPlaneClosedError
-from experimentframework_core.status import FlushResult, Health, HealthStatus, Statistics
+from experimentframework_core.plugin import BackplanePlugin
+from experimentframework_core.status import FlushResult, Health, ReloadResult, Statistics
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from experimentframework_core._channel.channel import Channel
     from experimentframework_core._metrics.of_plane import PlaneMetrics
+    from experimentframework_core._plane.comparison import Comparison
+    from experimentframework_core._plane.line import Place
+    from experimentframework_core.backplanes.composite import Destination
     from experimentframework_core.config import DataPlaneOptions
     from experimentframework_core.deadletter import DeadLetterStore
-    from experimentframework_core.plugin import Backplane, BackplanePlugin
+    from experimentframework_core.plugin import Backplane
 
 
 class Works:
-    """Opens what a plane's options name, and closes it.
+    """Opens what a plane's options name, changes it at a reload, and closes it.
 
     Attributes:
         options: The options, completed.
-        channels: The open channels.
         entrance: The way in on the loop's thread.
         doorway: The way in for other threads; None before `open`.
     """
@@ -49,13 +65,27 @@ class Works:
             TypeError: What was given is neither options nor a backplane.
         """
         self.options, self._destinations = resolve(options, backplane)
+        self.doorway: Doorway | None = None
         self._given = backplane
         self._metrics = metrics
-        self.channels: tuple[Channel, ...] = ()
-        self._stores: tuple[DeadLetterStore, ...] = ()
+        self._lines: list[Line] = []
+        self._leaving: list[Line] = []
+        self._ended = Ended()
+        self._stores: dict[Path, DeadLetterStore] = {}
+        self._opened = self._closed = False
         tally = Tally()
         self.entrance = Entrance(self._router(), _offering(self.options, tally), tally)
-        self.doorway: Doorway | None = None
+
+    @property
+    def channels(self) -> Sequence[Channel]:
+        """The channels that take events."""
+        return [line.newest.channel for line in self._lines]
+
+    @property
+    def _all_channels(self) -> Sequence[Channel]:
+        """These and those that are being emptied."""
+        lines = chain(self._lines, self._leaving)
+        return [channel for line in lines for channel in line.channels]
 
     def _router(self) -> Router:
         return Router(
@@ -72,51 +102,138 @@ class Works:
             DataPlaneClosedError: It was opened before.
             JournalError: A disk buffer cannot be used.
         """
-        if self.channels:
+        if self._opened:
             message = "a DataPlane opens once; make a new one"
             raise DataPlaneClosedError(message)
-        self.channels, self._stores = channels_of(self._destinations, self._given, self._metrics)
-        await open_journals(self.channels, self._destinations)
+        self._opened = True
+        places = await self._open_places(self._destinations)
+        warn_of_unclaimed(self._destinations)
+        self._lines = [self._line(place) for place in places]
         self.entrance.router = self._router()
         self.doorway = Doorway(
             asyncio.get_running_loop(),
             self.entrance,
             longest_wait=longest_wait(self._destinations, self.options),
         )
-        for channel in self.channels:
-            channel.start()
+
+    async def _open_places(self, destinations: Sequence[Destination]) -> list[Place]:
+        return await opened(destinations, self._given, self._stores, self._metrics)
+
+    def _line(self, place: Place) -> Line:
+        return Line(place, ended=self._place_ended)
+
+    async def reload(self, options: DataPlaneOptions) -> ReloadResult:
+        """Work by other options from the moment in which this returns.
+
+        Raises:
+            ConfigurationError: The options are wrong; nothing has changed.
+            PluginError: A plugin cannot be loaded; nothing has changed.
+            JournalError: A new disk buffer cannot be used; nothing has changed.
+            DataPlaneClosedError: The plane was closed meanwhile.
+        """
+        options, destinations = await asyncio.to_thread(resolve, options, self._given)
+        if self._given is not None and not isinstance(self._given, BackplanePlugin):
+            # Its guard is the same for all channels that call it, one after the other.
+            opener = self._destinations[0].opener
+            destinations = [msgspec.structs.replace(destinations[0], opener=opener)]
+        found = compare(self._destinations, destinations)
+        fresh = [each for index, each in enumerate(destinations) if index not in found.kept]
+        places = await self._open_places(fresh)
+        if self._closed:
+            await discard(places)
+            raise DataPlaneClosedError("the plane was closed during the reload")
+        # From here to the end without a turn of the loop: no publish sees half of it.
+        return self._change(options, destinations, found, places)
+
+    def _change(
+        self,
+        options: DataPlaneOptions,
+        destinations: list[Destination],
+        found: Comparison,
+        places: list[Place],
+    ) -> ReloadResult:
+        result = _result_of(self._destinations, destinations, found)
+        if self.doorway is not None:
+            self.doorway.drain()
+        timeout = self.options.shutdown_timeout_ms / 1000
+        arriving = iter(places)
+        lines = []
+        for index, before in enumerate(found.before):
+            line = None if before is None else self._lines[before]
+            if line is None:
+                line = self._line(next(arriving))
+            elif index in found.kept:
+                line.reroute(destinations[index])
+            else:
+                line.follow(next(arriving), timeout=timeout)
+            lines.append(line)
+        for index in found.removed:
+            self._lines[index].leave(timeout=timeout)
+        self._leaving += [self._lines[index] for index in found.removed]
+        self._lines, self.options, self._destinations = lines, options, destinations
+        self._let_in()
+        return result
+
+    def _let_in(self) -> None:
+        """Have every event from now on decided upon by the present options."""
+        entrance, options = self.entrance, self.options
+        for route in entrance.router.routes:
+            entrance.tally.accepted[route.event_type] += route.accepted
+        entrance.router = self._router()
+        entrance.offering = _offering(options, entrance.tally)
+        if self.doorway is not None:
+            self.doorway.longest_wait = longest_wait(self._destinations, options)
+
+    async def _place_ended(self, place: Place) -> None:
+        """Keep the counts of a channel that is closed; close the store that was its alone."""
+        self._ended.add(place.channel)
+        self._leaving = [line for line in self._leaving if line.channels]
+        if place.store is not None and place.store not in self._all_stores:
+            await place.store.aclose()
+
+    @property
+    def _all_stores(self) -> Sequence[DeadLetterStore]:
+        """The stores in use, and those of files, which a later reload may name again."""
+        lines = chain(self._lines, self._leaving)
+        used = [*self._stores.values(), *chain.from_iterable(line.stores for line in lines)]
+        return tuple({id(store): store for store in used}.values())
 
     async def flush(self, timeout: float | None) -> FlushResult:
         """Deliver now what was accepted before this call."""
         if self.doorway is not None:
             self.doorway.drain()
-        return sum_of(await flush_all(self.channels, timeout))
+        return sum_of(await flush_all(self._all_channels, timeout))
 
-    async def close(self) -> FlushResult:
-        """Deliver within ``shutdownTimeoutMs`` what was taken, and close everything."""
+    def shut(self) -> None:
+        """Take nothing more from other threads, and change no more."""
+        self._closed = True
+        if self.doorway is not None:
+            self.doorway.close()
+
+    async def close(self, timeout: float) -> FlushResult:
+        """Deliver within ``timeout`` seconds what was taken, and close everything."""
+        lines = [*self._lines, *self._leaving]
         try:
-            await close_all(self.channels, self.options.shutdown_timeout_ms / 1000)
+            await asyncio.gather(*(line.close(timeout) for line in lines))
         finally:
-            for store in self._stores:
+            for store in self._all_stores:
                 await store.aclose()
         return self.closing()
 
     def closing(self) -> FlushResult:
         """Return what the closing achieved, so far."""
-        return sum_of([each.closing for each in self.channels if each.closing])
+        return sum_of([each.closing for each in self._all_channels if each.closing])
 
-    def health(self, unusable: str | None) -> Health:
-        """Return how the channels fare; with the reason where the plane cannot be used."""
-        if unusable is not None:
-            last = {channel.name: channel.health() for channel in self.channels}
-            return Health(HealthStatus.UNHEALTHY, unusable, last)
-        return health_of(self.channels)
+    def health(self) -> dict[str, Health]:
+        """Return how each destination fares."""
+        return {line.newest.channel.name: line.health() for line in self._lines}
 
     def statistics(self) -> Statistics:
         """Return the fates of all events so far."""
         there = self.doorway.tally if self.doorway else Tally()
         entrance = self.entrance
-        return statistics_of(entrance.tally, there, entrance.router.routes, self.channels)
+        backplanes = self._ended.with_those_of(self._all_channels)
+        return statistics_of(entrance.tally, there, entrance.router.routes, backplanes)
 
 
 def _offering(options: DataPlaneOptions, tally: Tally) -> Offering:
@@ -125,4 +242,18 @@ def _offering(options: DataPlaneOptions, tally: Tally) -> Offering:
         tally,
         need_all=node is None or node.require != "any",
         ack_timeout=options.ack_timeout_ms / 1000,
+    )
+
+
+def _result_of(
+    old: Sequence[Destination], new: Sequence[Destination], found: Comparison
+) -> ReloadResult:
+    names = [destination.config.name for destination in new]
+    places = dict(zip(names, found.before, strict=True))
+    kept = {names[index] for index in found.kept}
+    return ReloadResult(
+        kept=tuple(name for name in names if name in kept),
+        replaced=tuple(name for name in names if places[name] is not None and name not in kept),
+        added=tuple(name for name in names if places[name] is None),
+        removed=tuple(old[index].config.name for index in found.removed),
     )

@@ -93,7 +93,7 @@ class Target:
             self._takers[event_type] = takers
         for channel in takers:
             if not channel.offer(record):
-                await channel.put(record)
+                await channel.room.put(record)
         return bool(takers)
 
     def fits(self, record: Record) -> bool:

@@ -101,7 +101,7 @@ class Way:
         ack = self.channel.ack(event_id)
         try:
             if not self.channel.offer(record):
-                await self.channel.put(record)
+                await self.channel.room.put(record)
         except BaseException:
             ack.cancel()
             self._forget(event_id, taken)

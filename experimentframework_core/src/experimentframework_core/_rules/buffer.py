@@ -180,7 +180,7 @@ class Buffer:
     __slots__ = (
         "_calm_bytes", "_calm_events", "_key", "_lock", "_newcomers", "_only", "bytes", "events",
         "half_bytes", "half_events", "max_bytes", "max_events", "queues", "reserved_bytes",
-        "reserved_events",
+        "reserved_events", "retired",
     )  # fmt: skip
 
     def __init__(
@@ -199,6 +199,7 @@ class Buffer:
         self.queues = tuple(Queue() for _ in range(lanes))
         self.events = self.bytes = self.reserved_events = self.reserved_bytes = 0
         self._newcomers = max_events
+        self.retired = False
         # Up to here nothing but appending is to be done; below zero while room is reserved.
         self._calm_events, self._calm_bytes = self.half_events, self.half_bytes
         self._key = key
@@ -312,8 +313,21 @@ class Buffer:
     def hold_back(self, *, newcomers: bool) -> None:
         """Refuse every newcomer while others wait for room: who came first gets in first."""
         with self._lock:
-            self._newcomers = 0 if newcomers else self.max_events
+            self._newcomers = 0 if newcomers or self.retired else self.max_events
             self._calm_down()
+
+    def retire(self) -> bool:
+        """Take nothing more, from any thread, unless room is reserved; return whether that is so.
+
+        What waits in it, if anything, stays.
+        """
+        with self._lock:
+            if self.reserved_events:
+                return False
+            self.retired = True
+            self._newcomers = 0
+            self._calm_down()
+            return True
 
     def share(self) -> tuple[int, int]:
         """Return at how many records, or bytes of bodies, a queue holds its part of half the room.

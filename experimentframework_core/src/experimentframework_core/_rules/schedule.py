@@ -20,7 +20,7 @@ from experimentframework_core.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from experimentframework_core._rules.buffer import Queue
     from experimentframework_core._rules.retry import Backoff
@@ -140,6 +140,11 @@ class Schedule:
         left = self.held
         self._work, self._parking = Worklist(), Parking()
         return left
+
+    def take_over(self, items: Iterable[Item], now: float) -> None:
+        """Begin with what another schedule of the same queue has left; it is tried at once."""
+        for item in items:
+            self._parking.park(self._key(item.record), item, now)
 
     @property
     def settled_below(self) -> int:

@@ -37,11 +37,25 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
         config: The channel's settings.
         opener: Opens one instance of the backplane.
         key: What must stay in order.
+        source: What ``opener`` and ``key`` were made of, by which they are compared: the plugin's
+            type and its options for each member, or the application's own object.
     """
 
     config: ChannelConfig
     opener: Callable[[OpenContext], AbstractAsyncContextManager[Backplane]]
     key: Callable[[Record], str]
+    source: tuple[object, ...] = ()
+
+    def delivers_as(self, other: Destination) -> bool:
+        """Return whether both deliver alike; which event types they take may differ."""
+        config = msgspec.structs.replace(
+            self.config, **{name: getattr(other.config, name) for name in _OF_THE_PLANE}
+        )
+        return config == other.config and self.source == other.source
+
+
+_OF_THE_PLANE = ("events", "ack_timeout_ms", "shutdown_timeout_ms")
+"""The settings in a channel's that the plane alone acts upon."""
 
 
 def default_key(record: Record) -> str:
@@ -69,7 +83,12 @@ def _destination(
         config=effective(options, node, plugin),
         opener=member.opener,
         key=_key_of(plugin, resolved_options(node, plugin)),
+        source=_source(node, plugin),
     )
+
+
+def _source(node: BackplaneOptions, plugin: BackplanePlugin[Any]) -> tuple[object, ...]:
+    return node.name or node.type, plugin.type, resolved_options(node, plugin)
 
 
 def _failover(
@@ -94,6 +113,7 @@ def _failover(
         config=config,
         opener=open_members,
         key=_key_of(plugin, resolved_options(first, plugin)),
+        source=tuple(_source(each, find_plugin(each.type)) for each in node.backplanes or ()),
     )
 
 
@@ -162,4 +182,6 @@ def given(options: DataPlaneOptions, backplane: Backplane) -> Destination:
         yield guarded
 
     node = options.backplane or BackplaneOptions(type=type(backplane).__name__)
-    return Destination(config=effective(options, node), opener=opener, key=default_key)
+    return Destination(
+        config=effective(options, node), opener=opener, key=default_key, source=(id(backplane),)
+    )

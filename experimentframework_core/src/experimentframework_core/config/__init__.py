@@ -26,6 +26,7 @@ from experimentframework_core.config._model.data_plane import (
     DeadLetterOptions,
     DeadLetterStoreOptions,
     PiiRedactionOptions,
+    ReloadOptions,
     RepeatExposureOptions,
     RetryOptions,
 )
@@ -109,6 +110,7 @@ __all__ = [
     "PolicyOptions",
     "PredicateOptions",
     "Problem",
+    "ReloadOptions",
     "RepeatExposureOptions",
     "RetryOptions",
     "RolloutOptions",

@@ -203,6 +203,19 @@ class BackplaneOptions(Options, frozen=True, kw_only=True):
     dead_letter: DeadLetterOptions | None = None
 
 
+class ReloadOptions(Options, frozen=True, kw_only=True):
+    """Whether a plane that was made from files looks for changes in them.
+
+    Attributes:
+        watch: Look at the files now and then, and reload the plane when they have changed. Only a
+            plane of ``DataPlane.from_file`` has files.
+        interval_ms: The time between two looks.
+    """
+
+    watch: bool = False
+    interval_ms: Delay = 1000
+
+
 class DataPlaneOptions(Options, frozen=True, kw_only=True):
     """The section ``dataPlane``: what is published, how it waits, where it goes.
 
@@ -234,6 +247,7 @@ class DataPlaneOptions(Options, frozen=True, kw_only=True):
         dead_letter: The dead-letter store.
         ack: What a bare ``publish`` waits for: ``accepted``, ``durable`` or ``delivered``.
         shutdown_timeout_ms: Time to drain when the plane closes.
+        reload: Whether the files are watched.
         backplane: Where events go. None: given to ``DataPlane`` in Python.
         max_queue_size: The older spelling of ``buffer.maxEvents``.
         failure_mode: The older spelling of ``buffer.whenFull``: ``drop`` is ``dropNewest``.
@@ -265,6 +279,7 @@ class DataPlaneOptions(Options, frozen=True, kw_only=True):
     dead_letter: DeadLetterOptions = DeadLetterOptions()
     ack: Ack = "accepted"
     shutdown_timeout_ms: Milliseconds = 10_000
+    reload: ReloadOptions = ReloadOptions()
     backplane: BackplaneOptions | None = None
     max_queue_size: Count | None = None
     failure_mode: Literal["drop", "block"] | None = None

@@ -1,0 +1,217 @@
+"""The channels of one destination in the order of their taking: an older one is emptied first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from experimentframework_core._channel.channel import Channel
+from experimentframework_core._log import brief, logger
+from experimentframework_core._tasks import spawn
+from experimentframework_core.backplanes.composite import Destination
+from experimentframework_core.deadletter import DeadLetterStore
+from experimentframework_core.status import Health, HealthStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+LOOK_EVERY = 0.1
+"""Seconds between two looks whether a channel is emptied."""
+
+DOWN_PATIENCE = 0.5
+"""Seconds that a destination which is down has for what was accepted for it."""
+
+CLOSE_PATIENCE = 5.0
+"""Seconds that an emptied channel has to close its backplane."""
+
+
+class Place(msgspec.Struct, frozen=True, eq=False):
+    """A channel with what it was made of.
+
+    Attributes:
+        channel: The channel.
+        destination: Its settings.
+        store: Where its dead letters go; None where they are dropped.
+    """
+
+    channel: Channel
+    destination: Destination
+    store: DeadLetterStore | None
+
+
+class Line:
+    """Has the newest channel take, and begin to deliver when all before it are emptied.
+
+    Each of those delivers what it has taken by its own settings, for as long as its time; what is
+    left then, it delivers by those of the newest one. So one order holds for all, and nothing
+    moves from one buffer into another.
+    """
+
+    def __init__(self, place: Place, *, ended: Callable[[Place], Awaitable[None]]) -> None:
+        """Begin with one channel, which is open.
+
+        Args:
+            place: The channel.
+            ended: Told of every channel that has closed before the line does.
+        """
+        self._places = deque([place])
+        self._ended = ended
+        self._task: asyncio.Task[None] | None = None
+        self._ending: Channel | None = None
+        self._timeout = 0.0
+        self._leaving = self._closing = False
+        place.channel.start()
+
+    @property
+    def newest(self) -> Place:
+        """What takes now."""
+        return self._places[-1]
+
+    @property
+    def channels(self) -> Sequence[Channel]:
+        """All channels that are not ended, the oldest first."""
+        return [place.channel for place in self._places]
+
+    @property
+    def stores(self) -> Sequence[DeadLetterStore]:
+        """The stores that they use."""
+        return [place.store for place in self._places if place.store is not None]
+
+    def reroute(self, destination: Destination) -> None:
+        """Have the newest channel take other event types; nothing else may differ."""
+        place = self._places[-1]
+        place.channel.reroute(destination.config)
+        self._places[-1] = msgspec.structs.replace(place, destination=destination)
+
+    def follow(self, place: Place, *, timeout: float) -> None:
+        """Have another channel take from now on.
+
+        Args:
+            place: The channel, which is open.
+            timeout: Seconds that the one before has to deliver by its own settings.
+        """
+        place.channel.keep()
+        self._places.append(place)
+        self._begin(timeout)
+
+    def leave(self, *, timeout: float) -> None:
+        """Have the line end: it delivers what it took for ``timeout`` seconds and closes."""
+        self._leaving = True
+        self._begin(timeout)
+
+    def _begin(self, timeout: float) -> None:
+        self._timeout = timeout
+        if self._task is None or self._task.done():
+            name = f"experimentframework.{self._places[0].channel.name}.changeover"
+            self._task = spawn(self._run(), name=name)
+
+    async def _run(self) -> None:
+        while not self._closing and len(self._places) > 1:
+            channel = self._places[0].channel
+            try:
+                await self._empty(channel)
+            except Exception as error:  # noqa: BLE001 - the loop's edge: what comes after goes on
+                _stumbled(channel, error)
+            if self._closing:
+                return
+            await self._end()
+            if self._closing:
+                return
+            if len(self._places) == 1:
+                self._places[0].channel.start()
+        if self._leaving and not self._closing:
+            await self._empty_for_a_while(self._places[0].channel)
+            if not self._closing:
+                await self._end()
+
+    async def _empty(self, channel: Channel) -> None:
+        """Return when nothing is left in the channel, or the line closes."""
+        await self._empty_for_a_while(channel)
+        source: Place | None = None
+        while not (self._closing or _is_over(channel)):
+            if source is not self._places[-1]:
+                source = self._places[-1]
+                await channel.renew(
+                    source.destination.config,
+                    opener=source.destination.opener,
+                    key=source.destination.key,
+                    dead_letters=source.store,
+                )
+            await _look(channel)
+
+    async def _empty_for_a_while(self, channel: Channel) -> None:
+        """Have the channel deliver by its own settings, as long as that leads somewhere."""
+        now = asyncio.get_running_loop().time
+        begun = well = now()
+        while not (self._closing or _is_over(channel)) and now() < begun + self._timeout:
+            await _look(channel)
+            if channel.health().status is not HealthStatus.UNHEALTHY:
+                well = now()
+            elif not self._leaving and now() >= well + DOWN_PATIENCE:
+                return
+
+    async def _end(self) -> None:
+        channel = self._ending = self._places[0].channel
+        try:
+            channel.room.dismiss()
+            while not channel.buffer.retire():  # noqa: ASYNC110 - another thread is in between
+                await asyncio.sleep(LOOK_EVERY / 10)
+            result = await channel.close(CLOSE_PATIENCE if channel.spent else 0, for_good=True)
+            if result.kept:
+                logger.warning(
+                    "experimentframework.events_left",
+                    backplane=channel.name,
+                    count=result.kept,
+                )
+        except Exception as error:  # noqa: BLE001 - it is closed as far as we are concerned
+            _stumbled(channel, error)
+        await self._ended(self._places.popleft())
+
+    async def close(self, timeout: float) -> None:
+        """Deliver for at most ``timeout`` seconds what was taken, in order, and close."""
+        now = asyncio.get_running_loop().time
+        deadline = now() + timeout
+        self._closing = True
+        if self._task is not None:
+            await asyncio.wait((self._task,), timeout=timeout)
+        # One whose end has begun has nothing left but a backplane that is slow to close.
+        for channel in [each for each in self.channels if each is not self._ending]:
+            if not channel.is_started:
+                channel.start()
+            await channel.close(max(0.0, deadline - now()))
+
+    def health(self) -> Health:
+        """Return how the newest channel fares, and those that it waits for."""
+        *before, newest = [channel.health() for channel in self.channels]
+        draining = sum(channel.buffer.events for channel in self.channels[:-1])
+        diagnostics = {**newest.diagnostics, "before_reload": draining}
+        worst = max([newest, *before], key=lambda each: _severity[each.status])
+        return Health(worst.status, worst.description, diagnostics)
+
+
+_severity = {HealthStatus.HEALTHY: 0, HealthStatus.DEGRADED: 1, HealthStatus.UNHEALTHY: 2}
+
+
+def _is_over(channel: Channel) -> bool:
+    """Return whether nothing is left, nor comes from another thread from now on."""
+    return channel.spent and channel.buffer.retire()
+
+
+async def _look(channel: Channel) -> None:
+    """Deliver for a moment."""
+    # One between that had nothing to deliver need not open its backplane.
+    if not channel.is_started:
+        channel.start()
+    result = await channel.flush(LOOK_EVERY)
+    if not (result.timed_out or channel.spent):
+        # What is missing is on its way from a publisher or another thread.
+        await asyncio.sleep(LOOK_EVERY / 10)
+
+
+def _stumbled(channel: Channel, error: Exception) -> None:
+    logger.error(
+        "experimentframework.changeover_failed", backplane=channel.name, error=brief(error)
+    )
