@@ -37,8 +37,8 @@ class Decision:
     ) -> None:
         """Decide; nothing is recorded."""
         check_facts(facts)
-        self.experiment_name = experiment
-        self.variant_key = variant
+        self.experiment_name: str = experiment
+        self.variant_key: str = variant
         self.subject: Subject = recorder.subject_in(facts, f"the decision in {experiment!r}")
         self.receipt: Receipt | None = None
         self._recorder = recorder
