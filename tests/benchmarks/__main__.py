@@ -28,6 +28,7 @@ _names = (
     "config",
     "web",
     "peers",
+    "loss",
 )
 
 

@@ -51,6 +51,7 @@ _rows = {
     ),
     "web": ("memory buffer, sqlite", "memory buffer, no-op destination: again without"),
     "peers": ("p50 of a call, held", "mean of a call, live"),
+    "loss": ("lost: an outage", "lost: kill -9"),
 }
 
 

@@ -1,28 +1,32 @@
-"""The code of the how-to guide runs as it stands there."""
+"""The code of the how-to guides about tests runs as it stands there."""
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "test-a-backplane.md"
-FILES = dict(
-    re.findall(
-        r'^```\w+ title="([\w.]+)"\n(.*?)^```$', GUIDE.read_text("utf-8"), re.MULTILINE | re.DOTALL
-    )
-)
+from tests.docs.pages import blocks_of, docs, write_files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GUIDES = [docs / "how-to" / name for name in ("test-a-backplane.md", "test-an-application.md")]
+TESTS = [
+    pytest.param(guide, str(block.file), id=str(block.file))
+    for guide in GUIDES
+    for block in blocks_of(guide)
+    if str(block.file).startswith("test_")
+]
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", [name for name in FILES if name.startswith("test_")])
-def test_the_files_of_the_guide_pass(name: str, tmp_path: Path) -> None:
-    """Given the guide's files in a folder, when pytest runs one, then it passes."""
-    for file, code in FILES.items():
-        (tmp_path / file).write_text(code, encoding="utf-8")
+@pytest.mark.parametrize(("guide", "name"), TESTS)
+def test_the_files_of_a_guide_pass(guide: Path, name: str, tmp_path: Path) -> None:
+    """Given a guide's files in a folder, when pytest runs one, then it passes."""
+    write_files(guide, tmp_path)
 
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", name],
@@ -35,8 +39,10 @@ def test_the_files_of_the_guide_pass(name: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_every_block_of_code_is_run() -> None:
-    """Given the guide, then each block of Python has a file name, so that it is run."""
-    blocks = re.findall(r"^```python.*$", GUIDE.read_text("utf-8"), re.MULTILINE)
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
+def test_every_block_of_code_is_run(guide: Path) -> None:
+    """Given a guide, then each block of Python has a file name, so that it is run."""
+    blocks = blocks_of(guide, "python")
 
-    assert len(blocks) == len([name for name in FILES if name.endswith(".py")])
+    assert blocks
+    assert [str(block) for block in blocks if block.file is None] == []

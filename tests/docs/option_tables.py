@@ -40,11 +40,13 @@ class Section(NamedTuple):
         path: Where it stands.
         options: Its class.
         kinds: The types that choose it, where it is one of several.
+        page: The page that it is on, where that is another one.
     """
 
     path: str
     options: Options
     kinds: tuple[str, ...] = ()
+    page: str = ""
 
     @property
     def title(self) -> str:
@@ -54,8 +56,8 @@ class Section(NamedTuple):
 
     @property
     def link(self) -> str:
-        """Where its heading is on the page."""
-        return "#" + re.sub(r"[^\w -]", "", self.title).lower().replace(" ", "-")
+        """Where its heading is."""
+        return f"{self.page}#" + re.sub(r"[^\w -]", "", self.title).lower().replace(" ", "-")
 
 
 def sections_of(options: Options, path: str, *, within: str) -> list[Section]:

@@ -18,7 +18,8 @@ from tests.docs.pages import Block, all_blocks, blocks_of
 from tests.packaging.layout import distribution_folders, root
 
 scripts = Path(sysconfig.get_path("scripts"))
-of_the_system = {"curl", "docker", "kill", "sqlite3", "zcat"}
+of_the_system = {"cat", "curl", "docker", "echo", "grep", "kill", "rm", "sleep", "sqlite3", "zcat"}
+keywords = {"until", "do", "done"}
 commands = typer.main.get_command(app_with())
 shell_blocks = [block for block in all_blocks("console", "sh") if "&&" not in block.code]
 
@@ -35,7 +36,7 @@ def commands_of(block: Block) -> list[list[str]]:
     """Return the commands of a block, each in words; pipes and comments are cut."""
     joined = block.code.replace("\\\n", " ")
     lines = [line for line in joined.splitlines() if not re.match(r"\s*(#|$)", line)]
-    words = [shlex.split(line, comments=True) for line in lines]
+    words = [shlex.split(line.replace(";", " ; "), comments=True) for line in lines]
     return [command for line in words for command in split(line)]
 
 
@@ -45,6 +46,8 @@ def split(words: list[str]) -> list[list[str]]:
     for word in words:
         if word in ("|", "&&", ";", "&"):
             found.append([])
+        elif not found[-1] and word in keywords:
+            continue
         elif found[-1] or not re.match(r"[A-Z_]+=", word):
             found[-1].append(word)
     return [command for command in found if command]

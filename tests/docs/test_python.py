@@ -22,6 +22,7 @@ run_elsewhere = {
     "docs/how-to/monitor.md": "tests/docs/test_monitoring.py",
     "docs/how-to/run-on-kubernetes.md": "tests/docs/test_kubernetes.py",
     "docs/how-to/test-a-backplane.md": "tests/conformance/test_how_to.py",
+    "docs/how-to/test-an-application.md": "tests/conformance/test_how_to.py",
     "docs/how-to/write-a-backplane.md": "tests/plugins/test_write_a_backplane.py",
     "docs/tutorial.md": "tests/docs/test_tutorial.py",
 }

@@ -26,6 +26,7 @@ no_log_lines = {
     "experimentframework.events",
     "experimentframework.selection_modes",
     "experimentframework.sqlserver",
+    "experimentframework.sync",
 }
 
 
@@ -103,6 +104,20 @@ def test_every_options_class_is_in_the_tables() -> None:
     shown = {section.options for section in sections_of(config.Configuration, "", within="")}
 
     assert public - shown == set()
+
+
+def test_every_option_has_a_meaning() -> None:
+    """Given all tables of options, When their rows are read, Then each says what it means."""
+    rows = [
+        row
+        for path in PAGES
+        for row in re.findall(r"^\| `[^|]+`.*\|$", path.read_text(), re.MULTILINE)
+    ]
+
+    silent = [row for row in rows if row.replace("\\|", "").split("|")[-2].strip() == ""]
+
+    assert rows
+    assert silent == []
 
 
 def page(name: str) -> str:

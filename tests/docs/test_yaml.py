@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -80,7 +81,17 @@ def test_the_files_of_a_page_are_a_good_configuration(page: str, tmp_path: Path)
     assert len(loaded.files) > 1
 
 
-@pytest.mark.parametrize("file", sorted((docs / "examples").glob("*.yaml")), ids=lambda f: f.name)
+configurations = [
+    file
+    for file in sorted((docs / "examples").rglob("*.yaml"))
+    if re.search(r"^(experimentFramework|dataPlane):", file.read_text("utf-8"), re.MULTILINE)
+]
+"""The example files that are configurations, not those of other programs."""
+
+
+@pytest.mark.parametrize(
+    "file", configurations, ids=lambda file: str(file.relative_to(docs / "examples"))
+)
 def test_an_example_is_a_good_configuration(file: Path) -> None:
     """Given an example file, When it is loaded, Then it has no problem."""
     configuration = load_file(file, find_plugin)

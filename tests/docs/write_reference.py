@@ -1,9 +1,8 @@
 """Writes the tables of options into the pages of the reference.
 
 ``python -m tests.docs.write_reference`` writes what stands between a page's marks. The one above is
-``<!-- all settings -->``, ``<!-- columns of events -->``, ``<!-- attributes of events -->``,
-``<!-- metrics -->`` or ``<!-- options of TYPE -->``, the one below ``<!-- end -->``. What is around
-them is handwritten.
+``<!-- KIND of WHAT -->``, with a kind of `_MAKERS`, as in ``<!-- options of kafka -->``; the one
+below is ``<!-- end -->``. What is around them is written by hand.
 """
 
 from __future__ import annotations
@@ -19,10 +18,19 @@ from experimentframework_core.config._files.sections import ROOTS
 from experimentframework_core.config._walk.field_types import fields_of
 from experimentframework_core.metrics import METRICS
 from experimentframework_core.plugins import installed_plugins
-from tests.docs.option_tables import is_inherited, sections_of, shown_fields, table, with_heading
+from tests.docs import event_tables
+from tests.docs.option_tables import (
+    Section,
+    is_inherited,
+    sections_of,
+    shown_fields,
+    table,
+    with_heading,
+)
 from tests.docs.pages import docs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from experimentframework_core.plugin import BackplanePlugin, ChannelSettings
@@ -32,8 +40,7 @@ REFERENCE = docs / "reference"
 PAGES = sorted(REFERENCE.rglob("*.md"))
 
 _MARKED = re.compile(
-    r"(?P<begin><!-- (?P<what>all settings|(?:columns|attributes) of events|metrics"
-    r"|options of (?P<type>\w+)) -->\n)"
+    r"(?P<begin><!-- (?P<kind>(?!end)\w+)(?: of (?P<what>\w+))? -->\n)"
     r".*?(?P<end><!-- end -->\n)",
     re.DOTALL,
 )
@@ -53,6 +60,7 @@ What a backplane takes depends on its `type`. Beside these, each takes `batchSiz
 | type | options |
 |---|---|
 """
+_SETTINGS = {"events": "configuration.md", "experiments": "experiments.md"}
 _CHANNEL = "../configuration.md#which-setting-wins"
 
 
@@ -73,20 +81,16 @@ def page_of(type_name: str) -> Path | None:
 
 def renewed(text: str) -> str:
     """Return a page's text with the tables that its marks ask for."""
-    return _MARKED.sub(lambda mark: f"{mark['begin']}\n{_made(mark)}\n{mark['end']}", text)
+    return _MARKED.sub(_made, text)
 
 
 def _made(mark: re.Match[str]) -> str:
-    if mark["what"] == "columns of events":
-        return _columns()
-    if mark["what"] == "metrics":
-        return _metrics()
-    if mark["what"] == "attributes of events":
-        return _attributes()
-    return _all_settings() if mark["type"] is None else _options(plugins()[mark["type"]])
+    """Return what stands at a mark; a kind that is not known here is another command's."""
+    make = _MAKERS.get(mark["kind"])
+    return f"{mark['begin']}\n{make(mark['what'])}\n{mark['end']}" if make else mark[0]
 
 
-def _columns() -> str:
+def _columns(_: str) -> str:
     rows = ["| column | type | holds |\n|---|---|---|\n"]
     for column in COLUMNS:
         null = ", never null" if column.required else ""
@@ -95,7 +99,7 @@ def _columns() -> str:
     return "".join(rows)
 
 
-def _metrics() -> str:
+def _metrics(_: str) -> str:
     rows = ["| metric | kind | unit | attributes | tells |\n|---|---|---|---|---|\n"]
     for metric in METRICS:
         names = f"`{metric.name}`<br>`{metric.prometheus_name}`"
@@ -107,7 +111,7 @@ def _metrics() -> str:
     return "".join(rows)
 
 
-def _attributes() -> str:
+def _attributes(_: str) -> str:
     parts = [
         ("every event", ENVELOPE, ""),
         ("every payload that has the field", EVERY_TYPE, "payload."),
@@ -121,10 +125,18 @@ def _attributes() -> str:
     return "".join(rows)
 
 
-def _all_settings() -> str:
+def _settings(what: str) -> str:
     sections = sections_of(Configuration, ROOTS[0], within="")
-    parts = [with_heading(each, sections, 2) for each in sections]
-    return "\n".join([*parts, _of_every_type()])
+    linked = [_on_page(each, _SETTINGS[what]) for each in sections]
+    parts = [with_heading(each, linked, 2) for each in linked if not each.page]
+    return "\n".join([*parts, *([_of_every_type()] if what == "events" else [])])
+
+
+def _on_page(section: Section, page: str) -> Section:
+    """Return a section with the page that has it, where that is not ``page``."""
+    of_events = section.path.partition(".")[0] in (ROOTS[0], "dataPlane")
+    own = _SETTINGS["events" if of_events else "experiments"]
+    return section._replace(page="" if own == page else own)
 
 
 def _of_every_type() -> str:
@@ -137,14 +149,25 @@ def _of_every_type() -> str:
     return "".join(rows)
 
 
-def _options(plugin: BackplanePlugin[Any]) -> str:
-    options: type[ChannelSettings] = plugin.options
+def _options(type_name: str) -> str:
+    options: type[ChannelSettings] = plugins()[type_name].options
     own, *inner = sections = sections_of(options, "options", within="options.")
     fields = fields_of(options)
     also = [f"`{each.encode_name}`" for each in fields if is_inherited(options, each)]
     channel = f"Also {', '.join(also)}: [settings of the channel]({_CHANNEL}).\n" if also else ""
     parts = [table(own, sections), channel, *(with_heading(each, sections, 3) for each in inner)]
     return "\n".join(part for part in parts if part)
+
+
+_MAKERS: dict[str, Callable[[str], str]] = {
+    "attributes": _attributes,
+    "columns": _columns,
+    "fields": event_tables.fields,
+    "metrics": _metrics,
+    "options": _options,
+    "settings": _settings,
+}
+"""What makes the tables of a kind, from what they are of."""
 
 
 def main() -> None:

@@ -60,12 +60,3 @@ def test_the_example_runs_with_its_configuration(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
     assert (tmp_path / "events.db").stat().st_size > 0
-
-
-def test_the_short_example_is_python() -> None:
-    """Given the README's first example, When it stands in a coroutine, Then it compiles."""
-    lines = blocks("python")[0].splitlines(keepends=True)
-
-    body = "".join(f"    {line}" for line in lines)
-
-    compile(f"async def example():\n{body}", "README.md", "exec")

@@ -99,7 +99,21 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
 
 
 class Exposure(Payload, frozen=True, kw_only=True):
-    """A subject was shown a variant."""
+    """A subject was shown a variant.
+
+    Attributes:
+        experiment_name: The experiment.
+        variant_key: The variant that was shown.
+        subject_id: Who was shown it.
+        timestamp: When; now where it is left out.
+        selection_reason: Why this variant, as in `hash-assignment`.
+        subject_type: What the subject is, as in `user` or `session`.
+        tenant_id: Whose subject it is, where several share a service.
+        rule_path: Which rule of a configuration chose the variant.
+        assignment_policy: How long the subject keeps it.
+        is_repeat_exposure: Whether the subject was shown this variant before.
+        attributes: Anything else about it.
+    """
 
     experiment_name: str
     variant_key: str
@@ -115,7 +129,18 @@ class Exposure(Payload, frozen=True, kw_only=True):
 
 
 class Assignment(Payload, frozen=True, kw_only=True):
-    """A subject moved from one variant to another."""
+    """A subject moved from one variant to another.
+
+    Attributes:
+        experiment_name: The experiment.
+        subject_id: Who moved.
+        previous_variant_key: The variant before.
+        new_variant_key: The variant from now on.
+        timestamp: When; now where it is left out.
+        change_reason: Why, as in `rollout-increased`.
+        assignment_policy: How long the subject keeps the new one.
+        attributes: Anything else about it.
+    """
 
     experiment_name: str
     subject_id: str
@@ -128,7 +153,19 @@ class Assignment(Payload, frozen=True, kw_only=True):
 
 
 class Outcome(Payload, frozen=True, kw_only=True):
-    """Something a subject did, measured: converted, spent, clicked, waited."""
+    """Something a subject did, measured: converted, spent, clicked, waited.
+
+    Attributes:
+        experiment_name: The experiment that it counts for.
+        subject_id: Who did it; joins it to the exposure.
+        outcome_type: What the value measures.
+        name: What was measured, as in `purchase` or `orderValue`.
+        value: How much: 1 or 0 for `binary`, seconds or another unit of yours for `duration`.
+        timestamp: When; now where it is left out.
+        variant_key: The variant, where it is known; reports take that of the exposure.
+        tenant_id: Whose subject it is.
+        attributes: Anything else about it.
+    """
 
     experiment_name: str
     subject_id: str
@@ -142,7 +179,16 @@ class Outcome(Payload, frozen=True, kw_only=True):
 
 
 class AnalysisSignal(Payload, frozen=True, kw_only=True):
-    """An analysis noticed something about a running experiment."""
+    """An analysis noticed something about a running experiment.
+
+    Attributes:
+        experiment_name: The experiment.
+        signal_type: What was noticed.
+        severity: How much it matters.
+        message: What was noticed, in words.
+        timestamp: When; now where it is left out.
+        data: The figures behind it.
+    """
 
     experiment_name: str
     signal_type: AnalysisSignalType
@@ -153,7 +199,17 @@ class AnalysisSignal(Payload, frozen=True, kw_only=True):
 
 
 class ExperimentError(Payload, frozen=True, kw_only=True):
-    """An experiment's code failed. A payload, not an exception."""
+    """An experiment's code failed. A payload, not an exception.
+
+    Attributes:
+        experiment_name: The experiment.
+        error_type: The kind of error, as in the name of an exception's class.
+        message: What went wrong, in words.
+        timestamp: When; now where it is left out.
+        variant_key: The variant whose code failed.
+        subject_id: For whom it failed.
+        attributes: Anything else about it.
+    """
 
     experiment_name: str
     error_type: str
@@ -165,7 +221,20 @@ class ExperimentError(Payload, frozen=True, kw_only=True):
 
 
 class Governance(Payload, frozen=True, kw_only=True):
-    """Somebody, or a policy, changed an experiment's state."""
+    """Somebody, or a policy, changed an experiment's state.
+
+    Attributes:
+        experiment_name: The experiment.
+        action: What was done.
+        actor: Who did it: a person, a service or a policy.
+        timestamp: When; now where it is left out.
+        from_state: The state before.
+        to_state: The state after.
+        reason: Why, in words.
+        policy: The policy that asked for it, or was violated.
+        version: The version of the experiment's configuration.
+        attributes: Anything else about it.
+    """
 
     experiment_name: str
     action: GovernanceAction
