@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from experimentframework_core.status import ReloadResult
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -42,3 +44,18 @@ def compare(old: Sequence[Destination], new: Sequence[Destination]) -> Compariso
     )
     removed = [index for index in range(len(old)) if index not in before]
     return Comparison(before, kept, removed)
+
+
+def result_of(
+    old: Sequence[Destination], new: Sequence[Destination], found: Comparison
+) -> ReloadResult:
+    """Return what a comparison found, by the backplanes' names."""
+    names = [destination.config.name for destination in new]
+    places = dict(zip(names, found.before, strict=True))
+    kept = {names[index] for index in found.kept}
+    return ReloadResult(
+        kept=tuple(name for name in names if name in kept),
+        replaced=tuple(name for name in names if places[name] is not None and name not in kept),
+        added=tuple(name for name in names if places[name] is None),
+        removed=tuple(old[index].config.name for index in found.removed),
+    )

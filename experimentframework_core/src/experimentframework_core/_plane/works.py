@@ -10,7 +10,7 @@ import msgspec
 
 from experimentframework_core._channel.channel import flush_all
 from experimentframework_core._gate.gate import Rules
-from experimentframework_core._plane.comparison import compare
+from experimentframework_core._plane.comparison import compare, result_of
 from experimentframework_core._plane.entrance import Entrance
 from experimentframework_core._plane.line import Line
 from experimentframework_core._plane.offering import Offering
@@ -26,7 +26,6 @@ from experimentframework_core._plane.setup import resolve
 from experimentframework_core._plane.threads import Doorway, Tally
 from experimentframework_core.errors import DataPlaneClosedError
 from experimentframework_core.plugin import BackplanePlugin
-from experimentframework_core.status import FlushResult, Health, ReloadResult, Statistics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from experimentframework_core.config import DataPlaneOptions
     from experimentframework_core.deadletter import DeadLetterStore
     from experimentframework_core.plugin import Backplane
+    from experimentframework_core.status import FlushResult, Health, ReloadResult, Statistics
 
 
 class Works:
@@ -151,7 +151,7 @@ class Works:
         found: Comparison,
         places: list[Place],
     ) -> ReloadResult:
-        result = _result_of(self._destinations, destinations, found)
+        result = result_of(self._destinations, destinations, found)
         if self.doorway is not None:
             self.doorway.drain()
         timeout = self.options.shutdown_timeout_ms / 1000
@@ -244,18 +244,4 @@ def _offering(options: DataPlaneOptions, tally: Tally) -> Offering:
         tally,
         need_all=node is None or node.require != "any",
         ack_timeout=options.ack_timeout_ms / 1000,
-    )
-
-
-def _result_of(
-    old: Sequence[Destination], new: Sequence[Destination], found: Comparison
-) -> ReloadResult:
-    names = [destination.config.name for destination in new]
-    places = dict(zip(names, found.before, strict=True))
-    kept = {names[index] for index in found.kept}
-    return ReloadResult(
-        kept=tuple(name for name in names if name in kept),
-        replaced=tuple(name for name in names if places[name] is not None and name not in kept),
-        added=tuple(name for name in names if places[name] is None),
-        removed=tuple(old[index].config.name for index in found.removed),
     )
