@@ -21,6 +21,7 @@ from experimentframework_core import (
     Payload,
     Receipt,
     Record,
+    ReloadResult,
     Selection,
     Statistics,
     event,
@@ -64,6 +65,7 @@ async def publish() -> None:
         assert_type(plane.seal(exposure, metadata={"a": 1}), Record | Receipt)
         assert_type(await plane.flush(timeout=1), FlushResult)
         assert_type(await plane.health(), Health)
+        assert_type(await plane.reload(), ReloadResult)
         assert_type(plane.statistics(), Statistics)
         assert_type(plane.closing, FlushResult | None)
         await plane.publish({"type": "exposure"})  # type: ignore[arg-type]

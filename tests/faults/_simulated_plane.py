@@ -53,6 +53,11 @@ class Settings(msgspec.Struct, frozen=True):
         """Return the options of one process."""
         return DataPlaneOptions(concurrency=life.lanes, **self.common)
 
+    def others(self, random: Random) -> DataPlaneOptions:
+        """Return options for a reload: as many as all lives may have."""
+        batch, lanes = random.randint(1, self.batch), random.randint(1, 3)
+        return DataPlaneOptions(concurrency=lanes, **self.common | {"batch_size": batch})
+
 
 def options_of(random: Random) -> Settings:
     """Draw the settings of a run."""
@@ -111,13 +116,14 @@ def simulated_parts(world: World, random: Random) -> Iterator[None]:
         made._pending._most_events = most_pending
         return made
 
-    resolved: dict[int, Any] = {}
+    resolved: dict[tuple[int, int], Any] = {}
 
     def resolve(options: DataPlaneOptions, backplane: Any) -> Any:
         # Lives with as many lanes have the same options: checking them costs more than a crash.
-        if options.concurrency not in resolved:
-            resolved[options.concurrency] = setup.resolve(options, backplane)
-        return resolved[options.concurrency]
+        kind = options.concurrency, options.batch_size
+        if kind not in resolved:
+            resolved[kind] = setup.resolve(options, backplane)
+        return resolved[kind]
 
     replaced: list[tuple[Any, str, Any]] = [
         (keeper, "claim", own),
@@ -134,12 +140,28 @@ def simulated_parts(world: World, random: Random) -> Iterator[None]:
         (settled, "_block_bytes", 2),
         (settled, "_full", 0xFFFF),
         (works, "resolve", resolve),
-        (opening, "dead_letter_stores", lambda destinations, *_: [SimulatedLetters(world)]),
+        (
+            opening,
+            "dead_letter_stores",
+            lambda destinations, *_: [SimulatedLetters(world) for _ in destinations],
+        ),
     ]
     with ExitStack() as stack:
         for module, name, replacement in replaced:
             stack.enter_context(patch.object(module, name, replacement))
         yield
+
+
+async def reload(world: World, life: Life, settings: Settings) -> None:
+    """Change the options of the plane now and then, until the process ends."""
+    while True:
+        await asyncio.sleep(world.random.expovariate(1 / 3))
+        try:
+            await life.opened.reload(settings.others(world.random))
+        except DataPlaneClosedError:
+            return
+        life.lanes = 3
+        world.note("reload", life.number)
 
 
 async def produce(world: World, life: Life, key: str) -> None:
@@ -165,7 +187,7 @@ async def _look(world: World, life: Life) -> None:
         await life.opened.health()
     except DataPlaneClosedError:
         return
-    if not is_balanced(life.channel.statistics()):
+    if not is_balanced(life.books):
         world.wrong.append(f"the books while life {life.number} goes on")
 
 

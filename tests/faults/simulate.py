@@ -26,14 +26,19 @@ from tests.core._channels import is_balanced
 from tests.core._disks import SimulatedDisk, Weather, name_of
 from tests.core._virtual_time import VirtualTimeLoop
 from tests.faults._simulated import MOODS, Life, World, current
-from tests.faults._simulated_plane import options_of, produce, simulated_parts
+from tests.faults._simulated_plane import options_of, produce, reload, simulated_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Sequence
 
+    from experimentframework_core import FlushResult
+
 FIRST = asyncio.FIRST_COMPLETED
 SECONDS = 60.0
 LONGEST_DRAIN = 600.0
+RELOADING = 0.3
+"""In how many runs processes change their options while they run."""
+
 CLOSING = 6.0
 """Seconds beyond ``shutdownTimeoutMs`` that a closing may take, all graces together."""
 
@@ -82,6 +87,8 @@ class Simulation:
         self.disk = SimulatedDisk(self.random)
         self.world = World(self.random, self.disk, self.random.choice((1, 1, 2)))
         self._options = options_of(self.random)
+        self.world.reloads = random.Random(f"reloads {seed}").random() < RELOADING
+        self.disk.must_be_drained = not self.world.reloads
         self._damages = self.random.random() < 0.1
         self._reapers: list[asyncio.Task[None]] = []
         self._end = 0.0
@@ -153,6 +160,8 @@ class Simulation:
         self._look_at_journal(life)
         keys = [f"k{key}" for key in range(self._options.keys)]
         producers = [asyncio.create_task(produce(self.world, life, key)) for key in keys]
+        if self.world.reloads:
+            producers.append(asyncio.create_task(reload(self.world, life, self._options)))
         await asyncio.sleep(seconds)
         await self._close(life)
         for producer in producers:
@@ -172,9 +181,13 @@ class Simulation:
         took = loop.time() - began
         if took > self._options.shutdown + CLOSING:
             self.world.wrong.append(f"life {life.number} took {took:.2f} s to close")
-        life.statistics = life.channel.statistics()
+        life.statistics = life.books
         life.trouble = self.disk.failures != life.failures_before or bool(self.disk.losses)
         life.clean = "shutdown" not in life.statistics.dropped
+        if not self.world.reloads:
+            self._compare_with_disk(life, result)
+
+    def _compare_with_disk(self, life: Life, result: FlushResult) -> None:
         file = self.disk.files[life.folder]
         kept = len(file.unsettled)
         if life.keeper_ended_well and len(file.rows) > kept:
@@ -182,7 +195,7 @@ class Simulation:
         if not life.trouble and (not life.clean or kept != result.kept):
             self.world.wrong.append(
                 f"life {life.number} kept {result.kept}, on disk are {kept},"
-                f" dropped {life.statistics.dropped}"
+                f" dropped {life.books.dropped}"
             )
 
     async def _after(self, life: Life, body: asyncio.Task[None]) -> None:
@@ -196,7 +209,7 @@ class Simulation:
 
     def _crash(self, life: Life) -> None:
         if life.statistics is None and life.plane is not None and life.plane._works.channels:
-            life.statistics = life.channel.statistics()
+            life.statistics = life.books
             life.trouble = self.disk.failures != life.failures_before or bool(self.disk.losses)
         life.alive = False
         for claim in list(self.disk.held.values()):

@@ -45,6 +45,7 @@ layers = (
     ("destinations",),
     ("cloudevents",),
     ("_cloudevents",),
+    ("resuming",),
     ("codec",),
     ("_codec",),
     ("schemas",),

@@ -117,6 +117,7 @@ def test_public_names_are_pinned() -> None:
             ["METRICS", "Distribution", "Measurement", "Metric", "PrometheusCollector"],
         ),
         ("experimentframework_core.web", ["Monitored", "health_app"]),
+        ("experimentframework_core.resuming", ["ResumingReader"]),
         ("experimentframework_core.replay", ["ReplaySummary", "Transform", "replay"]),
         (
             "experimentframework_core.cloudevents",

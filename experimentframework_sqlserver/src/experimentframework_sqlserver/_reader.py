@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, TypeVar
 
 from experimentframework_core.codec import decode, decode_record
 from experimentframework_core.envelope import Envelope, Record
 from experimentframework_core.errors import InvalidEventError, ReplayError
+from experimentframework_core.resuming import ResumingReader
 from experimentframework_sqlserver._reading.checkpoint import position_of
 from experimentframework_sqlserver._reading.pages import Page, Pages
 from experimentframework_sqlserver._reading.progress import Progress
 from experimentframework_sqlserver._reading.stored_row import body_of, stored_in
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator
+
     from experimentframework_core.plugin import Selection
     from experimentframework_sqlserver._options import SqlServerOptions
     from experimentframework_sqlserver._reading.pages import Numbered
@@ -44,7 +46,7 @@ def read_records(options: SqlServerOptions, selection: Selection) -> AsyncIterat
     return SqlServerRecordReader(options, selection)
 
 
-class _Reader(AsyncIterator[Event]):
+class _Reader(ResumingReader[Event]):
     """The selected events in the order of their ``Id``, those of late transactions later.
 
     Without ``follow`` it ends where the table ended when it began. Memory is bounded: a page of
@@ -61,8 +63,8 @@ class _Reader(AsyncIterator[Event]):
         self._selection = selection
         self._begun = selection.checkpoint is not None
         self._progress = Progress(position_of(selection.checkpoint))
-        self._found = self._read()
         self._bounds: tuple[int, int] | None = None
+        super().__init__()
 
     @property
     def progress(self) -> float | None:
@@ -76,20 +78,6 @@ class _Reader(AsyncIterator[Event]):
     def checkpoint(self) -> str | None:
         """Where the reading stands: behind the event that was given last. None at the start."""
         return str(self._progress.position) if self._begun else None
-
-    async def __anext__(self) -> Event:
-        try:
-            found = await anext(self._found)
-        except asyncio.CancelledError:
-            self._found = self._read()  # Who asks again goes on behind what was given.
-            raise
-        if isinstance(found, ReplayError):
-            raise found
-        return found
-
-    async def aclose(self) -> None:
-        """Disconnect; needed only where the reading is left before its end."""
-        await self._found.aclose()
 
     @abstractmethod
     def _form(self, body: bytes, record: Record) -> Event:

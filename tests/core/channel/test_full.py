@@ -258,3 +258,18 @@ async def test_refused_elsewhere_is_counted_here(open_channel: Workshop) -> None
     channel.room.refuse(make_many("a")[0])
 
     assert channel.statistics().dropped == {"buffer_full": 1}
+
+
+async def test_who_waits_for_room_in_a_removed_backplane_is_sent_away(
+    open_channel: Workshop,
+) -> None:
+    """Given a publisher that waits for room, when it is dismissed, then its record is dropped."""
+    stuck = await in_flight(open_channel, "block", {"max_events": 2})
+    waiting = spawn(put(stuck.channel, "c"), name="test.waiting")
+    await asyncio.sleep(0)
+
+    stuck.channel.room.dismiss()
+
+    assert await waiting == "removed"
+    assert stuck.channel.statistics().dropped == {"removed": 1}
+    assert await stuck.delivered() == ["a", "b"]

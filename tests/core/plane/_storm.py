@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from random import Random
 
-    from experimentframework_core.status import Ack, Statistics
+    from experimentframework_core.status import Ack
 
 
 def good(random: Random, folder: Path) -> DataPlaneOptions:
@@ -155,8 +155,3 @@ def arrived(folder: Path, name: str) -> dict[str, list[str]]:
     for experiment, subject in rows:
         found.setdefault(experiment, []).append(subject)
     return found
-
-
-def total(statistics: Statistics, name: str) -> int:
-    """Return how many events were delivered to a backplane."""
-    return statistics.backplanes[name].delivered

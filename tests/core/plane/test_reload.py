@@ -284,6 +284,24 @@ async def test_what_a_removed_backplane_cannot_deliver_is_counted_as_lost(
     assert "events_lost backplane='down' count=3" in caplog.text
 
 
+async def test_a_removed_backplane_ends_although_it_was_just_replaced() -> None:
+    """Given a backplane that is down and replaced, when it is removed, all it has ends in time."""
+    down = FaultyBackplane(afterwards=fail(TransientError("no route")))
+    scene = Scene(a=FaultyBackplane(), down=down)
+    times = {"shutdown_timeout_ms": 100}
+
+    async with scene.plane(**times) as plane:
+        await publish(plane, 1)
+        await plane.reload(scene.options(batch_size=7, **times))
+        await publish(plane, 2)
+        await plane.reload(scene.options("a", batch_size=7, **times))
+        await until(lambda: plane.statistics().backplanes["down"].buffered == 0)
+        check_accounts(plane)
+        dropped = plane.statistics().backplanes["down"].dropped
+
+    assert dropped == {"shutdown": 2}
+
+
 async def test_other_event_types_need_no_other_channel() -> None:
     """Given `events` of a backplane, when they change, then it goes on with the others."""
     scene = Scene(a=FaultyBackplane())

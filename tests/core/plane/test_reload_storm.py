@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -11,12 +10,16 @@ import pytest
 from experimentframework_core import DataPlane
 from tests.core._planes import check_accounts
 from tests.core.plane._storm import Storm, arrived, good, reload_often
+from tests.peers.tally import LONG
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize("seed", range(4))
+SEEDS = range(100 if LONG else 4)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_every_event_arrives_once_and_in_order(seed: int, tmp_path: Path) -> None:
     """Given random reloads, when tasks and threads publish, all arrives once, in order, counted."""
     random = Random(seed)
@@ -24,7 +27,7 @@ async def test_every_event_arrives_once_and_in_order(seed: int, tmp_path: Path) 
 
     async with plane:
         storm = Storm(plane, random)
-        meanwhile = asyncio.wait_for(reload_often(plane, random, tmp_path, 12), 60)
+        meanwhile = reload_often(plane, random, tmp_path, 12)
         await storm.run(tasks=2, threads=2, meanwhile=meanwhile)
         check_accounts(plane)
         result = await plane.flush(30)

@@ -275,3 +275,28 @@ class TestQueue:
 
         assert ids([*taken, *queue.records]) == [str(number) for number in range(len(sizes))]
         assert (queue.taken, queue.appended) == (len(taken), len(sizes))
+
+
+def test_a_retired_buffer_takes_nothing_more() -> None:
+    """Given a buffer that nobody has reserved, when it is retired, then it refuses everyone."""
+    buffer = Buffer(max_events=10, max_bytes=10_000)
+
+    retired = buffer.retire()
+    buffer.hold_back(newcomers=False)
+
+    assert retired
+    assert buffer.offer(make("a")) is FULL
+    assert not buffer.reserve(make("b"))
+
+
+def test_a_buffer_with_a_reservation_is_not_retired() -> None:
+    """Given room that a thread has reserved, when it is to be retired, then it says no."""
+    buffer = Buffer(max_events=10, max_bytes=10_000)
+    buffer.reserve(make("a"))
+
+    before = buffer.retire()
+    buffer.append_reserved(make("a"))
+
+    assert not before
+    assert buffer.events == 1
+    assert buffer.retire()

@@ -249,6 +249,9 @@ class Channel:
         """
         delivered = self._ledger.delivered.total()
         deadline = self._clock() + timeout
+        if for_good and self._keeper is not None:
+            # It would bring in what these lanes deliver no more.
+            await self._keeper.stop_adopting()
         self.room.close()
         for lane in self._lanes:
             lane.stop(deadline)
@@ -270,7 +273,7 @@ class Channel:
             self._write_off(left)
             remaining = len(left) + self.buffer.events
             if self._keeper is not None and self._disk is not None:
-                why = "it was removed" if for_good else "the plane closed"
+                why = "a reload removed it" if for_good else "the plane closed"
                 kept = self._keep(self._disk, why, gone=self._keeper.gone)
             settled = self._ledger.delivered.total() - delivered
             self.closing = FlushResult(settled, remaining, timed_out, kept)

@@ -86,14 +86,14 @@ class Keeper:
         Raises:
             JournalError: The folder or the journal cannot be used.
         """
-        check_folder(self._root)
-        self._claim = claim(self._root)
-        self.folder = self._claim.folder
+        # In a thread: it syncs folders, and at a reload the application is in full swing.
+        claimed = await asyncio.to_thread(self._claim_folder)
+        self.folder = claimed.folder
         journal = self._make_journal(self.folder)
         try:
             opened = await journal.open()
         except BaseException:
-            self._claim.release()
+            claimed.release()
             raise
         self._journal = journal
         self._buffer.recover(opened)
@@ -104,6 +104,14 @@ class Keeper:
         self._writer = Writer(self._access, self._buffer, self._ledger, interval=self._interval)
         for queue in self._buffer.disk_queues:
             queue.confirm = self._writer.confirm
+
+    def _claim_folder(self) -> Claim:
+        """Own a folder, and note it even if nobody waits for the answer."""
+        check_folder(self._root)
+        self._claim = claimed = claim(self._root)
+        if self._closed:
+            claimed.release()
+        return claimed
 
     def start(self) -> None:
         """Start writing, reading and adopting, if that is not done yet; only after `open`."""
@@ -170,6 +178,11 @@ class Keeper:
         """Whether a dead process's journal is being moved into this one."""
         return self._adoption is not None and self._adoption.busy
 
+    async def stop_adopting(self) -> None:
+        """Leave the journals of dead processes to others; what is being moved stays in part."""
+        if self._adoption is not None:
+            await self._adoption.close()
+
     async def close(self, grace: float, *, for_good: bool = False) -> None:
         """Write all that is taken, within ``grace`` seconds, and give the folder back.
 
@@ -182,8 +195,7 @@ class Keeper:
         if self._closed:
             return
         self._closed = True
-        if self._adoption is not None:
-            await self._adoption.close()
+        await self.stop_adopting()
         if self._writer is not None:
             self._writer.close()
         for task in self._tasks[1:]:
@@ -192,7 +204,10 @@ class Keeper:
             await asyncio.wait(self._tasks, timeout=grace)
             self._tasks[0].cancel()
             await self._look(grace)
-        if self._journal is None or self._claim is None:
+        if self._claim is None:
+            return
+        if self._journal is None:
+            self._claim.release()
             return
         closing = spawn(self._journal.aclose(), name=f"experimentframework.{self._name}.close")
         await asyncio.wait((closing,), timeout=grace)

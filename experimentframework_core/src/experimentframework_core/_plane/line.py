@@ -24,8 +24,11 @@ LOOK_EVERY = 0.1
 DOWN_PATIENCE = 0.5
 """Seconds that a destination which is down has for what was accepted for it."""
 
-CLOSE_PATIENCE = 5.0
+CLOSE_PATIENCE = 2.0
 """Seconds that an emptied channel has to close its backplane."""
+
+END_PATIENCE = 6.0
+"""Seconds that the end of an emptied channel takes at most, where its disk hangs as well."""
 
 
 class Place(msgspec.Struct, frozen=True, eq=False):
@@ -62,7 +65,8 @@ class Line:
         self._task: asyncio.Task[None] | None = None
         self._ending: Channel | None = None
         self._timeout = 0.0
-        self._leaving = self._closing = False
+        self._leave_by: float | None = None
+        self._closing = False
         place.channel.start()
 
     @property
@@ -99,7 +103,7 @@ class Line:
 
     def leave(self, *, timeout: float) -> None:
         """Have the line end: it delivers what it took for ``timeout`` seconds and closes."""
-        self._leaving = True
+        self._leave_by = asyncio.get_running_loop().time() + timeout
         self._begin(timeout)
 
     def _begin(self, timeout: float) -> None:
@@ -122,7 +126,7 @@ class Line:
                 return
             if len(self._places) == 1:
                 self._places[0].channel.start()
-        if self._leaving and not self._closing:
+        if self._leave_by is not None and not self._closing:
             await self._empty_for_a_while(self._places[0].channel)
             if not self._closing:
                 await self._end()
@@ -131,7 +135,7 @@ class Line:
         """Return when nothing is left in the channel, or the line closes."""
         await self._empty_for_a_while(channel)
         source: Place | None = None
-        while not (self._closing or _is_over(channel)):
+        while not (self._closing or self._is_given_up or _is_over(channel)):
             if source is not self._places[-1]:
                 source = self._places[-1]
                 await channel.renew(
@@ -146,12 +150,19 @@ class Line:
         """Have the channel deliver by its own settings, as long as that leads somewhere."""
         now = asyncio.get_running_loop().time
         begun = well = now()
-        while not (self._closing or _is_over(channel)) and now() < begun + self._timeout:
+        while not (self._closing or self._is_given_up or _is_over(channel)):
+            if now() >= begun + self._timeout:
+                return
             await _look(channel)
             if channel.health().status is not HealthStatus.UNHEALTHY:
                 well = now()
-            elif not self._leaving and now() >= well + DOWN_PATIENCE:
+            elif self._leave_by is None and now() >= well + DOWN_PATIENCE:
                 return
+
+    @property
+    def _is_given_up(self) -> bool:
+        """Whether the time is over in which a line that leaves may still deliver."""
+        return self._leave_by is not None and asyncio.get_running_loop().time() >= self._leave_by
 
     async def _end(self) -> None:
         channel = self._ending = self._places[0].channel
@@ -168,7 +179,11 @@ class Line:
                 )
         except Exception as error:  # noqa: BLE001 - it is closed as far as we are concerned
             _stumbled(channel, error)
-        await self._ended(self._places.popleft())
+        place = self._places.popleft()
+        try:
+            await self._ended(place)
+        except Exception as error:  # noqa: BLE001 - its store could not be closed
+            _stumbled(channel, error)
 
     async def close(self, timeout: float) -> None:
         """Deliver for at most ``timeout`` seconds what was taken, in order, and close."""
@@ -182,6 +197,8 @@ class Line:
             if not channel.is_started:
                 channel.start()
             await channel.close(max(0.0, deadline - now()))
+        if self._task is not None:
+            await asyncio.wait((self._task,), timeout=END_PATIENCE)
 
     def health(self) -> Health:
         """Return how the newest channel fares, and those that it waits for."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic
@@ -26,8 +25,10 @@ from experimentframework_core.deadletter import (
 )
 from experimentframework_core.errors import ReplayError
 from experimentframework_core.plugin import BackplanePlugin, ChannelSettings, Features, Selection
+from experimentframework_core.resuming import ResumingReader
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
     from contextlib import AbstractAsyncContextManager
 
     from experimentframework_core.envelope import Envelope, Record
@@ -50,7 +51,7 @@ class LettersOptions(ChannelSettings, frozen=True, kw_only=True, rename="camel")
     backplane: str | None = None
 
 
-class LettersReader(AsyncIterator[Event], Generic[Event]):
+class LettersReader(ResumingReader[Event], Generic[Event]):
     """The selected events of the dead letters in a file, the one that was stored first first.
 
     A file that is not there has none. Criteria mean the event, its time too.
@@ -83,21 +84,7 @@ class LettersReader(AsyncIterator[Event], Generic[Event]):
             backplanes=(options.backplane,) if options.backplane else (),
             after=_position(selection.checkpoint),
         )
-        self._found = self._read()
-
-    async def __anext__(self) -> Event:
-        try:
-            found = await anext(self._found)
-        except asyncio.CancelledError:
-            self._found = self._read()  # Who asks again goes on behind what was given.
-            raise
-        if isinstance(found, ReplayError):
-            raise found
-        return found
-
-    async def aclose(self) -> None:
-        """Close the file; needed where the reading is left before its end."""
-        await self._found.aclose()
+        super().__init__()
 
     async def _read(self) -> AsyncGenerator[Event | ReplayError, None]:
         """Yield events, and what is wrong between them: a generator that raises is at its end."""

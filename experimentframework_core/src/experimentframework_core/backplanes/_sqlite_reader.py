@@ -6,7 +6,6 @@ import asyncio
 import json
 import re
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -22,9 +21,11 @@ from experimentframework_core.errors import (
     TransientError,
     UnavailableError,
 )
+from experimentframework_core.resuming import ResumingReader
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import AsyncGenerator
     from pathlib import Path
 
     from experimentframework_core.plugin import Selection
@@ -40,7 +41,7 @@ _checkpoint = re.compile(r"([0-9]{1,18})(?:@([0-9a-f]{8}))?")
 Event = TypeVar("Event")
 
 
-class _Reader(AsyncIterator[Event]):
+class _Reader(ResumingReader[Event]):
     """The selected events in the order in which they were stored.
 
     Memory is bounded: a slice of rows is read at a time, and no lock is held between slices, so
@@ -67,26 +68,14 @@ class _Reader(AsyncIterator[Event]):
         self._database = self._new_database()
         self._position, self._mark = _place(selection.checkpoint)
         self._file: tuple[int, int] | None = None
-        self._found = self._read()
-
-    async def __anext__(self) -> Event:
-        try:
-            found = await anext(self._found)
-        except asyncio.CancelledError:
-            self._database = self._new_database()
-            self._found = self._read()  # Who asks again goes on behind what was given.
-            raise
-        if isinstance(found, ReplayError):
-            raise found
-        return found
-
-    async def aclose(self) -> None:
-        """Close the file; needed only where the reading is left before its end."""
-        await self._found.aclose()
+        super().__init__()
 
     @abstractmethod
     def _form(self, body: bytes) -> Event:
         """Make of a stored event what is given."""
+
+    def _begin_anew(self) -> None:
+        self._database = self._new_database()
 
     def _new_database(self) -> Database:
         return Database(self._path, prepare=self._prepare, create=False)

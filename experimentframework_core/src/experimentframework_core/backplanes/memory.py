@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
@@ -21,6 +20,10 @@ from experimentframework_core.plugin import (
     OpenContext,
     Selection,
 )
+from experimentframework_core.resuming import ResumingReader
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 poll_interval = 0.05
 
@@ -107,7 +110,7 @@ _stores: dict[str, InMemoryBackplane] = {}
 _stores_lock = threading.Lock()
 
 
-class InMemoryReader(AsyncIterator[Envelope]):
+class InMemoryReader(ResumingReader[Envelope]):
     """The selected events of a store, oldest first.
 
     Attributes:
@@ -124,21 +127,7 @@ class InMemoryReader(AsyncIterator[Envelope]):
         self._store = store
         self._selection = selection
         self._position = _position(selection.checkpoint)
-        self._found = self._read()
-
-    async def __anext__(self) -> Envelope:
-        try:
-            found = await anext(self._found)
-        except asyncio.CancelledError:
-            self._found = self._read()  # Who asks again goes on behind what was given.
-            raise
-        if isinstance(found, ReplayError):
-            raise found
-        return found
-
-    async def aclose(self) -> None:
-        """End the reading."""
-        await self._found.aclose()
+        super().__init__()
 
     async def _read(self) -> AsyncGenerator[Envelope | ReplayError, None]:
         """Yield events, and what is wrong between them: a generator that raises is at its end."""
