@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
+    import asyncpg
+
 _EVENTS = 3000
 
 
@@ -146,7 +148,11 @@ async def test_a_server_that_crashes_in_the_middle(
 
 
 async def test_a_lost_answer_stores_nothing_twice(
-    options: PostgreSqlOptions, proxy: Proxy, server: PostgreSqlServer, tmp_path: Path
+    options: PostgreSqlOptions,
+    proxy: Proxy,
+    server: PostgreSqlServer,
+    database: asyncpg.Connection,
+    tmp_path: Path,
 ) -> None:
     """Given a plane that publishes, When ten commits are not confirmed, Then each is there once."""
     through = Secret(server.url(port=proxy.port))
@@ -158,10 +164,13 @@ async def test_a_lost_answer_stores_nothing_twice(
         await plane.flush(timeout=30)
         proxy.loses = 10
         published += await publish(plane, _EVENTS)
-        await plane.flush(timeout=30)
+        flushed = await plane.flush(timeout=30)
         (channel,) = plane.statistics().backplanes.values()
 
+    rows = await database.fetchval(f"SELECT count(*) FROM {options.table_name}")
     assert proxy.loses == 0
+    assert flushed.remaining == 0
+    assert (channel.delivered, rows) == (len(published), len(published))
     assert await stored(options) == Counter(published)
     assert channel.retried > 0
     assert channel.dead_lettered == 0

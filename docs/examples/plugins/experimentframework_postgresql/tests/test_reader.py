@@ -150,6 +150,21 @@ async def test_large_events_come_in_small_pages(options: PostgreSqlOptions) -> N
     assert found == records
 
 
+async def test_transactions_are_in_the_order_of_their_numbers(
+    options: PostgreSqlOptions, database: asyncpg.Connection
+) -> None:
+    """Given transactions of one to three digits, When they are read, Then all come in order."""
+    records = make_records(400)
+    await deliver(options, *records)
+    await database.execute(
+        f'UPDATE {options.table_name} SET "transaction" = (position + 2)::text::xid8'
+    )
+
+    found, _ = await read(options)
+
+    assert found == records
+
+
 async def test_a_table_that_was_made_anew_is_another(
     options: PostgreSqlOptions, database: asyncpg.Connection
 ) -> None:

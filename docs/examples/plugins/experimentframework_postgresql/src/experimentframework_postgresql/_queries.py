@@ -33,8 +33,9 @@ SELECT
         ORDER BY "transaction" DESC, position DESC LIMIT 1) AS is_restored
 FROM (SELECT pg_current_snapshot() AS snapshot) AS now
 """
+# Were the text called "transaction" too, rows would be in the order of texts.
 _PAGE = """
-SELECT "transaction"::text AS "transaction", position, body FROM "$(schema)"."$(table)"
+SELECT "transaction"::text AS number, position, body FROM "$(schema)"."$(table)"
 WHERE ("transaction", position) > ($1::text::xid8, $2::bigint)
     AND pg_visible_in_snapshot("transaction", $3::text::pg_snapshot)
     AND NOT pg_visible_in_snapshot("transaction", $4::text::pg_snapshot)
@@ -116,7 +117,7 @@ class Queries:
                 asked,
                 *self._values,
             )
-        rows = [Row(int(row["transaction"]), row["position"], row["body"]) for row in found]
+        rows = [Row(int(row["number"]), row["position"], row["body"]) for row in found]
         if size := sum(len(row.body) for row in rows):
             wanted = _CHARACTERS * len(rows) // size
             self._rows = max(1, min(wanted, self._rows * 4, _MOST_ROWS))
