@@ -26,6 +26,7 @@ no_log_lines = {
     "experimentframework.events",
     "experimentframework.selection_modes",
     "experimentframework.sqlserver",
+    "experimentframework.sync",
 }
 
 
