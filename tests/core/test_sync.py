@@ -21,7 +21,7 @@ from experimentframework_core import (
 )
 from experimentframework_core import sync as sync_module
 from experimentframework_core.backplanes.memory import InMemoryBackplane
-from experimentframework_core.exposure import identify
+from experimentframework_core.exposure import current_plane, identify
 from experimentframework_core.sync import THREAD, SyncDataPlane
 from experimentframework_core.testing import FaultyBackplane, Sink, fail, make_exposure
 from tests.core._channels import is_balanced
@@ -293,6 +293,8 @@ def test_a_plugin_that_blocks_its_thread_does_not_keep_it_open(
 
     assert closing.timed_out
     assert closing.remaining == 1
+    with pytest.raises(DataPlaneClosedError, match="no DataPlane is open"):
+        current_plane()
     blocking.go_on.set()
     until = time.monotonic() + 5
     while threads_of_planes() and time.monotonic() < until:

@@ -32,7 +32,15 @@ dataPlane:
   backplane: {type: sqlite, options: {path: "${EVENTS_DB}"}}
 """
 
-_uvicorn = ("uvicorn", "app:app", "--app-dir", str(examples / "fastapi_app"), "--port", "0")
+_uvicorn = (
+    "uvicorn",
+    "app:app",
+    "--app-dir",
+    str(examples / "fastapi_app"),
+    "--port",
+    "0",
+    "--no-access-log",
+)
 _gunicorn = (
     "gunicorn",
     "app:app",
@@ -48,7 +56,7 @@ _wsgi = (*_gunicorn, str(examples / "flask_app"))
 _in_master = ("--preload", "--config", str(Path(__file__).with_name("_web_master.py")))
 
 servers: dict[str, tuple[str, ...]] = {
-    "uvicorn, 2 workers": (*_uvicorn, "--workers", "2", "--no-access-log"),
+    "uvicorn, 2 workers": (*_uvicorn, "--workers", "2", "--timeout-worker-healthcheck", "60"),
     "gunicorn, uvicorn workers": _asgi,
     "gunicorn, uvicorn workers, preload": (*_asgi, "--preload"),
     "gunicorn, sync workers": _wsgi,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from threading import RLock, get_ident
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar, Unpack
 
+from experimentframework_core._exposure import current
 from experimentframework_core._log import logger
 from experimentframework_core._plane import at_exit, fork
 from experimentframework_core._plane.setup import warned
@@ -188,7 +189,7 @@ class SyncDataPlane:
         try:
             closing, self._last_health = portal.run(_close(plane), limit)
         except (TimeoutError, PortalClosedError):
-            closing = _abandoned(plane)
+            closing = _abandon(plane)
             logger.error("experimentframework.close_blocked", remaining=closing.remaining)
         portal.stop(GRACE)
         self._thread = 0
@@ -288,8 +289,9 @@ async def _close(plane: DataPlane) -> tuple[FlushResult, Health]:
     return await plane.aclose(), await plane.health()
 
 
-def _abandoned(plane: DataPlane) -> FlushResult:
-    """Return what is left in a plane whose thread does not answer."""
+def _abandon(plane: DataPlane) -> FlushResult:
+    """Let a plane whose thread does not answer be nobody's, and return what is left in it."""
+    current.closed(plane)
     channels = plane.statistics().backplanes.values()
     return FlushResult(0, sum(each.buffered for each in channels), timed_out=True)
 
