@@ -164,6 +164,21 @@ async def test_a_killed_process_loses_nothing(tmp_path: Path) -> None:
     assert set(durable) <= set(collector.event_ids)
 
 
+async def test_the_example_delivers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given the example and a collector, When an event is published, Then it is there twice."""
+    monkeypatch.setenv("EVENTS_BUFFER", str(tmp_path / "buffer"))
+    async with http_collector() as collector:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint)
+
+        async with DataPlane.from_file(root / "docs/examples/opentelemetry.yaml") as plane:
+            receipt = await plane.publish(make_exposure(), ack="delivered")
+
+    assert collector.event_ids == [receipt.event_id]
+    assert len(collector.logs) == 1
+    assert collector.resources[0]["service.name"] == "shop"
+    assert collector.headers[0]["content-encoding"] == "gzip"
+
+
 def test_doctor_says_that_the_collector_is_away(tmp_path: Path) -> None:
     """Given nobody at the address, When `doctor` looks, Then it says that in words."""
     port = unused_port()
