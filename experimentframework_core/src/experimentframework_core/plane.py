@@ -90,6 +90,7 @@ class DataPlane(Bound):
         """
         super().__init__()
         self._given = backplane
+        self._meter_provider = meter_provider
         self._metrics = PlaneMetrics(self.statistics, self._judge, meter_provider)
         self._works = Works(options or DataPlaneOptions(), backplane, self._metrics)
         self.options = self._works.options
@@ -122,6 +123,15 @@ class DataPlane(Bound):
         with warned(problems):
             plane = cls(options, meter_provider=meter_provider)
         plane._reloading.files = files
+        return plane
+
+    def _anew(self) -> DataPlane:
+        """Return another plane as this one was made, to be opened by another process."""
+        with warned(()):
+            plane = DataPlane(
+                self.options, backplane=self._given, meter_provider=self._meter_provider
+            )
+        plane._reloading.files = self._reloading.files
         return plane
 
     async def __aenter__(self) -> Self:

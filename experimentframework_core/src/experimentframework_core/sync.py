@@ -12,7 +12,14 @@ from experimentframework_core._plane.setup import warned
 from experimentframework_core._portal import Portal, PortalClosedError
 from experimentframework_core.errors import DataPlaneClosedError
 from experimentframework_core.plane import DataPlane
-from experimentframework_core.status import Ack, FlushResult, Health, Receipt, Statistics
+from experimentframework_core.status import (
+    Ack,
+    FlushResult,
+    Health,
+    Receipt,
+    ReloadResult,
+    Statistics,
+)
 
 if TYPE_CHECKING:
     import os
@@ -24,6 +31,7 @@ if TYPE_CHECKING:
 
     from experimentframework_core._exposure.decision import Decision
     from experimentframework_core._exposure.facts import ExposureFacts
+    from experimentframework_core._metrics.measurement import Measurement
     from experimentframework_core.config import DataPlaneOptions
     from experimentframework_core.plugin import Backplane, BackplanePlugin
 
@@ -54,7 +62,6 @@ class SyncDataPlane:
     `close`, by leaving ``with``, or else when the interpreter ends.
 
     Attributes:
-        options: The options it was made with.
         closing: What the closing achieved; None before.
     """
 
@@ -76,11 +83,8 @@ class SyncDataPlane:
             ConfigurationError: The options are wrong; it holds every problem.
             TypeError: What was given is neither options nor a backplane.
         """
-        self._unopened = DataPlane(options, backplane=backplane)
-        self.options = self._unopened.options
+        self._unopened = DataPlane(options, backplane=backplane, meter_provider=meter_provider)
         self.closing: FlushResult | None = None
-        self._backplane = backplane
-        self._meter_provider = meter_provider
         self._lock = RLock()
         self._opened: _Opened | None = None
         self._thread = 0
@@ -99,9 +103,20 @@ class SyncDataPlane:
         Raises:
             ConfigurationError: A file is wrong; it holds every problem with line and column.
         """
-        options = DataPlane.from_file(*paths).options
+        made = DataPlane.from_file(*paths, meter_provider=meter_provider)
         with warned(()):
-            return cls(options, meter_provider=meter_provider)
+            plane = cls(made.options)
+        plane._unopened = made
+        return plane
+
+    @property
+    def options(self) -> DataPlaneOptions:
+        """The options by which it works: those it was made with, until a reload."""
+        return self._present.options
+
+    @property
+    def _present(self) -> DataPlane:
+        return self._opened.plane if self._opened else self._unopened
 
     def open(self) -> Self:
         """Open it now, if this process has not yet; else the first `publish` does.
@@ -133,10 +148,7 @@ class SyncDataPlane:
             raise RuntimeError(message)
 
     def _start(self) -> _Opened:
-        with warned(()):
-            plane = DataPlane(
-                self.options, backplane=self._backplane, meter_provider=self._meter_provider
-            )
+        plane = self._unopened._anew()  # noqa: SLF001 - it is the half of a plane that stays closed
         portal = Portal(THREAD)
         portal.start()
         self._thread = portal.thread_id
@@ -248,6 +260,14 @@ class SyncDataPlane:
         """Note which variant a subject gets: see `DataPlane.decide`."""
         return self._here("decide").plane.decide_sync(experiment_name, variant_key, **facts)
 
+    def reload(self, options: DataPlaneOptions | None = None) -> ReloadResult:
+        """Work by other options from now on, in this process: see `DataPlane.reload`.
+
+        Raises:
+            RuntimeError: It was called on the plane's own thread.
+        """
+        return _run(self._here("reload"), lambda plane: plane.reload(options))
+
     def flush(self, timeout: float | None = None) -> FlushResult:
         """Deliver now what was accepted before this call.
 
@@ -275,7 +295,11 @@ class SyncDataPlane:
 
     def statistics(self) -> Statistics:
         """Return the fates of this process's events so far; also after the plane has closed."""
-        return (self._opened.plane if self._opened else self._unopened).statistics()
+        return self._present.statistics()
+
+    def measurements(self) -> list[Measurement]:
+        """Return the value of every metric of this process now; also after it has closed."""
+        return self._present.measurements()
 
 
 def _run(opened: _Opened, method: Callable[[DataPlane], Coroutine[Any, Any, T]]) -> T:
