@@ -8,7 +8,7 @@ import signal
 import sqlite3
 import time
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -123,6 +123,14 @@ class Server(Program):
         """Return the ids of the processes that serve."""
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         return {int(child) for child in children if not _is_helper(int(child))}
+
+    def kill(self) -> None:
+        """Kill it, and its workers, which may outlive it."""
+        workers = self.workers() if self.running else set()
+        super().kill()
+        for worker in workers:
+            with suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
 
     def restart(self) -> None:
         """Have all workers replaced, one after the other or all at once, as the server does it."""
