@@ -299,3 +299,51 @@ def test_a_plugin_that_blocks_its_thread_does_not_keep_it_open(
     until = time.monotonic() + 5
     while threads_of_planes() and time.monotonic() < until:
         time.sleep(0.01)
+
+
+def test_files_that_are_changed_are_taken_at_a_reload(tmp_path: Path) -> None:
+    """Given a plane of a file, When that changes and it is reloaded, Then it works by the new."""
+    file = tmp_path / "experiments.yaml"
+    file.write_text("dataPlane: {samplingRate: 1, backplane: {type: inMemory}}")
+    with SyncDataPlane.from_file(file) as plane:
+        plane.publish(make_exposure())
+        file.write_text("dataPlane: {samplingRate: 0, backplane: {type: inMemory}}")
+
+        plane.reload()
+
+        receipt = plane.publish(make_exposure())
+        assert (receipt.status, receipt.reason) == ("filtered", "sampled")
+        assert plane.options.sampling_rate == 0
+
+
+def test_files_are_watched(tmp_path: Path) -> None:
+    """Given `reload: watch`, When the file changes, Then the plane works by it before long."""
+    file = tmp_path / "experiments.yaml"
+    text = "dataPlane: {backplane: {type: inMemory}, samplingRate: %d, reload: {watch: true, intervalMs: 20}}"
+    file.write_text(text % 1)
+    with SyncDataPlane.from_file(file) as plane:
+        plane.open()
+
+        file.write_text(text % 0)
+
+        deadline = time.monotonic() + 30
+        while plane.options.sampling_rate and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert plane.options.sampling_rate == 0
+
+
+def test_it_can_be_measured_before_during_and_after() -> None:
+    """Given a plane, When its metrics are read at any time, Then they tell of its events."""
+    plane = SyncDataPlane(options(), backplane=Sink())
+    before = {each.metric.name for each in plane.measurements()}
+
+    with plane:
+        plane.publish(make_exposure())
+
+    accepted = [
+        each.value
+        for each in plane.measurements()
+        if each.metric.name == "experimentframework.events.accepted"
+    ]
+    assert before
+    assert accepted == [1]

@@ -150,6 +150,9 @@ brought = {
     "report": {"core"},
     "analysis": {"core"},
     "opentelemetry": {"core"},
+    "otlp": {"core"},
+    "otlp-grpc": {"core"},
+    "prometheus": {"core"},
     "kafka": {"core", "kafka"},
     "servicebus": {"core", "servicebus"},
     "sqlserver": {"core", "sqlserver"},
@@ -174,7 +177,7 @@ def test_every_extra_is_explained() -> None:
     extras = set(metadata.metadata("experimentframework").get_all("Provides-Extra", []))
 
     described = re.findall(
-        r"^\| `(\w+)` \|", (root / "README.package.md").read_text(), re.MULTILINE
+        r"^\| `([\w-]+)` \|", (root / "README.package.md").read_text(), re.MULTILINE
     )
 
     assert extras == set(described) == brought.keys() - {""}
@@ -187,6 +190,8 @@ def test_every_extra_is_explained() -> None:
         ("report", "scipy"),
         ("analysis", "polars"),
         ("opentelemetry", "opentelemetry-api"),
+        ("otlp-grpc", "grpcio"),
+        ("prometheus", "prometheus-client"),
         ("kafka", "aiokafka"),
         ("servicebus", "azure-servicebus"),
         ("sqlserver", "pyodbc"),
