@@ -319,7 +319,10 @@ def test_files_that_are_changed_are_taken_at_a_reload(tmp_path: Path) -> None:
 def test_files_are_watched(tmp_path: Path) -> None:
     """Given `reload: watch`, When the file changes, Then the plane works by it before long."""
     file = tmp_path / "experiments.yaml"
-    text = "dataPlane: {backplane: {type: inMemory}, samplingRate: %d, reload: {watch: true, intervalMs: 20}}"
+    text = (
+        "dataPlane: {backplane: {type: inMemory}, samplingRate: %d,"
+        " reload: {watch: true, intervalMs: 20}}"
+    )
     file.write_text(text % 1)
     with SyncDataPlane.from_file(file) as plane:
         plane.open()
