@@ -45,8 +45,7 @@ class Schema(NamedTuple):
         """
         if self._is_empty(connection):
             raise TransientError(
-                f"cannot use {path}: it is empty; it is no {self.kind} until the first event is"
-                " written to it"
+                f"cannot use {path}: it is empty, no {self.kind} of experimentframework yet"
             )
         application_id, version = _marks(connection)
         if application_id != self.application_id:
