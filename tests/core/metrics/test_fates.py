@@ -58,3 +58,11 @@ def test_health_is_a_number() -> None:
     found = {each.metric.name: each.value for each in measured(Statistics(), DEGRADED)}
 
     assert found["experimentframework.backplane.health"] == 1
+
+
+def test_requests_without_a_subject_are_counted() -> None:
+    found = {
+        each.metric.name: each.value for each in measured(Statistics(subject_failures=3), DEGRADED)
+    }
+
+    assert found["experimentframework.subject.failures"] == 3

@@ -31,6 +31,7 @@ def measured(statistics: Statistics, health: Health) -> Iterator[Measurement]:
     """Yield what a plane's statistics and health say; histograms are kept elsewhere."""
     yield Measurement(table.PUBLISHED, (), statistics.published)
     yield Measurement(table.REJECTED, (), statistics.rejected)
+    yield Measurement(table.SUBJECT_FAILURES, (), statistics.subject_failures)
     for event_type, count in statistics.accepted_by_type.items():
         yield Measurement(table.ACCEPTED, (event_type,), count)
     for reason in {*FILTERS, *statistics.filtered}:
