@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 _OWN = re.compile(r'^(version = ")[^"]+(")$', re.MULTILINE)
-_SIBLING = re.compile(r'("experimentframework(?:-\w+)?(?:\[[\w,]+\])?~=)[^"]+(")')
+_SIBLING = re.compile(r'("experimentframework(?:-\w+)?(?:\[[\w,-]+\])?~=)[^"]+(")')
 _UNRELEASED = re.compile(
     r"^## \[Unreleased\]\n(?P<notes>.*?)(?=^## \[|\Z)", re.MULTILINE | re.DOTALL
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from experimentframework_core.deadletter import (
     SqliteDeadLetterStore,
     open_letters,
 )
-from experimentframework_core.errors import UnavailableError
+from experimentframework_core.errors import TransientError, UnavailableError
 from tests.core.letters._letters import NOON, ids_in, make_letter
 
 if TYPE_CHECKING:
@@ -187,10 +188,8 @@ class TestOpenLetters:
 
         assert not (tmp_path / "letters.db").exists()
 
-    @pytest.mark.parametrize("content", [b"", b"no database, but long enough to be one\n" * 9])
-    async def test_any_other_file_is_refused_and_left_as_it_is(
-        self, content: bytes, tmp_path: Path
-    ) -> None:
+    async def test_any_other_file_is_refused_and_left_as_it_is(self, tmp_path: Path) -> None:
+        content = b"no database, but long enough to be one\n" * 9
         path = tmp_path / "letters.db"
         path.write_bytes(content)
 
@@ -199,3 +198,25 @@ class TestOpenLetters:
                 await store.count()
 
         assert path.read_bytes() == content
+
+    async def test_an_empty_file_is_told_and_left_as_it_is(self, tmp_path: Path) -> None:
+        """It stays empty: no store being made by another process, for which it is waited."""
+        path = tmp_path / "letters.db"
+        path.touch()
+
+        async with open_letters(path) as store:
+            with pytest.raises(TransientError, match=r"letters\.db: it is empty"):
+                await store.count()
+
+        assert path.read_bytes() == b""
+
+    async def test_a_store_that_is_just_being_made_is_waited_for(self, tmp_path: Path) -> None:
+        """Given a file whose tables are not there yet, When they come, Then it is read."""
+        path = tmp_path / "letters.db"
+        path.touch()
+
+        async with open_letters(path) as store, SqliteDeadLetterStore(path) as other:
+            counting = asyncio.ensure_future(store.count())
+            await asyncio.sleep(0.01)
+            await other.write([make_letter("a")])
+            assert await counting == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from experimentframework_core._sqlite.database import transaction
-from experimentframework_core.errors import UnavailableError
+from experimentframework_core.errors import TransientError, UnavailableError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -39,7 +39,14 @@ class Schema(NamedTuple):
         self.check(connection, path)
 
     def check(self, connection: sqlite3.Connection, path: Path) -> None:
-        """Raise UnavailableError unless the file has these tables."""
+        """Raise UnavailableError unless the file has these tables; TransientError if it is empty.
+
+        Between the making of the file and that of its tables, others see it empty.
+        """
+        if self._is_empty(connection):
+            raise TransientError(
+                f"cannot use {path}: it is empty, no {self.kind} of experimentframework yet"
+            )
         application_id, version = _marks(connection)
         if application_id != self.application_id:
             raise UnavailableError(
