@@ -117,8 +117,9 @@ def _measure(plane: str, *, rounds: int, count: int) -> list[dict[str, float]]:
 
 
 def _turned(number: int) -> tuple[str, ...]:
-    """Return the slices, beginning with another one in each round."""
-    return _slices[number % len(_slices) :] + _slices[: number % len(_slices)]
+    """Return the slices in another order each round: the first slice of another page costs more."""
+    turned = _slices[number % len(_slices) :] + _slices[: number % len(_slices)]
+    return turned[::-1] if number % 2 else turned
 
 
 def run(*, quick: bool) -> Report:
