@@ -144,6 +144,27 @@ def test_a_plugin_that_fails_at_import_breaks_only_its_own_use(site: Site) -> No
     assert isinstance(caught.value.__cause__, RuntimeError)
 
 
+def test_a_plugin_that_ends_the_process_breaks_only_its_own_use(site: Site) -> None:
+    """Given a module that exits, When all plugins are listed, Then it alone is not usable."""
+    site.install("acme-leaving", type_name="leaving", code="import sys; sys.exit(3)")
+    site.install("acme-pigeon", type_name="pigeon")
+
+    listed = {plugin.type: plugin.error for plugin in installed_plugins()}
+
+    assert str(listed["leaving"]).endswith(
+        "cannot be loaded from 'acme_leaving:plugin': it ends the process, SystemExit: 3"
+    )
+    assert listed["pigeon"] is None
+
+
+def test_an_interrupted_loading_is_no_error_of_the_plugin(site: Site) -> None:
+    """Given Ctrl-C while a module is imported, When it is asked for, Then that passes through."""
+    site.install("acme-slow", type_name="slow", code="raise KeyboardInterrupt")
+
+    with pytest.raises(KeyboardInterrupt):
+        find_plugin("slow")
+
+
 def test_an_entry_point_without_its_object_is_an_error(site: Site) -> None:
     """Given a module without `plugin`, When its type is asked for, Then the error says so."""
     site.install("acme-empty", type_name="empty", code="")
