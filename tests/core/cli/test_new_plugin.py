@@ -94,7 +94,8 @@ def test_what_is_there_is_left_alone(tmp_path: Path, *, is_folder: bool) -> None
     ran = run_here("new-plugin", "my-store", "--directory", target, "--json")
 
     assert ran.code == 2
-    assert ran.document()["error"].startswith(f"{target} is there and not empty")
+    why = "is there and not empty" if is_folder else "is a file"
+    assert ran.document()["error"] == f"{target} {why}; name a new folder by --directory"
     assert files_in(tmp_path) == {"target/mine" if is_folder else "target"}
 
 
