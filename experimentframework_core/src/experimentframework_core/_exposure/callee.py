@@ -14,7 +14,7 @@ def name_of(function: object) -> str:
     """Return its name, with that of its module; of a partial or an object, of what it is made."""
     inside = _inside(function)
     named = inside if hasattr(inside, "__qualname__") else type(inside)
-    return f"{getattr(named, '__module__', '')}.{named.__qualname__}".lstrip(".")
+    return ".".join(filter(None, (getattr(named, "__module__", None), named.__qualname__)))
 
 
 def is_async(function: Callable[..., object]) -> bool:

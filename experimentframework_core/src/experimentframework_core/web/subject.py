@@ -58,6 +58,7 @@ class SubjectMiddleware:
         self.failures = 0
         self._app = app
         self._provider = provider
+        self._name = name_of(provider)
         self._warnings = Repeated()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -80,7 +81,7 @@ class SubjectMiddleware:
             self._count(scope)
             self._warnings.warning(
                 "experimentframework.subject_failed",
-                provider=name_of(self._provider),
+                provider=self._name,
                 error=placed(error),
             )
             return None
