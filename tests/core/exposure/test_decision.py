@@ -148,16 +148,17 @@ async def test_what_failed_is_tried_again() -> None:
     assert [each.payload.variant_key for each in envelopes(faulty)] == ["express"]
 
 
-@pytest.mark.parametrize("again", [use, use_in_thread])
-async def test_what_was_dropped_is_tried_again(again: Step) -> None:
+@pytest.mark.parametrize("semantics", ["onDecision", "onFirstUse"])
+@pytest.mark.parametrize("again", [use, use_sync, use_in_thread, expose])
+async def test_what_was_dropped_is_tried_again(again: Step, semantics: Any) -> None:
     """Given a full buffer that drops, When there is room at the next use, Then it is recorded."""
     gate = Hang()
     faulty = FaultyBackplane([gate])
     buffer = BufferOptions(max_events=1, when_full="dropNewest")
 
-    async with opened(faulty, buffer=buffer, exposure_semantics="onFirstUse") as plane:
-        decision = await plane.decide("checkout", "express", subject="u-1")
+    async with opened(faulty, buffer=buffer, exposure_semantics=semantics) as plane:
         await plane.expose("checkout", "express", subject="fills")
+        decision = await plane.decide("checkout", "express", subject="u-1")
         await again(plane, decision)
         dropped = decision.receipt
         gate.release()

@@ -23,7 +23,7 @@ class Decision:
     When that is, ``exposureSemantics`` says: ``onDecision``: it has been; ``onFirstUse``: at the
     first `use` or `use_sync`; ``explicit``: at the first `expose` or `expose_sync`, which record
     it under the other two as well, where it is not yet. Each raises as `DataPlane.publish`; then
-    nothing was recorded, and the next call tries again, as it does after a drop.
+    nothing was recorded, and the next call tries again. So does the next use after a drop.
 
     Attributes:
         experiment_name: The experiment.
@@ -48,13 +48,13 @@ class Decision:
 
     async def use(self) -> str:
         """Return the variant, of which use is made now."""
-        if self._semantics == "onFirstUse":
+        if self._waiting and self._semantics != "explicit":
             await self.expose()
         return self.variant_key
 
     def use_sync(self) -> str:
         """Return the variant, of which use is made now: `use` for synchronous code."""
-        if self._semantics == "onFirstUse":
+        if self._waiting and self._semantics != "explicit":
             self.expose_sync()
         return self.variant_key
 
