@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import msgspec
 
+from experimentframework_core._hiding import hidden_in, without
 from experimentframework_core._log import logger
 from experimentframework_core.status import Health, HealthStatus
 from experimentframework_core.web._answers import (
@@ -16,7 +17,6 @@ from experimentframework_core.web._answers import (
     path_below,
     send_answer,
 )
-from experimentframework_core.web._hiding import hidden_in, without
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
