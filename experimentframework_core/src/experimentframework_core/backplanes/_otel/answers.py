@@ -49,7 +49,7 @@ async def read(response: httpx.Response) -> Answer:
     """
     raw = bytearray()
     try:
-        async with aclosing(response.aiter_raw()) as chunks:
+        async with aclosing(response.aiter_raw()) as chunks:  # type: ignore[type-var]  # is a generator
             async for chunk in chunks:
                 raw += chunk
                 if len(raw) >= LONGEST:
