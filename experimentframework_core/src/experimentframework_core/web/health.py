@@ -66,7 +66,11 @@ def health_app(plane: Source, *, details: bool = True, metrics: bool = False) ->
 
     Raises:
         ModuleNotFoundError: ``metrics`` without the extra.
+        TypeError: ``plane`` is neither.
     """
+    if not (callable(plane) or hasattr(plane, "health")):
+        message = f"health_app takes a plane or a function that returns one, not {plane!r}"
+        raise TypeError(message)
     return _HealthApp(plane, details=details, metrics=metrics)
 
 
