@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +36,31 @@ TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 SPAN_ID = "b7ad6b7169203331"
 TRACEPARENT = f"00-{TRACE_ID}-{SPAN_ID}-01"
 CONTEXT = OpenContext(name="otel")
+
+HANGS = """
+import asyncio, time
+from opentelemetry import trace
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from experimentframework_core import BackplaneOptions, DataPlane, DataPlaneOptions
+from experimentframework_core.testing import make_exposure
+
+class Hanging(SpanProcessor):
+    def on_end(self, span):
+        time.sleep(3600)
+
+provider = TracerProvider()
+provider.add_span_processor(Hanging())
+trace.set_tracer_provider(provider)
+node = BackplaneOptions(type="openTelemetry")
+options = DataPlaneOptions(flush_interval_ms=1, shutdown_timeout_ms=200, backplane=node)
+
+async def main():
+    async with DataPlane(options) as plane:
+        await plane.publish(make_exposure())
+    print(plane.closing.remaining)
+
+asyncio.run(main())
+"""
 
 
 class Spans(InMemorySpanExporter):
@@ -158,8 +185,11 @@ async def test_events_wait_for_a_provider(
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
     monkeypatch.setattr(_logs._internal, "_LOGGER_PROVIDER", None)
 
-    with pytest.raises(TransientError, match=f"set no {what} provider; call .*, or say endpoint"):
+    with pytest.raises(TransientError, match=f"set no {what} provider; call .*, or say") as caught:
         await deliver(OpenTelemetryOptions(traces=traces, logs=not traces), make_record())
+
+    # UnavailableError would be tried again at the longest pause only.
+    assert type(caught.value) is TransientError
 
 
 class Watching(SpanProcessor):
@@ -217,6 +247,15 @@ async def test_a_batch_that_was_given_up_ends_with_the_event_under_way(
 
     assert delivery.cancelled()
     assert len(spans.get_finished_spans()) == 2
+
+
+def test_a_processor_that_hangs_keeps_no_process_alive() -> None:
+    """Given a processor that never returns, When the plane has closed, Then the process ends."""
+    found = subprocess.run(
+        [sys.executable, "-c", HANGS], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert found.stdout == "1\n"
 
 
 class TestConformance(BackplaneConformance[OpenTelemetryOptions]):
