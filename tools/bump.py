@@ -10,14 +10,15 @@ import argparse
 import re
 import sys
 import tomllib
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-_VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
+_VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)", re.ASCII)
 _OWN = re.compile(r'^(version = ")[^"]+(")$', re.MULTILINE)
 _SIBLING = re.compile(r'("experimentframework(?:-\w+)?(?:\[[\w,-]+\])?~=)[^"]+(")')
 _UNRELEASED = re.compile(
@@ -42,10 +43,13 @@ def bump(root: Path, version: str, today: date) -> list[Path]:
     """Give every distribution below ``root`` the version, and return the files that changed.
 
     Raises:
-        BumpError: It is no version, or not a later one, or the changelog has nothing for it.
+        BumpError: It is no version, or not a later one, or the changelog has nothing for it, or a
+            file cannot be read or written.
     """
     files = projects(root)
-    current = {tomllib.loads(file.read_text())["project"]["version"] for file in files}
+    changelog = root / "CHANGELOG.md"
+    before = {file: _read(file) for file in (*files, changelog)}
+    current = {tomllib.loads(before[file])["project"]["version"] for file in files}
     if len(current) != 1:
         raise BumpError(f"the distributions have different versions: {', '.join(sorted(current))}")
     (old,) = current
@@ -53,12 +57,35 @@ def bump(root: Path, version: str, today: date) -> list[Path]:
         raise BumpError(f"{version!r} is no version; expected three numbers, as in 1.2.3")
     if _numbers(version) <= _numbers(old):
         raise BumpError(f"{version} is not later than {old}, which the distributions have")
-    texts = {file: _with_version(file.read_text(), version) for file in files}
-    changelog = root / "CHANGELOG.md"
-    texts[changelog] = _released(changelog.read_text(), version, today)
-    for file, text in texts.items():
-        file.write_text(text)
-    return list(texts)
+    after = {file: _with_version(before[file], version) for file in files}
+    after[changelog] = _released(before[changelog], version, today)
+    _write(before, after)
+    return list(after)
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except OSError as error:
+        raise BumpError(
+            f"{file} cannot be read: {error.strerror}; is this the root of a checkout?"
+        ) from error
+
+
+def _write(before: Mapping[Path, str], after: Mapping[Path, str]) -> None:
+    """Write all files; where one cannot be written, those before it get their old text back."""
+    written: list[Path] = []
+    for file, text in after.items():
+        try:
+            file.write_text(text, "utf-8")
+        except OSError as error:
+            for changed in (*written, file):
+                with suppress(OSError):
+                    changed.write_text(before[changed], "utf-8")
+            raise BumpError(
+                f"{file} cannot be written: {error.strerror}; nothing is changed"
+            ) from error
+        written.append(file)
 
 
 def _numbers(version: str) -> list[int]:

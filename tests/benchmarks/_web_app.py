@@ -23,6 +23,7 @@ from starlette.middleware.sessions import SessionMiddleware
 from experimentframework_core import BackplaneOptions, DataPlane, DataPlaneOptions, Exposure
 from experimentframework_core.backplanes.memory import InMemoryOptions
 from experimentframework_core.backplanes.sqlite import SqliteOptions
+from tests.benchmarks import _floor
 from tests.benchmarks._ours import NoOp, on_disk
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ app = FastAPI(lifespan=lifespan)
 app.add_middleware(SessionMiddleware, secret_key="a secret of the benchmark")
 app.add_middleware(GZipMiddleware)
 User = Annotated[str, Query(min_length=1, max_length=256)]
-Mode = Literal["without", "publish", "again"]
+Mode = Literal["without", "publish", "again", "floor"]
 """One route serves all modes: the second route of an app costs more to find than the first."""
 
 
@@ -142,10 +143,12 @@ def exposure(user: str, variant: str) -> Exposure:
 
 @app.get("/page")
 async def page(user: User, mode: Mode, request: Request) -> Page:
-    """Show a page; in one mode publish that the user saw a variant."""
+    """Show a page; in one mode publish that the user saw a variant, in one do the least of it."""
     page = page_for(user, request)
     if mode == "publish":
         await plane.publish(exposure(user, page.variant))
+    elif mode == "floor":
+        _floor.floor(exposure(user, page.variant))
     return page
 
 
@@ -161,4 +164,5 @@ async def least(user: User, mode: Mode) -> dict[str, str]:
 async def processor() -> dict[str, int]:
     """Deliver what is queued, and return the processor's time of this process so far, in ns."""
     await plane.flush()
+    _floor.queue.clear()
     return {"ns": process_time_ns(), "accepted": plane.statistics().accepted}

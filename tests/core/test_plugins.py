@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import metadata
 from typing import TYPE_CHECKING
 
 import pytest
@@ -76,7 +77,8 @@ def test_an_installed_sibling_without_the_type_is_to_be_upgraded(core_only: None
         find_plugin("kafka")
 
     assert 'pip install --upgrade "experimentframework[kafka]" (the installed' in str(caught.value)
-    assert "experimentframework-kafka 0.1.0 does not offer it)" in str(caught.value)
+    present = f"experimentframework-kafka {metadata.version('experimentframework-kafka')}"
+    assert f"{present} does not offer it)" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -142,6 +144,27 @@ def test_a_plugin_that_fails_at_import_breaks_only_its_own_use(site: Site) -> No
     assert "acme-broken 1.2.3" in str(caught.value)
     assert "RuntimeError: no libpigeon" in str(caught.value)
     assert isinstance(caught.value.__cause__, RuntimeError)
+
+
+def test_a_plugin_that_ends_the_process_breaks_only_its_own_use(site: Site) -> None:
+    """Given a module that exits, When all plugins are listed, Then it alone is not usable."""
+    site.install("acme-leaving", type_name="leaving", code="import sys; sys.exit(3)")
+    site.install("acme-pigeon", type_name="pigeon")
+
+    listed = {plugin.type: plugin.error for plugin in installed_plugins()}
+
+    assert str(listed["leaving"]).endswith(
+        "cannot be loaded from 'acme_leaving:plugin': it ends the process, SystemExit: 3"
+    )
+    assert listed["pigeon"] is None
+
+
+def test_an_interrupted_loading_is_no_error_of_the_plugin(site: Site) -> None:
+    """Given Ctrl-C while a module is imported, When it is asked for, Then that passes through."""
+    site.install("acme-slow", type_name="slow", code="raise KeyboardInterrupt")
+
+    with pytest.raises(KeyboardInterrupt):
+        find_plugin("slow")
 
 
 def test_an_entry_point_without_its_object_is_an_error(site: Site) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from typing import Any, NoReturn, Self
 
 import pytest
 
@@ -61,6 +62,34 @@ def test_the_other_recipe_signs_in_with_a_token() -> None:
     assert "async def event_hubs_token() -> str:" in code
     assert options.security.mechanism == "OAUTHBEARER"
     assert options.security.protocol == "SASL_SSL"
+
+
+async def test_a_credential_is_closed_where_no_token_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given a refused identity, When the page's function is called, Then nothing is left open."""
+    asked: list[str] = []
+    closed: list[bool] = []
+
+    class Refused:
+        async def __aenter__(self) -> Self:
+            return self
+
+        async def __aexit__(self, *_: object) -> None:
+            closed.append(True)
+
+        async def get_token(self, scope: str) -> NoReturn:
+            asked.append(scope)
+            raise PermissionError("no identity")
+
+    monkeypatch.setattr("azure.identity.aio.DefaultAzureCredential", Refused)
+    (code,) = [block.code for block in blocks_of(page, "python")]
+    names: dict[str, Any] = {}
+    exec(code, names)  # noqa: S102 - the code of the page
+
+    with pytest.raises(PermissionError):
+        await names["event_hubs_token"]()
+
+    assert asked == ["https://my-namespace.servicebus.windows.net/.default"]
+    assert closed == [True]
 
 
 @pytest.mark.parametrize("recipe", recipes, ids=["key", "token"])

@@ -41,6 +41,7 @@ layers = (
     ("config",),
     ("extensions",),
     ("extension",),
+    ("_discreet",),
     ("plugin",),
     ("broker_letters",),
     ("destinations",),
@@ -56,11 +57,12 @@ layers = (
     ("envelope",),
     ("events",),
     ("status",),
+    ("_hiding",),
     ("units",),
     ("_sqlite",),
     ("_portal",),
-    ("_entry_points", "_failpoints", "_log", "_paths", "_tasks"),
-    ("_entry_points", "_failpoints", "_log", "_paths", "_tasks", "_traceparent"),
+    ("_entry_points", "_failpoints", "_log", "_own_thread", "_paths", "_tasks"),
+    ("_entry_points", "_failpoints", "_log", "_own_thread", "_paths", "_tasks", "_traceparent"),
     ("errors",),
 )
 """From top to bottom. A module imports only from lines below its own; a package is one unit."""

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.packaging.layout import root
 
 if TYPE_CHECKING:
@@ -15,9 +17,9 @@ if TYPE_CHECKING:
 readme = (root / "README.md").read_text()
 
 
-def blocks(language: str) -> list[str]:
-    """Return the README's code blocks of one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+def blocks(language: str, page: str = readme) -> list[str]:
+    """Return the README's code blocks of one language, or those of another page."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
 
 
 def test_there_are_exactly_two_set_up_commands() -> None:
@@ -48,10 +50,12 @@ def test_the_tutorial_begins_with_the_first_command_verbatim() -> None:
     assert first == blocks("sh")[0]
 
 
-def test_the_example_runs_with_its_configuration(tmp_path: Path) -> None:
-    """Given the README's YAML, When its example runs there, Then its events are in the store."""
-    (tmp_path / "experiments.yaml").write_text(blocks("yaml")[0])
-    (example,) = (block for block in blocks("python") if "asyncio.run" in block)
+@pytest.mark.parametrize("name", ["README.md", "README.package.md"])
+def test_the_example_runs_with_its_configuration(name: str, tmp_path: Path) -> None:
+    """Given a README's YAML, When its example runs there, Then its events are in the store."""
+    page = (root / name).read_text()
+    (tmp_path / "experiments.yaml").write_text(blocks("yaml", page)[0])
+    (example,) = (block for block in blocks("python", page) if "asyncio.run" in block)
 
     result = subprocess.run(
         [sys.executable, "-c", example], cwd=tmp_path, check=False, capture_output=True, text=True

@@ -52,6 +52,7 @@ class Answer(NamedTuple):
         silent: Whether there is never an answer.
         lost: Whether the request is taken, and the answer lost.
         raw: The body of HTTP, instead of one of OTLP.
+        headers: More headers of HTTP.
     """
 
     status: int = 200
@@ -62,6 +63,7 @@ class Answer(NamedTuple):
     silent: bool = False
     lost: bool = False
     raw: bytes | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 TAKEN = Answer()
@@ -216,7 +218,9 @@ def _response(request: web.Request, answer: Answer, body: bytes) -> web.StreamRe
         request.transport.close()
     if answer.status != TAKEN.status:
         body = Status(code=1, message=answer.said).SerializeToString()
-    headers = {"Retry-After": answer.retry_after} if answer.retry_after else {}
+    headers = dict(answer.headers)
+    if answer.retry_after:
+        headers["Retry-After"] = answer.retry_after
     return web.Response(
         status=answer.status,
         body=body if answer.raw is None else answer.raw,
@@ -256,8 +260,12 @@ async def _refuse(context: Any, answer: Answer) -> None:
     if answer.code == "OK":
         return
     if answer.retry_after:
+        # What `google.rpc` asks for, and every server's library writes.
+        status = Status(code=grpc.StatusCode[answer.code].value[0], message=answer.said)
         info = RetryInfo(retry_delay=Duration(seconds=int(answer.retry_after)))
-        context.set_trailing_metadata((("google.rpc.retryinfo-bin", info.SerializeToString()),))
+        status.details.add().Pack(info)
+        metadata = (("grpc-status-details-bin", status.SerializeToString()),)
+        context.set_trailing_metadata(metadata)
     await context.abort(grpc.StatusCode[answer.code], answer.said)
 
 

@@ -96,6 +96,42 @@ def test_what_was_published_is_in_the_file(folder: Path, site: Path, tmp_path: P
     assert ['"eventType":"exposure"' in line for line in lines] == [True, False]
 
 
+def test_what_was_cut_short_loses_nothing(site: Path, tmp_path: Path) -> None:
+    """Given a disk that is full within a line, When it has room again, Then all events arrive."""
+    program = """
+import asyncio, resource
+from experimentframework_core.errors import TransientError
+from experimentframework_core.plugin import OpenContext
+from experimentframework_core.testing import make_records
+from experimentframework_lines import LinesOptions, plugin
+
+async def main():
+    records = make_records(5)
+    full = sum(len(record.body) + 1 for record in records[:3]) - 10
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (full, limits[1]))
+    async with plugin.open(LinesOptions(path="events.jsonl"), OpenContext(name="lines")) as lines:
+        for batch in records[:2], records[2:4]:
+            try:
+                await lines.deliver(batch)
+            except TransientError as error:
+                print(error)
+                resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+                await lines.deliver(batch)
+        await lines.deliver(records[4:])
+    with open("events.jsonl", "rb") as file:
+        written = file.read().splitlines()
+    bodies = [record.body for record in records]
+    print([bodies.index(line) if line in bodies else "half" for line in written])
+
+asyncio.run(main())
+"""
+
+    printed = run(sys.executable, "-c", program, cwd=tmp_path, PYTHONPATH=str(site))
+
+    assert printed == "cannot write events.jsonl: File too large\n[0, 1, 'half', 2, 3, 4]\n"
+
+
 def test_what_is_published_is_the_plugin_alone(folder: Path) -> None:
     """Given the built distribution, When it is looked into, Then no event is in it."""
     wheel, sdist = sorted((folder / "dist").iterdir(), key=lambda path: path.suffix, reverse=True)

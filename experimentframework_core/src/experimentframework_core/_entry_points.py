@@ -94,10 +94,11 @@ def _load(group: Group[PluginT], entry_point: EntryPoint) -> PluginT:
     source = f"{distribution(entry_point)} {version(entry_point)}".strip()
     try:
         plugin = entry_point.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        why = "it ends the process, " if isinstance(error, SystemExit) else ""
         raise PluginError(
             f"the {group.what} '{entry_point.name}' of {source} cannot be loaded from "
-            f"'{entry_point.value}': {type(error).__name__}: {error}",
+            f"'{entry_point.value}': {why}{type(error).__name__}: {error}",
             plugin=entry_point.name,
         ) from error
     if not isinstance(plugin, group.plugin):

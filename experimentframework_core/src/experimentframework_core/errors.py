@@ -128,7 +128,8 @@ class TransientError(DeliveryError):
     """Not confirmed, possibly delivered; the same records are offered again.
 
     Attributes:
-        retry_after: Seconds the destination asked us to wait at least, or None.
+        retry_after: Seconds the destination asked us to wait at least, or None. More than an hour
+            counts as one.
     """
 
     def __init__(self, message: str = "", *, retry_after: float | None = None) -> None:

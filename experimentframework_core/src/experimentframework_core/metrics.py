@@ -5,6 +5,7 @@ OpenTelemetry needs nothing from here: a `DataPlane` finds it by itself.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from experimentframework_core._metrics.measurement import Distribution, Measurement
@@ -13,7 +14,10 @@ from experimentframework_core._metrics.table import METRICS, Metric
 if TYPE_CHECKING:
     from experimentframework_core._metrics.prometheus import PrometheusCollector
 
-__all__ = ["METRICS", "Distribution", "Measurement", "Metric", "PrometheusCollector"]
+__all__ = ["METRICS", "Distribution", "Measurement", "Metric"]
+
+if find_spec("prometheus_client") is not None:  # `from … import *` takes what can be imported.
+    __all__ += ["PrometheusCollector"]
 
 
 if not TYPE_CHECKING:

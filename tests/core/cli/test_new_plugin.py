@@ -60,6 +60,17 @@ def test_what_was_written_is_told_as_json(tmp_path: Path) -> None:
     }
 
 
+def test_a_folder_that_is_no_utf_8_is_told_as_json(tmp_path: Path) -> None:
+    """Given --json and a folder with a byte of Latin-1, When written, Then JSON shows the byte."""
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+
+    ran = run_here("new-plugin", "my-store", "--directory", folder, "--json")
+
+    assert ran.code == 0
+    assert ran.document()["folder"] == str(tmp_path / r"caf\udce9")
+    assert files_in(folder) == FILES
+
+
 def test_the_folder_may_be_there_and_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Given an empty folder in which somebody stands, When written there, Then it is the same."""
     monkeypatch.chdir(tmp_path)
@@ -83,7 +94,8 @@ def test_what_is_there_is_left_alone(tmp_path: Path, *, is_folder: bool) -> None
     ran = run_here("new-plugin", "my-store", "--directory", target, "--json")
 
     assert ran.code == 2
-    assert ran.document()["error"].startswith(f"{target} is there and not empty")
+    why = "is there and not empty" if is_folder else "is a file"
+    assert ran.document()["error"] == f"{target} {why}; name a new folder by --directory"
     assert files_in(tmp_path) == {"target/mine" if is_folder else "target"}
 
 

@@ -52,10 +52,19 @@ def test_what_is_no_name_is_refused(name: str) -> None:
         naming_of(name)
 
 
-@pytest.mark.parametrize("name", ["My-Store", "my_store", "my store", "MY.STORE"])
+@pytest.mark.parametrize(
+    "name", ["My-Store", "my_store", "my store", "MY.STORE", "myStore", "mÿ-störe"]
+)
 def test_the_name_that_was_meant_is_told(name: str) -> None:
     """Given a name in another spelling, When it is refused, Then the right one is told."""
     with pytest.raises(NameRefusedError, match=r"did you mean 'my-store'\?"):
+        naming_of(name)
+
+
+@pytest.mark.parametrize("name", ["inMemory", "Kafka", "Class", "straße"])
+def test_a_name_that_is_refused_too_is_not_told(name: str) -> None:
+    """Given a name whose right spelling is taken or none, When refused, Then none is told."""
+    with pytest.raises(NameRefusedError, match=r"as in my-store$"):
         naming_of(name)
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from experimentframework_core import DataPlane, InvalidEventError
+from experimentframework_core import BufferOptions, DataPlane, InvalidEventError
 from experimentframework_core.exposure import Decision, identify
-from experimentframework_core.testing import FaultyBackplane
+from experimentframework_core.testing import FaultyBackplane, Hang
 from tests.core._planes import envelopes, opened
 
 if TYPE_CHECKING:
@@ -146,3 +146,26 @@ async def test_what_failed_is_tried_again() -> None:
 
     assert receipt is None
     assert [each.payload.variant_key for each in envelopes(faulty)] == ["express"]
+
+
+@pytest.mark.parametrize("semantics", ["onDecision", "onFirstUse"])
+@pytest.mark.parametrize("again", [use, use_sync, use_in_thread, expose])
+async def test_what_was_dropped_is_tried_again(again: Step, semantics: Any) -> None:
+    """Given a full buffer that drops, When there is room at the next use, Then it is recorded."""
+    gate = Hang()
+    faulty = FaultyBackplane([gate])
+    buffer = BufferOptions(max_events=1, when_full="dropNewest")
+
+    async with opened(faulty, buffer=buffer, exposure_semantics=semantics) as plane:
+        await plane.expose("checkout", "express", subject="fills")
+        decision = await plane.decide("checkout", "express", subject="u-1")
+        await again(plane, decision)
+        dropped = decision.receipt
+        gate.release()
+        await plane.flush()
+        for _ in range(2):
+            await again(plane, decision)
+
+    assert dropped is not None
+    assert dropped.status == "dropped"
+    assert [each.payload.subject_id for each in envelopes(faulty)] == ["fills", "u-1"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import logging
 import re
@@ -12,6 +13,7 @@ import pytest
 
 from experimentframework_core import DataPlane
 from experimentframework_core.exposure import Subject, current_plane, exposure, identify
+from experimentframework_core.sync import SyncDataPlane
 from experimentframework_core.testing import FaultyBackplane, Sink
 from tests.core._planes import envelopes, opened
 
@@ -89,6 +91,39 @@ async def test_a_call_is_an_exposure(
 
     assert returned == 8
     assert await recorded(plane, faulty) == [("u-1", variant)]
+
+
+class LateDoubler:
+    async def __call__(self, amount: int) -> int:
+        return amount * 2
+
+
+async def multiplied(factor: int, amount: int) -> int:
+    return amount * factor
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        functools.partial(multiplied, 2),
+        functools.partial(functools.partial(multiplied), factor=2),
+        functools.partial(LateDoubler()),
+        LateDoubler(),
+        LateDoubler().__call__,
+    ],
+)
+async def test_what_is_called_as_a_function_may_be_decorated(
+    plane: DataPlane, faulty: FaultyBackplane, function: Callable[..., Any]
+) -> None:
+    """Given a partial or an object, When it is decorated and called, Then that is an exposure."""
+    wrapped = exposure("checkout", result=lambda doubled: f"r{doubled}")(function)
+
+    with identify("u-1"):
+        returned = await wrapped(amount=4)
+
+    assert returned == 8
+    assert inspect.iscoroutinefunction(wrapped)
+    assert await recorded(plane, faulty) == [("u-1", "r8")]
 
 
 async def test_a_synchronous_function_may_be_called_on_the_loop(
@@ -280,6 +315,97 @@ def test_a_generator_is_refused() -> None:
         @exposure("checkout", "express")
         def handler() -> Iterator[int]:
             yield 1
+
+
+@pytest.mark.parametrize("kind", [classmethod, staticmethod])
+def test_above_a_methods_decorator_it_is_refused(kind: Any) -> None:
+    """Given the decorators in the wrong order, When a class is made, Then the order is said."""
+
+    def handler(page: object) -> None: ...
+
+    method = kind(handler)
+
+    with pytest.raises(TypeError, match=rf"handler: put @exposure below @{kind.__name__}"):
+        exposure("checkout", "express")(method)
+
+
+async def test_below_a_methods_decorator_it_works(
+    plane: DataPlane, faulty: FaultyBackplane
+) -> None:
+    """Given methods of each kind, When they are called, Then each call is an exposure."""
+
+    class Page:
+        @classmethod
+        @exposure("checkout", "class")
+        async def of_class(cls) -> type:
+            return cls
+
+        @staticmethod
+        @exposure("checkout", "static")
+        async def static() -> None: ...
+
+        @exposure("checkout", "plain")
+        async def plain(self) -> None: ...
+
+    with identify("u-1"):
+        owner = await Page.of_class()
+        await Page.static()
+        await Page().plain()
+
+    assert owner is Page
+    assert [variant for _, variant in await recorded(plane, faulty)] == ["class", "static", "plain"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"variant": 3}, r"@exposure\('checkout'\): variant: unexpected int; expected text or a"),
+        ({"parameter": 3}, "parameter: unexpected int; expected the name of one"),
+        ({"result": "page"}, "result: unexpected str; expected a function"),
+        (
+            {"variant": "x", "plane": 3},
+            "plane: unexpected int; expected a DataPlane, or a",
+        ),
+        (
+            {"variant": "x", "plane": SyncDataPlane(backplane=Sink())},
+            "plane: unexpected SyncDataPlane; expected a DataPlane",
+        ),
+    ],
+)
+def test_a_mistake_is_said_when_it_is_decorated(given: dict[str, Any], said: str) -> None:
+    """Given an argument of another type, When a function is decorated, Then that is refused."""
+    with pytest.raises(TypeError, match=said):
+        exposure("checkout", **given)(print)
+
+
+def test_what_is_no_function_is_refused() -> None:
+    """Given the parentheses left out, or a property below, When it is decorated, it is refused."""
+    bare: Any = exposure
+    no_function: Any = property(lambda page: page)
+
+    with pytest.raises(TypeError, match="unexpected builtin_function_or_method; expected the exp"):
+        bare(print)
+    with pytest.raises(TypeError, match="unexpected property; expected a function below it"):
+        exposure("checkout", "express")(no_function)
+
+
+async def test_what_a_closed_plane_does_not_take_is_counted(
+    warnings: Callable[[], list[str]],
+) -> None:
+    """Given a plane that is named and closed, When a call is made, Then it counts as rejected."""
+    async with DataPlane(backplane=Sink()) as closed:
+        pass
+
+    @exposure("checkout", "express", plane=closed)
+    async def handler() -> str:
+        return "page"
+
+    with identify("u-1"):
+        page = await handler()
+
+    assert page == "page"
+    assert "experimentframework.exposure_not_recorded" in warnings()[0]
+    assert closed.statistics().rejected == 1
 
 
 async def test_the_current_plane_is_the_fixtures(plane: DataPlane) -> None:

@@ -258,6 +258,33 @@ async def test_what_was_not_taken_is_not_remembered(policy: Any) -> None:
     assert shown(sink) == [("fills", "x", False), ("a", "x", False)]
 
 
+@pytest.mark.parametrize("is_taken", [True, False])
+async def test_a_repeat_is_not_left_out_for_a_first_that_may_fail(is_taken: bool) -> None:  # noqa: FBT001
+    """Given a first that waits for room, When it is repeated, Then that one is offered too."""
+    gate = Hang()
+    sink = FaultyBackplane([gate])
+    wait = 5000 if is_taken else 1
+    buffer = BufferOptions(max_events=1, when_full="block", block_timeout_ms=wait)
+    repeats = RepeatExposureOptions(suppress=True)
+
+    async with DataPlane(options(buffer=buffer, repeat_exposures=repeats), backplane=sink) as plane:
+        await plane.expose("checkout", "x", subject="fills")
+        both = [asyncio.create_task(plane.expose("checkout", "x", subject="a")) for _ in range(2)]
+        if not is_taken:
+            await asyncio.wait(both)
+        gate.release()
+        said = await asyncio.gather(*both, return_exceptions=True)
+        await plane.flush()
+        later = await plane.expose("checkout", "x", subject="a")
+
+    if is_taken:
+        assert shown(sink)[1:] == [("a", "x", False), ("a", "x", True)]
+        assert later == REPEAT
+    else:
+        assert [type(each) for each in said] == [BufferFullError] * 2
+        assert shown(sink)[1:] == [("a", "x", False)]
+
+
 async def test_side_by_side_one_is_the_first(sink: FaultyBackplane) -> None:
     """Given one exposure in many tasks and threads, When all record it, Then one is the first."""
     async with opened(sink) as plane:

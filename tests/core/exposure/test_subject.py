@@ -8,9 +8,13 @@ from contextvars import Context
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from experimentframework_core import InvalidEventError
+from experimentframework_core.codec import explain
 from experimentframework_core.exposure import Subject, current_subject, identify
+from experimentframework_core.testing import make_exposure
 
 
 def test_nobody_is_the_subject_at_first() -> None:
@@ -113,14 +117,62 @@ def test_it_may_be_left_in_another_context() -> None:
         ({"subject_id": 7}, "subject_id: unexpected int; expected text"),
         ({"subject_id": "u\ud800"}, "subject_id: text that UTF-8 cannot encode"),
         ({"subject_id": "u", "tenant_id": ""}, "tenant_id: 0 characters; it takes 1 to 256"),
+        ({"subject_id": "u", "subject_type": 4}, "subject_type: unexpected int; expected text"),
+        (
+            {"subject_id": "u", "subject_type": "\ud800"},
+            "subject_type: text that UTF-8 cannot encode",
+        ),
+        (
+            {"subject_id": "u", "attributes": "zz"},
+            "attributes: expected `object | null`, got `str`",
+        ),
+        (
+            {"subject_id": "u", "attributes": {"price": float("nan")}},
+            "attributes.price: nan is not finite, and JSON has no form for it",
+        ),
+        (
+            {"subject_id": "u", "attributes": {"a": {"b": "\ud800"}}},
+            "attributes.a.b: the text holds half of a surrogate pair, which UTF-8 cannot carry",
+        ),
+        (
+            {"subject_id": "u", "attributes": {"a": object()}},
+            (
+                "attributes.a: object has no JSON form here;"
+                " give text, a number, a bool, None, a list or a dict"
+            ),
+        ),
     ],
 )
-def test_a_bad_id_is_refused_where_it_comes_in(subject: dict[str, Any], said: str) -> None:
-    """Given an id that no event takes, When it is made a subject, Then that is said at once."""
+def test_what_no_event_takes_is_refused_at_once(subject: dict[str, Any], said: str) -> None:
+    """Given what no event takes, When a subject is made of it, Then that is said at once."""
     with pytest.raises(InvalidEventError) as caught:
         Subject(**subject)
 
     assert str(caught.value) == said
+
+
+@settings(deadline=None)
+@given(
+    st.dictionaries(
+        st.text(max_size=3) | st.integers(),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+            lambda inside: st.lists(inside) | st.dictionaries(st.text(max_size=3), inside),
+            max_leaves=5,
+        ),
+    )
+)
+def test_a_subject_takes_what_an_event_takes(attributes: Any) -> None:
+    """Given any attributes, When a subject has them, Then it is refused just where events are."""
+    event = explain(make_exposure(attributes=attributes))
+
+    try:
+        refused = None
+        Subject("u-1", attributes=attributes)
+    except InvalidEventError as error:
+        refused = error
+
+    assert str(refused) == str(event)
 
 
 def test_what_is_no_subject_is_refused() -> None:

@@ -30,6 +30,7 @@ from experimentframework_core.testing import (
     make_record,
     refuse,
 )
+from experimentframework_core.units import Secret
 from tests.core._planes import in_virtual_time, sunk
 from tests.core.letters._letters import NOON, make_letter
 
@@ -49,6 +50,28 @@ def store_before(
     return BackplaneDeadLetters(
         faulty.plugin(opening), options or ChannelSettings(), context, open_timeout=5
     )
+
+
+class Keyed(ChannelSettings, frozen=True, kw_only=True):
+    """Options with a secret."""
+
+    key: Secret = Secret("hunter2")
+
+
+def test_what_it_raises_quotes_no_secret() -> None:
+    """Given a backplane that quotes its key, When it refuses a letter, Then the error does not."""
+
+    async def scenario() -> None:
+        faulty = FaultyBackplane([fail(PermanentError("wrong key hunter2"))])
+        store = store_before(faulty, options=Keyed())
+
+        with pytest.raises(UnavailableError) as caught:
+            await store.write([make_letter()])
+
+        assert str(caught.value).endswith("does not take 1 dead letters: wrong key ***")
+        await store.aclose()
+
+    run(scenario())
 
 
 def arrived(faulty: FaultyBackplane) -> list[DeadLetter]:

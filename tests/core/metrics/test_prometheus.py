@@ -83,6 +83,38 @@ async def test_several_planes_are_put_together() -> None:
     assert delivered.value == 3
 
 
+async def test_a_plane_that_is_named_twice_is_counted_once() -> None:
+    """Given one plane in two ways, when scraped, then its events are not doubled."""
+    async with DataPlane(options(flush_interval_ms=1), backplane=FaultyBackplane()) as plane:
+        await plane.publish(make_exposure(), ack="delivered")
+        collector = PrometheusCollector(plane, plane, lambda: plane)
+
+        families = families_of(registry_of(collector))
+
+    (delivered,) = families["experimentframework_events_delivered"].samples
+    assert delivered.value == 1
+
+
+def test_a_function_that_raises_leaves_the_other_metrics() -> None:
+    """Given a plane that cannot be had yet, when scraped, then what else is there is there."""
+
+    def missing() -> DataPlane:
+        raise LookupError("not opened yet")
+
+    registry = registry_of(PrometheusCollector(missing))
+    Gauge("shop_orders", "The application's own.", registry=registry).set(3)
+
+    families = families_of(registry)
+
+    assert families["shop_orders"].samples[0].value == 3
+
+
+def test_what_is_no_plane_is_refused() -> None:
+    """Given something else, when a collector is made, then the error says what is taken."""
+    with pytest.raises(TypeError, match="planes or functions that return one: 5"):
+        PrometheusCollector(5)  # type: ignore[arg-type]  # that is the point
+
+
 async def test_the_end_values_stay() -> None:
     """Given a closed plane, when scraped, then its counters are those of the end."""
     async with DataPlane(options(), backplane=FaultyBackplane()) as plane:
@@ -134,5 +166,16 @@ except ModuleNotFoundError as error:
     assert str(error).endswith('pip install "experimentframework[prometheus]"'), error
 else:
     raise SystemExit("it was imported")
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=50)
+
+
+def test_without_its_extra_all_else_can_be_imported() -> None:
+    """Given no prometheus_client, when all names are imported, then those that need none come."""
+    script = """
+import sys
+sys.modules["prometheus_client"] = None
+from experimentframework_core.metrics import *
+assert METRICS
 """
     subprocess.run([sys.executable, "-c", script], check=True, timeout=50)

@@ -57,3 +57,23 @@ def test_every_case_says_what_it_expects() -> None:
     cases = [name for name in dir(BackplaneConformance) if name.startswith("test_")]
 
     assert [name for name in cases if not getattr(BackplaneConformance, name).__doc__] == []
+
+
+def test_without_pytest_it_says_what_to_install() -> None:
+    """Given no pytest, when the tools are imported, then the error names the extra."""
+    program = """
+import sys
+sys.modules["pytest"] = None
+try:
+    import experimentframework_core.testing
+except ModuleNotFoundError as error:
+    print(error)
+"""
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.strip() == (
+        'pytest is missing: pip install "experimentframework-core[testing]"'
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import AsyncIterator  # noqa: TC003 - FastAPI reads the annotations
 from typing import Annotated
 
@@ -120,3 +122,12 @@ async def test_an_async_dependency_may_identify() -> None:
 
     assert found.json() == "page"
     assert [each.subject for each in sink.records] == ["dependency-u-1"]
+
+
+def test_without_fastapi_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given no FastAPI, When its module is imported, Then the error has the command."""
+    monkeypatch.setitem(sys.modules, "fastapi", None)
+    monkeypatch.delitem(sys.modules, "experimentframework_core.web.fastapi")
+
+    with pytest.raises(ModuleNotFoundError, match="fastapi is missing: pip install fastapi"):
+        importlib.import_module("experimentframework_core.web.fastapi")

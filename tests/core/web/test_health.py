@@ -285,3 +285,9 @@ async def test_a_secret_in_a_foreign_error_is_not_shown() -> None:
 
     assert "login failed with ***" in said.json["description"]
     assert b"hunter2" not in said.body
+
+
+def test_what_is_no_plane_is_refused() -> None:
+    """Given something else, when an app is made, then the error says what is taken."""
+    with pytest.raises(TypeError, match="takes a plane or a function that returns one, not 5"):
+        health_app(5)  # type: ignore[arg-type]  # that is the point

@@ -14,8 +14,9 @@ from starlette.routing import Mount, Route
 
 from experimentframework_core import ConfigurationError, DataPlane, DataPlaneClosedError
 from experimentframework_core.exposure import exposure
+from experimentframework_core.sync import SyncDataPlane
 from experimentframework_core.testing import Sink
-from experimentframework_core.web import plane_lifespan, plane_of
+from experimentframework_core.web import SubjectMiddleware, plane_lifespan, plane_of
 from tests.core.web.driving import Server, running
 
 if TYPE_CHECKING:
@@ -174,6 +175,52 @@ async def test_an_app_without_an_open_plane_says_so() -> None:
 
     with pytest.raises(DataPlaneClosedError, match="plane_lifespan"):
         plane_of({"type": "http", "app": app})
+
+
+@pytest.mark.parametrize("given", [3, None, SyncDataPlane(backplane=Sink())])
+async def test_a_function_that_makes_no_plane_is_named(given: Any) -> None:
+    """Given a function that makes something else, When an app starts, Then the error names both."""
+
+    def make() -> Any:
+        return given
+
+    said = rf"make gave a {type(given).__name__}: the source of a plane is a function, not async"
+
+    with pytest.raises(TypeError, match=said):
+        async with plane_lifespan(make)(Starlette()):
+            pass
+
+
+async def test_of_several_apps_each_request_has_its_own_ones_plane() -> None:
+    """Given two apps, each with a plane and an app inside, When these record, Then each has it."""
+
+    @exposure("checkout", "decorated")
+    async def both(request: StarletteRequest) -> Response:
+        return await expose(request)
+
+    @exposure("checkout", "decorated")
+    def in_thread(request: StarletteRequest) -> Response:
+        return PlainTextResponse(plane_of(request).expose_sync("checkout", "thread").status)
+
+    def app_with(sink: Sink) -> Starlette:
+        inner = Starlette(routes=[Route("/", both), Route("/thread", in_thread)])
+        app = Starlette(
+            routes=[Mount("/shop", inner)],
+            lifespan=plane_lifespan(lambda: DataPlane(backplane=sink)),
+        )
+        app.add_middleware(SubjectMiddleware, provider=lambda _: "u-1")
+        return app
+
+    one, other = Sink(), Sink()
+
+    async with running(app_with(one)) as client, running(app_with(other)) as client_of_other:
+        for path in ("/shop/", "/shop/thread"):
+            await client.get(path)
+        await client_of_other.get("/shop/")
+
+    recorded = [record.variant for record in one.records]
+    assert recorded == ["decorated", "express", "decorated", "thread"]
+    assert [record.variant for record in other.records] == ["decorated", "express"]
 
 
 async def test_a_mounted_app_has_the_outer_ones_plane() -> None:

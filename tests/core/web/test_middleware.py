@@ -12,8 +12,9 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
-from experimentframework_core import ConfigurationError, DataPlane
+from experimentframework_core import ConfigurationError, DataPlane, DataPlaneClosedError
 from experimentframework_core.exposure import current_plane, exposure
+from experimentframework_core.sync import SyncDataPlane
 from experimentframework_core.testing import FaultyBackplane, Sink, slow
 from experimentframework_core.web import PlaneMiddleware, plane_of
 from tests.core.web.driving import Message, Server, client_of, running
@@ -139,10 +140,41 @@ async def test_a_failing_lifespan_is_told_and_the_plane_closed(at: str) -> None:
         heard
         == {
             "start": ["lifespan.startup.failed"],
-            "end": ["lifespan.startup.complete"],
+            "end": ["lifespan.startup.complete", "lifespan.shutdown.failed"],
         }[at]
     )
     assert planes[0].closing is not None
+
+
+async def test_an_end_that_failed_is_the_only_answer() -> None:
+    """Given an app that says that its end failed, When it ends, Then the server hears just that."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.failed", "message": "mine"})
+
+    server = Server(PlaneMiddleware(app, lambda: DataPlane(backplane=Sink())))
+
+    await server.start()
+    await server.stop()
+
+    assert server.heard[1:] == [{"type": "lifespan.shutdown.failed", "message": "mine"}]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (3, "a int is no source of a plane"),
+        (lambda: 3, r"<lambda> gave a int: the source of a plane is a function"),
+        (lambda: SyncDataPlane(backplane=Sink()), "gave a SyncDataPlane: the source of a plane"),
+    ],
+)
+async def test_what_is_no_plane_is_refused(given: Any, said: str) -> None:
+    """Given something else, When it is to be a plane's source, Then the error says what it is."""
+    with pytest.raises(TypeError, match=said):
+        await PlaneMiddleware(without_lifespan, given)({"type": "http"}, None, None)  # type: ignore[arg-type]
 
 
 async def test_a_bad_configuration_keeps_the_app_from_starting(tmp_path: Path) -> None:
@@ -178,6 +210,31 @@ async def test_without_a_lifespan_the_first_request_opens_it(
     assert len(sink.records) == 5
     warnings = [each.message for each in caplog.records if each.levelno >= logging.WARNING]
     assert warnings == ["experimentframework.plane_opened_late"]
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 5, 20])
+async def test_a_request_that_is_cancelled_while_it_opens_leaves_nothing(
+    turns: int, tmp_path: Path
+) -> None:
+    """Given a first request that is cancelled, When the next comes, Then one plane is open."""
+    file = tmp_path / "experiments.yaml"
+    file.write_text(
+        "dataPlane: {buffer: {type: disk, path: ./buffer}, backplane: {type: inMemory}}"
+    )
+    app = PlaneMiddleware(without_lifespan, file)
+
+    async with client_of(app) as client:
+        first = asyncio.create_task(client.get("/"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.wait({first})
+        answer = await client.get("/")
+        await current_plane().aclose()
+
+    assert answer.text == "accepted"
+    with pytest.raises(DataPlaneClosedError):
+        current_plane()
 
 
 async def test_a_plane_that_cannot_be_opened_late_is_tried_again(tmp_path: Path) -> None:

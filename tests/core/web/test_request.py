@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from starlette.requests import Request
+from starlette.responses import Response
 
 from experimentframework_core.web import RequestView
 
@@ -37,6 +41,32 @@ def test_a_bad_cookie_does_not_hide_the_good_ones(header: bytes, cookies: dict[s
     found = request.cookies
 
     assert found == cookies
+
+
+@pytest.mark.parametrize("user", ["Müller", "a,b", 'q"x', "a;b", "back\\slash", "a b"])
+def test_a_cookie_has_the_text_that_was_set(user: str) -> None:
+    """Given a cookie that a framework quoted, When it comes back, Then it has its text again."""
+    response = Response()
+    response.set_cookie("user", user)
+    written = dict(response.raw_headers)[b"set-cookie"].partition(b"; Path")[0]
+
+    found = view((b"cookie", written)).cookies
+
+    assert found == {"user": user}
+
+
+@settings(deadline=None)
+@given(st.text(st.sampled_from('ab=;" \\057,\xfc'), max_size=40))
+def test_cookies_are_read_as_starlette_reads_them(written: str) -> None:
+    """Given any header, When both read it, Then they differ only in what has no equals sign."""
+    header = (b"cookie", written.encode("latin-1"))
+    theirs = Request({"type": "http", "headers": [header]}).cookies
+
+    ours = view(header).cookies
+
+    ours.pop("", None)
+    theirs.pop("", None)
+    assert ours == theirs
 
 
 def test_cookies_may_come_in_several_headers() -> None:

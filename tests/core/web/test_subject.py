@@ -191,12 +191,14 @@ async def test_it_is_taken_back_when_the_app_fails() -> None:
     assert current_subject() is None
 
 
-async def test_nobody_is_nobody() -> None:
+@pytest.mark.parametrize("nobody", [None, ""])
+async def test_nobody_is_nobody(nobody: Any, caplog: pytest.LogCaptureFixture) -> None:
     """Given requests without a user, When they are served, Then there is no subject, no log."""
-    async with client_of(app_with(lambda request: request.headers.get("x-user", ""))) as client:
+    async with client_of(app_with(lambda _: nobody)) as client:
         found = await client.get("/here")
 
     assert found.text == "None"
+    assert [each for each in caplog.records if each.levelno >= logging.WARNING] == []
 
 
 def fails(request: RequestView) -> str:
@@ -212,6 +214,26 @@ def gives_a_number(request: RequestView) -> Any:
     return 7
 
 
+def gives_zero(request: RequestView) -> Any:
+    return 0
+
+
+def gives_false(request: RequestView) -> Any:
+    return False
+
+
+def gives_a_list(request: RequestView) -> Any:
+    return []
+
+
+def takes_nothing() -> str:
+    return "u-1"
+
+
+def gives_bad_attributes(request: RequestView) -> Subject:
+    return Subject("u-1", attributes={"user": object()})
+
+
 def gives_a_long_id(request: RequestView) -> str:
     return "secret" * 100
 
@@ -222,15 +244,20 @@ def gives_a_long_id(request: RequestView) -> str:
         (fails, r"KeyError at .*test_subject\.py:\d+"),
         (fails_later, r"KeyError at .*test_subject\.py:\d+"),
         (gives_a_number, "subject_id: unexpected int; expected text"),
+        (gives_zero, "subject_id: unexpected int; expected text"),
+        (gives_false, "subject_id: unexpected bool; expected text"),
+        (gives_a_list, "subject_id: unexpected list; expected text"),
+        (gives_bad_attributes, "attributes.user: object has no JSON form here"),
+        (takes_nothing, r"TypeError at "),
         (gives_a_long_id, "subject_id: 600 characters; it takes 1 to 256"),
     ],
 )
 async def test_a_provider_that_fails_costs_no_request(
-    provider: SubjectProvider, said: str, caplog: pytest.LogCaptureFixture
+    provider: Any, said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Given a provider that fails, When requests come, Then they are served, logged once, counted.
 
-    The log has nothing of what the provider was given.
+    The log names the provider, and has nothing of what it was given.
     """
     async with DataPlane(backplane=Sink()) as plane:
         app = PlaneMiddleware(app_with(provider), plane)
@@ -241,8 +268,17 @@ async def test_a_provider_that_fails_costs_no_request(
     assert [(answer.status_code, answer.text) for answer in answers] == [(200, "None")] * 3
     assert counted == 3
     (warning,) = [each for each in caplog.records if each.levelno >= logging.WARNING]
-    assert re.search(f"experimentframework.subject_failed error=.{said}", warning.message)
+    named = f"provider='tests.core.web.test_subject.{provider.__name__}'"
+    assert re.search(f"experimentframework.subject_failed {named} error=.{said}", warning.message)
     assert "secret" not in warning.message
+
+
+def test_what_cannot_be_called_is_no_provider() -> None:
+    """Given a text, When it is to be the provider, Then that is refused when it is made."""
+    text: Any = "abc"
+
+    with pytest.raises(TypeError, match="provider: unexpected str; expected a function that"):
+        SubjectMiddleware(Starlette(), provider=text)
 
 
 async def test_without_a_plane_it_counts_for_itself() -> None:

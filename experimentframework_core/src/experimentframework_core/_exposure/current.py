@@ -23,8 +23,8 @@ _open: dict[int, weakref.ref[DataPlane]] = {}
 def current_plane() -> DataPlane:
     """Return the plane that serves the current request, else the only one that is open.
 
-    ``PlaneMiddleware`` says which plane serves a request. Without it, this is the plane of a
-    process that has one.
+    ``PlaneMiddleware`` says which plane serves a request, and so does ``SubjectMiddleware`` in an
+    app with `plane_lifespan`. Without them, this is the plane of a process that has one.
 
     Raises:
         DataPlaneClosedError: No plane is open in this process, or several are.
@@ -37,12 +37,14 @@ def current_plane() -> DataPlane:
     if not planes:
         message = (
             "no DataPlane is open in this process: open one in `async with`, or give the app"
-            " lifespan=plane_lifespan(...) or PlaneMiddleware"
+            " lifespan=plane_lifespan(...) or PlaneMiddleware; of an app inside another no server"
+            " runs the lifespan"
         )
         raise DataPlaneClosedError(message)
     message = (
-        f"{len(planes)} DataPlanes are open in this process: name the one that is meant by"
-        " plane=, or put the app into PlaneMiddleware"
+        f"{len(planes)} DataPlanes are open in this process, and nothing says which one serves"
+        " here: give the decorator plane=, or the app PlaneMiddleware in the place of"
+        " plane_lifespan, or add SubjectMiddleware to the app that has the lifespan"
     )
     raise DataPlaneClosedError(message)
 

@@ -23,13 +23,13 @@ class Decision:
     When that is, ``exposureSemantics`` says: ``onDecision``: it has been; ``onFirstUse``: at the
     first `use` or `use_sync`; ``explicit``: at the first `expose` or `expose_sync`, which record
     it under the other two as well, where it is not yet. Each raises as `DataPlane.publish`; then
-    nothing was recorded, and the next call tries again.
+    nothing was recorded, and the next call tries again. So does the next use after a drop.
 
     Attributes:
         experiment_name: The experiment.
         variant_key: The variant; reading it records nothing.
         subject: The subject.
-        receipt: What became of the exposure; None while it is not recorded.
+        receipt: What became of the exposure; None while that was not tried, or has raised.
     """
 
     def __init__(
@@ -48,13 +48,13 @@ class Decision:
 
     async def use(self) -> str:
         """Return the variant, of which use is made now."""
-        if self._semantics == "onFirstUse":
+        if self._waiting and self._semantics != "explicit":
             await self.expose()
         return self.variant_key
 
     def use_sync(self) -> str:
         """Return the variant, of which use is made now: `use` for synchronous code."""
-        if self._semantics == "onFirstUse":
+        if self._waiting and self._semantics != "explicit":
             self.expose_sync()
         return self.variant_key
 
@@ -76,7 +76,7 @@ class Decision:
 
     @contextmanager
     def _taken(self) -> Iterator[list[ExposureFacts]]:
-        """Yield what is to be recorded, if anything is; put it back if that fails."""
+        """Yield what is to be recorded, if anything is; put it back if it is lost."""
         try:
             taken = [self._waiting.popleft()]
         except IndexError:
@@ -87,3 +87,5 @@ class Decision:
         except BaseException:
             self._waiting.extend(taken)
             raise
+        if self.receipt is not None and self.receipt.status == "dropped":
+            self._waiting.extend(taken)

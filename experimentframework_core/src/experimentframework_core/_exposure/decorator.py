@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, Unpack, cast
 
 from experimentframework_core._exposure.call import Call
+from experimentframework_core._exposure.callee import is_async, name_of
 
 if TYPE_CHECKING:
     from experimentframework_core._exposure.call import Plane
@@ -51,21 +52,40 @@ def exposure(
         facts: What else there is to say, as in `DataPlane.expose`.
 
     Raises:
-        TypeError: None or more than one of the three was given, or the function has no such
-            parameter, or is a generator.
+        TypeError: None or more than one of the three was given, or one is of another type; the
+            function has no such parameter, is a generator, or no function; or this stands above
+            ``@classmethod`` or ``@staticmethod``.
     """
-    if [variant, parameter, result].count(None) != 2:  # noqa: PLR2004 - of three
-        message = f"@exposure({experiment_name!r}): give one of variant, parameter= and result="
-        raise TypeError(message)
+    _check(experiment_name, variant, parameter, result)
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        before = None if result is not None else _chooser(function, variant, parameter)
         call = Call(function, experiment_name, plane, facts)
-        if inspect.iscoroutinefunction(function):
+        before = None if result is not None else _chooser(function, variant, parameter)
+        if is_async(function):
             return cast("Callable[P, R]", _async_wrapper(function, call, before, result))
         return _sync_wrapper(function, call, before, result)
 
     return decorate
+
+
+def _check(experiment: object, variant: object, parameter: object, result: object) -> None:
+    if not isinstance(experiment, str):
+        message = (
+            f"@exposure: unexpected {type(experiment).__name__}; expected the experiment's name"
+        )
+        raise TypeError(message)
+    if [variant, parameter, result].count(None) != 2:  # noqa: PLR2004 - of three
+        message = f"@exposure({experiment!r}): give one of variant, parameter= and result="
+        raise TypeError(message)
+    for what, given, wanted, is_right in (
+        ("variant", variant, "text or a function", isinstance(variant, str) or callable(variant)),
+        ("parameter", parameter, "the name of one", isinstance(parameter, str)),
+        ("result", result, "a function", callable(result)),
+    ):
+        if given is not None and not is_right:
+            kind = type(given).__name__
+            message = f"@exposure({experiment!r}): {what}: unexpected {kind}; expected {wanted}"
+            raise TypeError(message)
 
 
 def _chooser(
@@ -77,7 +97,7 @@ def _chooser(
     signature = inspect.signature(function)
     if parameter is not None and parameter not in signature.parameters:
         names = list(signature.parameters)
-        message = f"{function.__qualname__} has no parameter {parameter!r}; it has {names}"
+        message = f"{name_of(function)} has no parameter {parameter!r}; it has {names}"
         raise TypeError(message)
 
     read: Callable[[Arguments], str | None] = variant or itemgetter(parameter)

@@ -52,6 +52,7 @@ class Recorder:
         self._plane = plane
         self._is_on_loop = is_on_loop
         self._repeats = Repeats()
+        self._underway: set[int] = set()
         self._lock = RLock()
         self._filtered: defaultdict[str, int] = defaultdict(int)
         self._rejected = 0
@@ -99,7 +100,7 @@ class Recorder:
                 exposure, correlation_id=facts.get("correlation_id")
             )
         finally:
-            self._forget_what_was_lost(key, receipt)
+            self._settle(key, receipt)
         return receipt
 
     def expose_sync(self, experiment: str, variant: str, facts: ExposureFacts) -> Receipt:
@@ -112,7 +113,7 @@ class Recorder:
         try:
             receipt = publish(exposure, correlation_id=facts.get("correlation_id"))
         finally:
-            self._forget_what_was_lost(key, receipt)
+            self._settle(key, receipt)
         return receipt
 
     def _made(
@@ -126,8 +127,8 @@ class Recorder:
         attributes = _merged(subject.attributes, facts.get("attributes"))
         options = self._plane.options.repeat_exposures
         key = key_of(experiment, variant, subject) if options.detect else None
-        is_repeat = key is not None and self._is_repeat(key, options)
-        if is_repeat and options.suppress:
+        is_repeat, is_sure = (False, False) if key is None else self._look_up(key, options)
+        if is_repeat and is_sure and options.suppress:
             return None, None
         exposure = Exposure(
             experiment_name=experiment,
@@ -143,20 +144,27 @@ class Recorder:
         )
         return exposure, None if is_repeat else key
 
-    def _is_repeat(self, key: int, options: RepeatExposureOptions) -> bool:
+    def _look_up(self, key: int, options: RepeatExposureOptions) -> tuple[bool, bool]:
+        """Return whether it is a repeat, and whether of one that cannot fail any more."""
         window = options.window_ms
         with self._lock:
-            return self._repeats.note(
+            is_repeat = self._repeats.note(
                 key,
                 monotonic(),
                 most=options.remember,
                 window=None if window is None else window / 1000,
             )
+            if not is_repeat:
+                self._underway.add(key)
+            return is_repeat, key not in self._underway
 
-    def _forget_what_was_lost(self, key: int | None, receipt: Receipt | None) -> None:
+    def _settle(self, key: int | None, receipt: Receipt | None) -> None:
         """Forget a first exposure that was not taken: the next one is the first one then."""
-        if key is not None and (receipt is None or receipt.status == "dropped"):
-            with self._lock:
+        if key is None:
+            return
+        with self._lock:
+            self._underway.discard(key)
+            if receipt is None or receipt.status == "dropped":
                 self._repeats.forget(key)
 
     def filter(self, receipt: Receipt) -> Receipt:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from experimentframework_core import codec
+from experimentframework_core._gate.admission import is_plain
 from experimentframework_core.errors import InvalidEventError
-from experimentframework_core.events import routing_limits
+from experimentframework_core.events import Exposure, routing_limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,24 +36,47 @@ class Subject(msgspec.Struct, frozen=True):
         """Refuse what no event takes, where it comes in and not where it is published.
 
         Raises:
-            InvalidEventError: An id is no text, empty, too long or cannot be encoded.
+            InvalidEventError: An id is no text, empty, too long or cannot be encoded; the type is
+                no text; or the attributes have no wire form.
         """
         _check("subject_id", self.subject_id)
+        if self.subject_type is not None:
+            _check("subject_type", self.subject_type)
         if self.tenant_id is not None:
             _check("tenant_id", self.tenant_id)
+        if self.attributes is not None and (fault := _fault_of(self.attributes)):
+            raise fault
 
 
 def _check(path: str, value: object) -> None:
-    longest = routing_limits[path]
     if not isinstance(value, str):
         raise InvalidEventError(f"unexpected {type(value).__name__}; expected text", path=path)
-    if not 0 < len(value) <= longest:
+    longest = routing_limits.get(path)
+    if longest and not 0 < len(value) <= longest:
         message = f"{len(value)} characters; it takes 1 to {longest}"
         raise InvalidEventError(message, path=path)
     try:
         value.encode()
     except UnicodeEncodeError:
         raise InvalidEventError("text that UTF-8 cannot encode", path=path) from None
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def _fault_of(attributes: dict[str, Any]) -> InvalidEventError | None:
+    with suppress(UnicodeError, ValueError):
+        if type(attributes) is dict and is_plain(attributes) and _encode(attributes):
+            return None
+    return codec.explain(
+        Exposure(
+            experiment_name="-",
+            variant_key="-",
+            subject_id="-",
+            selection_reason="-",
+            attributes=attributes,
+        )
+    )
 
 
 _current: ContextVar[Subject | Literal["unasked"] | None] = ContextVar("subject", default="unasked")

@@ -49,27 +49,30 @@ def _is_plain_container(value: object, depth: int) -> bool:
     return False
 
 
-class Names(dict[str, str]):
-    """Good names of one field, each kept once; what is looked up and missing is checked and kept.
+class Names:
+    """Good names of one field, each kept once.
 
     Experiments and variants are few. A lookup is cheaper than the checks, and a queue of a
     million events holds each name once.
+
+    Attributes:
+        known: The names that were checked, each by itself; what is missing may be good too.
     """
 
     MOST = 10_000
 
     def __init__(self, limit: int) -> None:
         """Take names of 1 to ``limit`` characters."""
-        super().__init__()
+        self.known: dict[str, str] = {}
         self._limit = limit
 
-    def __missing__(self, name: object) -> str | None:
-        """Return the name, or None when it is not a good one."""
+    def meet(self, name: object) -> str | None:
+        """Check and keep a name that is not known; return None when it is not a good one."""
         if type(name) is not str or not 0 < len(name) <= self._limit:
             return None
-        if len(self) >= self.MOST:
-            self.clear()
-        return self.setdefault(name, name)
+        if len(self.known) >= self.MOST:
+            self.known.clear()
+        return self.known.setdefault(name, name)
 
 
 class Test(msgspec.Struct, frozen=True):

@@ -18,8 +18,9 @@ from experimentframework_core.envelope import Envelope
 from experimentframework_core.errors import InvalidEventError, PublishError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
+    from experimentframework_core._gate.trace import Traceparent
     from experimentframework_core.config import DataPlaneOptions
     from experimentframework_core.envelope import Record
     from experimentframework_core.events import EventType
@@ -83,7 +84,7 @@ class Gate:
         rules: Rules,
         *,
         max_bytes: int,
-        traceparent: Callable[[], str | None] | None = None,
+        traceparent: Traceparent | None = None,
     ) -> None:
         """Write ``registered``'s events under ``rules``, at most ``max_bytes`` long."""
         self._registered = registered
@@ -138,7 +139,7 @@ class Gate:
             payload=event,
             correlation_id=correlation_id,
             metadata=metadata,
-            traceparent=self._steps.traceparent and self._steps.traceparent(),
+            traceparent=self._steps.traceparent() if self._steps.traceparent else None,
         )
         try:
             record = codec.encode_record(envelope)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from sys import intern
 from typing import TYPE_CHECKING, Any
@@ -10,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from experimentframework_core._gate.admission import FEW, PLAIN, Names, is_plain, tests_of
-from experimentframework_core._gate.redaction import FREE_FIELDS, Redactor
+from experimentframework_core._gate.redaction import Redactor
 from experimentframework_core._gate.sampling import Sampler
+from experimentframework_core._gate.source import source_of
+from experimentframework_core._gate.trace import Traceparent
 from experimentframework_core.envelope import Record
 from experimentframework_core.errors import InvalidEventError
 from experimentframework_core.events import routing_limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
-    from experimentframework_core._gate.admission import Test
     from experimentframework_core.events import EventType
 
     Seal = Callable[
@@ -55,7 +55,7 @@ class Steps(msgspec.Struct, frozen=True, kw_only=True):
     max_bytes: int
     sampler: Sampler | None = None
     redactor: Redactor | None = None
-    traceparent: Callable[[], str | None] | None = None
+    traceparent: Traceparent | None = None
 
 
 def too_large(size: int, limit: int) -> InvalidEventError:
@@ -67,9 +67,6 @@ def too_large(size: int, limit: int) -> InvalidEventError:
 def compile_seal(registered: EventType, steps: Steps, *, carefully: Seal) -> Seal:
     """Return a function that seals events of one class; what it is not sure of goes to another.
 
-    The function is generated source, as dataclasses and attrs have it: eleven fields take a
-    third of the time that a loop over them takes.
-
     Args:
         registered: The event type.
         steps: What is done to an event.
@@ -79,10 +76,12 @@ def compile_seal(registered: EventType, steps: Steps, *, carefully: Seal) -> Sea
     if tests is None:
         return carefully
     hidden = steps.redactor.hidden_fields(registered.payload) if steps.redactor else ()
-    source = "".join(_source(tests, steps, hidden))
+    source = source_of(tests, steps, hidden)
+    names = {name: Names(routing_limits[name]) for name in FEW if name in tests}
     namespace = {
         **{f"KIND_{name}": test.cls for name, test in tests.items()},
-        **{f"NAMES_{name}": Names(routing_limits[name]) for name in FEW if name in tests},
+        **{f"KNOWN_{name}": each.known for name, each in names.items()},
+        **{f"meet_{name}": each.meet for name, each in names.items()},
         **_constants(registered, steps),
         "carefully": carefully,
     }
@@ -93,7 +92,9 @@ def compile_seal(registered: EventType, steps: Steps, *, carefully: Seal) -> Sea
 
 def _constants(registered: EventType, steps: Steps) -> dict[str, Any]:
     sampler, redactor = steps.sampler, steps.redactor
+    trace = steps.traceparent
     return {
+        "BUFFERS": [],
         "CORRELATION_LIMIT": routing_limits["correlation_id"],
         "EVENT_TYPE": intern(registered.name),
         "FACTS": msgspec.Raw(msgspec.json.encode(sampler.facts)) if sampler else None,
@@ -106,133 +107,14 @@ def _constants(registered: EventType, steps: Steps) -> dict[str, Any]:
         "THRESHOLD": sampler.threshold if sampler else None,
         "UTC": UTC,
         "VERSION": intern(registered.version),
+        "current_context": trace.current_context if trace else None,
         "datetime": datetime,
-        "encode": msgspec.json.Encoder().encode,
+        "encode_into": msgspec.json.Encoder().encode_into,
         "hide": redactor.hide if redactor else None,
         "is_plain": is_plain,
         "note": sampler.note if sampler else None,
         "redact_free": redactor.redact_free if redactor else None,
         "replace": msgspec.structs.replace,
         "too_large": too_large,
-        "traceparent_now": steps.traceparent,
+        "trace": trace,
     }
-
-
-_GIVE_UP = "return carefully(event, event_id, correlation_id, metadata)"
-
-_FREE = f"""\
-    f_{{0}} = event.{{0}}
-    if f_{{0}} is not {{1}}:
-        if type(f_{{0}}) is not dict:
-            {_GIVE_UP}
-        for key, value in f_{{0}}.items():
-            if type(value) not in PLAIN or type(key) is not str:
-                if not is_plain(f_{{0}}):
-                    {_GIVE_UP}
-                break
-"""
-
-_FEW = f"""\
-    try:
-        f_{{0}} = NAMES_{{0}}[event.{{0}}]
-    except TypeError:  # not hashable
-        {_GIVE_UP}
-    if f_{{0}} is None:
-        {_GIVE_UP}
-"""
-
-_OTHER = f"""\
-    f_{{0}} = event.{{0}}
-    if not ({{1}}):
-        {_GIVE_UP}
-"""
-
-_BESIDE = f"""\
-    facts = metadata
-    if metadata is not None and not (type(metadata) is dict and is_plain(metadata)):
-        {_GIVE_UP}
-    if correlation_id is not None and not (
-        type(correlation_id) is str and 0 < len(correlation_id) <= CORRELATION_LIMIT
-    ):
-        {_GIVE_UP}
-"""
-
-_SAMPLE = f"""\
-    if f_subject_id is not None:
-        keyed = KEYED()  # as `Sampler.keeps`, without the call
-        try:
-            keyed.update(f_subject_id.encode())
-        except UnicodeError:
-            {_GIVE_UP}
-        if keyed.digest() >= THRESHOLD:
-            return None
-        facts = FACTS if metadata is None else note(metadata)
-"""
-
-_WRITE = f"""\
-    traceparent = {{traceparent}}
-    try:
-        body = encode(Sealed(event_id, {{timestamp}}, EVENT_TYPE, VERSION, payload,
-                             correlation_id, facts, traceparent))
-    except (UnicodeError, TypeError, ValueError):
-        {_GIVE_UP}
-    if len(body) > MAX_BYTES:
-        raise too_large(len(body), MAX_BYTES)
-    return Record(body, EVENT_TYPE, VERSION, {{routing}}, correlation_id, traceparent)
-"""
-
-
-def _source(tests: dict[str, Test], steps: Steps, hidden: tuple[str, ...]) -> Iterator[str]:
-    yield "def seal(event, event_id, correlation_id, metadata):\n"
-    for name, test in tests.items():
-        if test.few:
-            yield _FEW.format(name)
-        elif test.free:
-            yield _FREE.format(name, "None" if test.optional else "...")
-        else:
-            yield _OTHER.format(name, test.source)
-    yield _BESIDE
-    if steps.sampler is not None and "subject_id" in tests:
-        yield _SAMPLE
-    yield from _redaction(tests, steps, hidden)
-    variant = "new_variant_key" if "new_variant_key" in tests else "variant_key"
-    wanted = ("experiment_name", variant, "subject_id", "tenant_id")
-    yield _WRITE.format(
-        timestamp="f_timestamp" if "timestamp" in tests else "datetime.now(UTC)",
-        traceparent="None" if steps.traceparent is None else "traceparent_now()",
-        routing=", ".join(f"f_{name}" if name in tests else "None" for name in wanted),
-    )
-
-
-def _redaction(tests: dict[str, Test], steps: Steps, hidden: tuple[str, ...]) -> Iterator[str]:
-    yield "    payload = event\n"
-    if steps.redactor is None:
-        return
-    free = [name for name in FREE_FIELDS if name in tests]
-    yield "    if metadata is not None:\n        facts = redact_free(facts)\n"
-    for name in hidden:
-        yield f"    if f_{name} is not None:\n        f_{name} = hide(f_{name})\n"
-    for name in free:
-        yield f"    if f_{name}:\n"
-        yield from _free_redaction(f"f_{name}", steps.redactor)
-    redacted = " or ".join(f"f_{name} is not event.{name}" for name in free)
-    changed = "True" if hidden else redacted
-    if changed:
-        changes = ", ".join(f"{name}=f_{name}" for name in (*hidden, *free))
-        yield f"    if {changed}:\n        payload = replace(event, {changes})\n"
-
-
-FEW_KEYS = 8
-"""So many hidden keys are looked up one by one in generated code."""
-
-
-def _free_redaction(mapping: str, redactor: Redactor) -> Iterator[str]:
-    if len(redactor.hidden) > FEW_KEYS:
-        yield f"        {mapping} = redact_free({mapping})\n"
-        return
-    for key in sorted(redactor.hidden):
-        value = f"{mapping}[{key!r}]"
-        hidden = f"hide({value})" if redactor.placeholder is None else "PLACEHOLDER"
-        yield f"        if {key!r} in {mapping}:\n"
-        yield f"            {mapping} = {mapping}.copy()\n"
-        yield f"            {value} = {hidden}\n"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from experimentframework_core._discreet import open_discreetly
 from experimentframework_core._letters.letter_json import Story, letter_in, story_of
 from experimentframework_core._log import logger, text_of
 from experimentframework_core._tasks import (
@@ -196,7 +197,9 @@ class BackplaneDeadLetters:
     async def _open(self) -> Backplane:
         if self._held is None:
             name = f"{self._context.name}.backplane"
-            held = Held(partial(self._plugin.open, self._options, self._context), name=name)
+            held = Held(
+                partial(open_discreetly, self._plugin, self._options, self._context), name=name
+            )
             await held.enter(timeout=self._open_timeout)
             self._held = held
         return self._held.value

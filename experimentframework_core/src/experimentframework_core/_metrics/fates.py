@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from experimentframework_core._disk.keeper import DAMAGED, UNKNOWN_TYPE
 from experimentframework_core._metrics import table
 from experimentframework_core._metrics.measurement import Measurement
 from experimentframework_core.status import HealthStatus, TypeStatistics
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
         Statistics,
     )
 
-REASONS = ("buffer_full", "refused", "attempts", "plugin_error")
-"""Why events are dropped while a plane works: counters begin at 0, so that a first rise is seen."""
+REASONS = ("buffer_full", "refused", "attempts", "plugin_error", "shutdown", "removed")
+"""Why events are dropped: counters begin at 0, so that a first rise is seen."""
+
+REASONS_WITHOUT_TYPE = (DAMAGED, "shutdown")
+"""Why events are dropped whose type nobody knows: they are on a disk that cannot be read."""
 
 FILTERS = ("toggle", "sampled", "unrouted")
 
@@ -31,6 +35,7 @@ def measured(statistics: Statistics, health: Health) -> Iterator[Measurement]:
     """Yield what a plane's statistics and health say; histograms are kept elsewhere."""
     yield Measurement(table.PUBLISHED, (), statistics.published)
     yield Measurement(table.REJECTED, (), statistics.rejected)
+    yield Measurement(table.SUBJECT_FAILURES, (), statistics.subject_failures)
     for event_type, count in statistics.accepted_by_type.items():
         yield Measurement(table.ACCEPTED, (event_type,), count)
     for reason in {*FILTERS, *statistics.filtered}:
@@ -54,6 +59,9 @@ def _of_channel(name: str, channel: ChannelStatistics) -> Iterator[Measurement]:
         (table.OLDEST_AGE, channel.oldest_age),
     ):
         yield Measurement(metric, (name,), value)
+    if UNKNOWN_TYPE not in channel.by_type:
+        for reason in REASONS_WITHOUT_TYPE:
+            yield Measurement(table.DROPPED, (name, UNKNOWN_TYPE, reason), 0)
 
 
 def _of_type(name: str, event_type: str, fates: TypeStatistics) -> Iterator[Measurement]:
@@ -63,5 +71,6 @@ def _of_type(name: str, event_type: str, fates: TypeStatistics) -> Iterator[Meas
         (table.EXPIRED, fates.expired),
     ):
         yield Measurement(metric, (name, event_type), value)
-    for reason in {*REASONS, *fates.dropped}:
+    reasons = REASONS_WITHOUT_TYPE if event_type == UNKNOWN_TYPE else REASONS
+    for reason in {*reasons, *fates.dropped}:
         yield Measurement(table.DROPPED, (name, event_type, reason), fates.dropped.get(reason, 0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from experimentframework_core._log import logger
 from experimentframework_core._metrics.measurement import Distribution, Measurement, combined
 from experimentframework_core._metrics.table import METRICS, Metric
 
@@ -37,16 +38,26 @@ class Measured(Protocol):
 class PrometheusCollector(Collector):
     """Gives the metrics of data planes to a registry of prometheus_client.
 
-    Several planes are put together. Each scrape reads them anew, in the thread of the scrape.
-    Metrics have the names that OpenTelemetry's exporters give them.
+    Several planes are put together, each once. Each scrape reads them anew, in the thread of the
+    scrape. Metrics have the names that OpenTelemetry's exporters give them.
     """
 
     def __init__(self, *planes: Measured | Callable[[], Measured | None]) -> None:
         """Collect from these.
 
         Args:
-            planes: Planes, or functions that return one, or None where there is none yet.
+            planes: Planes, or functions that return one, or that return None or raise as long as
+                there is none.
+
+        Raises:
+            TypeError: One is neither.
         """
+        for plane in planes:
+            if not (callable(plane) or hasattr(plane, "measurements")):
+                message = (
+                    f"PrometheusCollector takes planes or functions that return one: {plane!r}"
+                )
+                raise TypeError(message)
         self._planes = planes
 
     def describe(self) -> Iterator[Family]:
@@ -55,10 +66,20 @@ class PrometheusCollector(Collector):
 
     def collect(self) -> Iterator[Family]:
         """Yield every family, with the values of now."""
-        there = [plane() if callable(plane) else plane for plane in self._planes]
+        there = {id(plane): plane for plane in map(_there, self._planes) if plane is not None}
         return _families(
-            combined(each for plane in there if plane for each in plane.measurements())
+            combined(each for plane in there.values() for each in plane.measurements())
         )
+
+
+def _there(plane: Measured | Callable[[], Measured | None]) -> Measured | None:
+    if not callable(plane):
+        return plane
+    try:
+        return plane()
+    except Exception as error:  # noqa: BLE001 - the application is not so far, or never will be
+        logger.debug("experimentframework.metrics_without_plane", error=type(error).__name__)
+        return None
 
 
 def _families(measurements: Iterable[Measurement]) -> Iterator[Family]:

@@ -71,6 +71,12 @@ DROPPED = _counted("dropped", "Events lost by policy.", "backplane", "event_type
 EXPIRED = _counted("expired", "Events older than retry.maxAgeMs.", "backplane", "event_type")
 RETRIED = _counted("retried", "Events offered again, counted each time.", "backplane")
 RECOVERED = _counted("recovered", "Events found in the journals of earlier processes.", "backplane")
+SUBJECT_FAILURES = Metric(
+    name="experimentframework.subject.failures",
+    kind="counter",
+    unit="{request}",
+    description="Requests whose subject SubjectMiddleware could not find out.",
+)
 
 BUFFERED = Metric(
     name="experimentframework.buffer.events",
@@ -148,6 +154,7 @@ METRICS: tuple[Metric, ...] = (
     EXPIRED,
     RETRIED,
     RECOVERED,
+    SUBJECT_FAILURES,
     BUFFERED,
     BUFFERED_BYTES,
     MOST_EVENTS,

@@ -13,7 +13,7 @@ from experimentframework_core._channel.channel import Channel
 from experimentframework_core._channel.condition import UNREGISTERED
 from experimentframework_core._gate.gate import Gate, Rules, refuse_foreign_errors, seal_envelope
 from experimentframework_core._gate.late_import import ImportWatch
-from experimentframework_core._gate.trace import MODULE, traceparent_source
+from experimentframework_core._gate.trace import MODULE, Traceparent, traceparent_source
 from experimentframework_core._rules.buffer import CROWDED, FULL, TAKEN
 from experimentframework_core.envelope import Envelope, Record
 from experimentframework_core.errors import InvalidEventError
@@ -70,7 +70,7 @@ class Router:
         self._rules = rules
         self._channels = channels
         self._max_bytes = max_bytes
-        self._traceparent: Callable[[], str | None] | None = None
+        self._traceparent: Traceparent | None = None
         self._watch = ImportWatch(MODULE, self._seal_anew)
 
     @property

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import msgspec
 
+from experimentframework_core._discreet import open_discreetly
 from experimentframework_core._log import Repeated
 from experimentframework_core.backplanes.failover import Member, open_failover
 from experimentframework_core.config import (
@@ -119,7 +121,7 @@ def _failover(
 
 def _member(node: BackplaneOptions, plugin: BackplanePlugin[Any]) -> Member:
     options = resolved_options(node, plugin)
-    return Member(name=node.name or node.type, opener=lambda context: plugin.open(options, context))
+    return Member(name=node.name or node.type, opener=partial(open_discreetly, plugin, options))
 
 
 def _key_of(plugin: BackplanePlugin[Any], options: ChannelSettings) -> Callable[[Record], str]:

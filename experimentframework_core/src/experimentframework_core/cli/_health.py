@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from experimentframework_core._discreet import open_discreetly
 from experimentframework_core._plane.setup import letter_file
 from experimentframework_core._reading.choice import leaves
 from experimentframework_core._tasks import TaskAbandonedError, run_bounded
@@ -55,7 +56,7 @@ async def _backplane_check(node: BackplaneOptions, settings: ChannelConfig) -> C
 async def _open_and_ping(node: BackplaneOptions, settings: ChannelConfig) -> str:
     plugin = find_plugin(node.type)
     context = OpenContext(name=settings.name, delivery_timeout=settings.delivery_timeout_ms / 1000)
-    opening = plugin.open(resolved_options(node, plugin), context)
+    opening = open_discreetly(plugin, resolved_options(node, plugin), context)
     async with asyncio.timeout(settings.open_timeout_ms / 1000):
         backplane = await opening.__aenter__()
     try:

@@ -83,14 +83,17 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
     """Write all files, or none: first beside their place, then there."""
     try:
         is_there = folder.exists()
-        if is_there and (not folder.is_dir() or any(folder.iterdir())):
-            raise CommandError(
-                f"{folder} is there and not empty; name a new folder by --directory",
-                exit_code=USAGE,
-            )
+        if is_there and (why := _why_not(folder)):
+            raise CommandError(f"{folder} {why}; name a new folder by --directory", exit_code=USAGE)
         _put(folder.absolute(), files, is_there=is_there)
     except OSError as error:
         raise CommandError(f"{folder} cannot be written: {error.strerror or error}") from error
+
+
+def _why_not(folder: Path) -> str | None:
+    if not folder.is_dir():
+        return "is a file"
+    return "is there and not empty" if any(folder.iterdir()) else None
 
 
 def _put(folder: Path, files: Mapping[str, str], *, is_there: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import functools
 import json
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ParamSpec
@@ -31,6 +32,8 @@ USAGE = 2
 
 _PIPE_WIDTH = 10_000_000
 """The columns of what is no terminal: more than any table has, so that no line is wrapped."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document, and nothing else, to stdout.")
@@ -135,12 +138,23 @@ def show_table(made: Table) -> None:
 
 def print_json(document: object) -> None:
     """Write ``document`` as the one JSON document on stdout."""
-    encoded = msgspec.json.encode(document, enc_hook=str)
-    text = msgspec.json.format(encoded, indent=2).decode()
+    text = msgspec.json.format(_encoded(document), indent=2).decode()
     if not _takes_unicode():
         text = json.dumps(json.loads(text), indent=2)
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
+
+
+def _encoded(document: object) -> bytes:
+    try:
+        return msgspec.json.encode(document, enc_hook=str)
+    except UnicodeEncodeError:
+        # Python has surrogates for the bytes of a file name that are no UTF-8; JSON has no place
+        # for them, so they are told as `printable` tells them.
+        text = json.dumps(
+            msgspec.to_builtins(document, enc_hook=str, str_keys=True), ensure_ascii=False
+        )
+        return _SURROGATE.sub(lambda found: rf"\\u{ord(found[0]):x}", text).encode()
 
 
 def print_json_line(line: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+import unicodedata
 from importlib import metadata
 from importlib.resources import files
 from importlib.util import find_spec
@@ -108,8 +109,8 @@ def files_of(named: Naming) -> dict[str, str]:
 
 def _refuse_name(words: str) -> None:
     if not _is_name(words):
-        near = re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
-        mend = f"; did you mean '{near}'?" if _is_name(near) else ""
+        near = _near(words)
+        mend = f"; did you mean '{near}'?" if _is_name(near) and _is_free(near) else ""
         raise NameRefusedError(
             f"{shown(words)} is no name for a plugin; expected words of lower-case letters and"
             f" digits with hyphens between them, at most {_LONGEST} characters, as in my-store"
@@ -121,6 +122,22 @@ def _refuse_name(words: str) -> None:
         raise NameRefusedError(
             f"'{words}' is a device of some systems; expected another, as in my-{words}"
         )
+
+
+def _near(words: str) -> str:
+    """Return a name in the usual spelling: `inMemory` is `in-memory`, and `été` is `ete`."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", words)
+    plain = unicodedata.normalize("NFKD", apart)
+    letters = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    return re.sub(r"[\W_]+", "-", letters.lower()).strip("-")
+
+
+def _is_free(name: str) -> bool:
+    try:
+        naming_of(name)
+    except NameRefusedError:
+        return False
+    return True
 
 
 def _is_name(words: str) -> bool:

@@ -6,7 +6,11 @@ own: ``pytest_plugins = ["experimentframework_core.testing.fixtures"]``.
 
 from __future__ import annotations
 
-import pytest
+try:
+    import pytest
+except ModuleNotFoundError as error:
+    message = 'pytest is missing: pip install "experimentframework-core[testing]"'
+    raise ModuleNotFoundError(message, name=error.name) from None
 
 # Without it a failing case would say "AssertionError" and nothing else.
 pytest.register_assert_rewrite("experimentframework_core.testing._cases")

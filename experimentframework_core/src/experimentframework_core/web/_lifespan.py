@@ -40,10 +40,13 @@ class LifespanAround:
                 await self._run_app(scope, receive, send)
         finally:
             await plane.aclose()
-        # The server may kill the process as soon as it has this, so the plane comes first.
-        for kind, answer in self._answers.items():
-            if kind.startswith(ENDING):
+            # The server may kill the process as soon as it has this, so the plane comes first.
+            for answer in self._last_words:
                 await send(answer)
+
+    @property
+    def _last_words(self) -> list[Message]:
+        return [answer for kind, answer in self._answers.items() if kind.startswith(ENDING)]
 
     async def _run_app(self, scope: Scope, receive: Receive, send: Send) -> None:
         last = ""
@@ -71,4 +74,5 @@ class LifespanAround:
             return
         if last != ENDING:
             await receive()
-        self._answers.setdefault(ENDED, {"type": ENDED})
+        if not self._last_words:
+            await answer({"type": ENDED})

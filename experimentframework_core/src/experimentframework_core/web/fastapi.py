@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends
-from starlette.requests import HTTPConnection  # noqa: TC002 - FastAPI reads the annotation
-
 from experimentframework_core.plane import DataPlane
 from experimentframework_core.web.plane import plane_of
+
+try:
+    from fastapi import Depends
+    from starlette.requests import HTTPConnection  # noqa: TC002 - FastAPI reads the annotation
+except ModuleNotFoundError as error:
+    message = "fastapi is missing: pip install fastapi"
+    raise ModuleNotFoundError(message, name=error.name) from None
 
 __all__ = ["Plane"]
 

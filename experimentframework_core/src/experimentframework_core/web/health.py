@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import msgspec
 
+from experimentframework_core._hiding import hidden_in, without
 from experimentframework_core._log import logger
 from experimentframework_core.status import Health, HealthStatus
 from experimentframework_core.web._answers import (
@@ -16,7 +17,6 @@ from experimentframework_core.web._answers import (
     path_below,
     send_answer,
 )
-from experimentframework_core.web._hiding import hidden_in, without
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -66,7 +66,11 @@ def health_app(plane: Source, *, details: bool = True, metrics: bool = False) ->
 
     Raises:
         ModuleNotFoundError: ``metrics`` without the extra.
+        TypeError: ``plane`` is neither.
     """
+    if not (callable(plane) or hasattr(plane, "health")):
+        message = f"health_app takes a plane or a function that returns one, not {plane!r}"
+        raise TypeError(message)
     return _HealthApp(plane, details=details, metrics=metrics)
 
 

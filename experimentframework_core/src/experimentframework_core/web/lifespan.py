@@ -6,6 +6,7 @@ import os
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, overload
 
+from experimentframework_core._exposure.callee import name_of
 from experimentframework_core.plane import DataPlane
 from experimentframework_core.web.plane import KEY
 
@@ -82,4 +83,15 @@ def maker_of(source: PlaneSource) -> Callable[[], DataPlane]:
             " or a function that makes a DataPlane, which opens once"
         )
         raise TypeError(message)
-    return source
+
+    def made() -> DataPlane:
+        plane = source()
+        if not isinstance(plane, DataPlane):
+            message = (
+                f"{name_of(source)} gave a {type(plane).__name__}: the source of a plane is a"
+                " function, not async, that makes a DataPlane"
+            )
+            raise TypeError(message)
+        return plane
+
+    return made

@@ -29,6 +29,11 @@ def plane_of(connection: HasScope | Scope) -> DataPlane:
             does not run it.
     """
     scope = connection if isinstance(connection, Mapping) else connection.scope
+    return own_plane_of(scope) or current_plane()
+
+
+def own_plane_of(scope: Scope) -> DataPlane | None:
+    """Return the plane that the request's own state has, or that of its app; None without."""
     state = scope.get("state")
     if isinstance(state, Mapping) and isinstance(plane := state.get(KEY), DataPlane):
         return plane
@@ -36,4 +41,4 @@ def plane_of(connection: HasScope | Scope) -> DataPlane:
     for app in (scope.get("app"), scope.get("litestar_app")):
         if isinstance(plane := getattr(getattr(app, "state", None), KEY, None), DataPlane):
             return plane
-    return current_plane()
+    return None

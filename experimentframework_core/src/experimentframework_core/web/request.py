@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -34,9 +35,13 @@ class RequestView:
 
     @property
     def cookies(self) -> dict[str, str]:
-        """The cookies by name, as the client sent them: anybody can write what they say."""
+        """The cookies by name, unquoted as the frameworks do; of a repeated one the last.
+
+        Anybody can write what they say.
+        """
+        unquoted = SimpleCookie().value_decode
         pairs = (each.partition("=") for each in self.headers.get("cookie", "").split(";"))
-        return {name.strip(): value.strip().strip('"') for name, equals, value in pairs if equals}
+        return {name.strip(): unquoted(value.strip())[0] for name, equals, value in pairs if equals}
 
     @property
     def query(self) -> dict[str, str]:

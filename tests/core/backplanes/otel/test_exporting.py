@@ -180,6 +180,19 @@ async def test_a_warning_of_the_collector_is_logged(
     assert "said='send less often'" in caplog.text
 
 
+async def test_a_warning_quotes_no_key(
+    collector: Collector, protocol: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Given an answer that takes all and says the key back, When it is logged, Then without."""
+    collector.always = Answer(said="slow down, s3cr3t-key")
+    options = options_for(collector, protocol, headers={"api-key": Secret("s3cr3t-key")})
+
+    async with opened(options) as backplane:
+        await backplane.deliver(make_records(1))
+
+    assert "said='slow down, ***'" in caplog.text
+
+
 async def test_the_collector_s_pause_is_kept(collector: Collector, protocol: str) -> None:
     """Given an answer that asks for 7 s, When a batch is delivered, Then the error says so."""
     collector.next.append(Answer(429, "RESOURCE_EXHAUSTED", "slow down", "7"))

@@ -22,8 +22,10 @@ from experimentframework_core import (
     DeadLetterStoreOptions,
     DeliveryError,
     RetryOptions,
+    Secret,
 )
 from experimentframework_core.backplanes.opentelemetry import OpenTelemetryOptions
+from experimentframework_core.cli._health import backplane_checks
 from experimentframework_core.testing import make_exposure
 from tests.core.backplanes.otel._collectors import PROTOCOLS
 from tests.packaging.layout import root
@@ -78,6 +80,37 @@ async def test_a_refused_event_is_told_to_who_waits(tmp_path: Path) -> None:
             await plane.publish(make_exposure(subject_id="poison"), ack="delivered")
 
     assert plane.statistics().backplanes["openTelemetry"].dead_lettered == 1
+
+
+@pytest.mark.parametrize("protocol", list(PROTOCOLS))
+async def test_a_key_that_a_collector_says_back_is_told_nowhere(
+    protocol: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Given a collector that quotes the key, When it refuses events, Then nothing tells it."""
+    async with PROTOCOLS[protocol]() as collector:
+        otel = OpenTelemetryOptions(
+            endpoint=collector.endpoint,
+            protocol=protocol,  # type: ignore[arg-type]  # one of the two
+            headers={"authorization": Secret("Bearer s3cr3t-key")},
+            flush_interval_ms=5,
+        )
+        node = BackplaneOptions(type="openTelemetry", options=otel)
+        quoting = "bad key Bearer s3cr3t-key, or s3cr3t-key"
+        collector.next.append(Answer(400, "INVALID_ARGUMENT", quoting))
+
+        async with plane_for(collector.endpoint, tmp_path, backplane=node) as plane:
+            with pytest.raises(DeliveryError, match="was dead-lettered"):
+                await plane.publish(make_exposure(), ack="delivered")
+            collector.always = Answer(401, "UNAUTHENTICATED", quoting)
+            await plane.publish(make_exposure())
+            await plane.flush(0.2)
+            health = str(await plane.health())
+        (check,) = [each async for each in backplane_checks(plane.options)]
+
+    letters = (tmp_path / "letters.db").read_bytes().decode("latin1")
+    for told in (health, check.found, letters, caplog.text):
+        assert "bad key ***, or ***" in told
+        assert "s3cr3t" not in told
 
 
 async def test_what_a_collector_rejects_is_found(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +12,7 @@ import pytest
 from opentelemetry import _logs, trace
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
@@ -19,13 +22,13 @@ from experimentframework_core.backplanes.opentelemetry import (
     open_open_telemetry,
     plugin,
 )
-from experimentframework_core.errors import UnavailableError
+from experimentframework_core.errors import PartialBatchError, PermanentError, TransientError
 from experimentframework_core.events import ExperimentError
 from experimentframework_core.plugin import OpenContext
 from experimentframework_core.testing import BackplaneConformance, make_record, make_records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from experimentframework_core.envelope import Record
 
@@ -33,6 +36,31 @@ TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 SPAN_ID = "b7ad6b7169203331"
 TRACEPARENT = f"00-{TRACE_ID}-{SPAN_ID}-01"
 CONTEXT = OpenContext(name="otel")
+
+HANGS = """
+import asyncio, time
+from opentelemetry import trace
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from experimentframework_core import BackplaneOptions, DataPlane, DataPlaneOptions
+from experimentframework_core.testing import make_exposure
+
+class Hanging(SpanProcessor):
+    def on_end(self, span):
+        time.sleep(3600)
+
+provider = TracerProvider()
+provider.add_span_processor(Hanging())
+trace.set_tracer_provider(provider)
+node = BackplaneOptions(type="openTelemetry")
+options = DataPlaneOptions(flush_interval_ms=1, shutdown_timeout_ms=200, backplane=node)
+
+async def main():
+    async with DataPlane(options) as plane:
+        await plane.publish(make_exposure())
+    print(plane.closing.remaining)
+
+asyncio.run(main())
+"""
 
 
 class Spans(InMemorySpanExporter):
@@ -48,14 +76,20 @@ class Spans(InMemorySpanExporter):
 
 
 @pytest.fixture
-def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[Spans]:
+def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[TracerProvider]:
     """Set a tracer provider for this test; OpenTelemetry would keep the first one for ever."""
-    exporter = Spans()
     provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider)
-    yield exporter
+    yield provider
     provider.shutdown()
+
+
+@pytest.fixture
+def spans(provider: TracerProvider) -> Spans:
+    """Keep the spans of that provider."""
+    exporter = Spans()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    return exporter
 
 
 @pytest.fixture
@@ -151,8 +185,77 @@ async def test_events_wait_for_a_provider(
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
     monkeypatch.setattr(_logs._internal, "_LOGGER_PROVIDER", None)
 
-    with pytest.raises(UnavailableError, match=f"set no {what} provider; call .*, or say endpoint"):
+    with pytest.raises(TransientError, match=f"set no {what} provider; call .*, or say") as caught:
         await deliver(OpenTelemetryOptions(traces=traces, logs=not traces), make_record())
+
+    # UnavailableError would be tried again at the longest pause only.
+    assert type(caught.value) is TransientError
+
+
+class Watching(SpanProcessor):
+    """Does what it is told at the end of each span."""
+
+    def __init__(self, act: Callable[[str], None]) -> None:
+        self._act = act
+
+    def on_end(self, span: Any) -> None:
+        self._act(span.attributes["dataplane.event.id"])
+
+
+async def test_a_processor_that_raises_costs_its_event_only(
+    spans: Spans, provider: TracerProvider
+) -> None:
+    """Given a processor that raises at one event, When it is told, Then the others came once."""
+    records = make_records(3)
+
+    def act(event_id: str) -> None:
+        if event_id == records[1].event_id:
+            raise RuntimeError("processor broken")
+
+    provider.add_span_processor(Watching(act))
+
+    with pytest.raises(PartialBatchError) as caught:
+        await deliver(OpenTelemetryOptions(), *records)
+
+    assert list(caught.value.failures) == [1]
+    assert type(caught.value.failures[1]) is PermanentError
+    assert "provider raised RuntimeError: processor broken" in str(caught.value)
+    assert len(spans.get_finished_spans()) == 3
+
+
+async def test_a_batch_that_was_given_up_ends_with_the_event_under_way(
+    spans: Spans, provider: TracerProvider
+) -> None:
+    """Given a processor that hangs, When the delivery is cancelled, Then no event follows."""
+    begun, release = threading.Event(), threading.Event()
+
+    def act(_event_id: str) -> None:
+        begun.set()
+        release.wait()
+
+    provider.add_span_processor(Watching(act))
+    async with open_open_telemetry(OpenTelemetryOptions(), CONTEXT) as backplane:
+        delivery = asyncio.ensure_future(backplane.deliver(make_records(3)))
+        await asyncio.to_thread(begun.wait)
+
+        delivery.cancel()
+        await asyncio.wait([delivery])
+        # The next delivery waits for the thread, which is through with the first then.
+        next_one = asyncio.ensure_future(backplane.deliver(make_records(1)))
+        release.set()
+        await next_one
+
+    assert delivery.cancelled()
+    assert len(spans.get_finished_spans()) == 2
+
+
+def test_a_processor_that_hangs_keeps_no_process_alive() -> None:
+    """Given a processor that never returns, When the plane has closed, Then the process ends."""
+    found = subprocess.run(
+        [sys.executable, "-c", HANGS], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert found.stdout == "1\n"
 
 
 class TestConformance(BackplaneConformance[OpenTelemetryOptions]):

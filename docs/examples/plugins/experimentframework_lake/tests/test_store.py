@@ -96,8 +96,10 @@ def test_a_disk_that_refuses_is_unavailable(
         disk.put("a.ndjson", b"")
 
 
-def test_a_full_disk_is_transient(disk: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Given a full disk, When an object is put, Then the same is tried again."""
+def test_a_full_disk_is_transient(
+    disk: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a full disk, When an object is put, Then the same is tried again, nothing is left."""
 
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -108,6 +110,16 @@ def test_a_full_disk_is_transient(disk: Store, monkeypatch: pytest.MonkeyPatch) 
         disk.put("a.ndjson", b"")
 
     assert not isinstance(raised.value, UnavailableError)
+    assert list((tmp_path / "lake").iterdir()) == []
+
+
+def test_a_file_as_the_url_is_unavailable(tmp_path: Path) -> None:
+    """Given a file where the folder should be, When it is opened, Then the URL is to be seen to."""
+    (tmp_path / "events.ndjson").write_bytes(b"mine")
+    store = Store(LakeOptions(url=f"file://{tmp_path}/events.ndjson"))
+
+    with pytest.raises(UnavailableError, match="a file stands where a folder should; see url"):
+        store.open(make=True)
 
 
 def test_a_bucket_is_never_made(monkeypatch: pytest.MonkeyPatch) -> None:

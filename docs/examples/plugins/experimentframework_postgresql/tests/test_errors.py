@@ -13,7 +13,16 @@ from experimentframework_core.errors import (
     TransientError,
     UnavailableError,
 )
-from experimentframework_postgresql._errors import CONFIGURATION, RECORD_CLASSES, delivery_error
+from experimentframework_postgresql._errors import (
+    CONFIGURATION,
+    NO_RIGHT,
+    RECORD_CLASSES,
+    RIGHTS,
+    delivery_error,
+)
+from experimentframework_postgresql._names import Names
+
+names = Names("shop", "events")
 
 
 def refused(state: str) -> asyncpg.PostgresError:
@@ -27,7 +36,7 @@ def refused(state: str) -> asyncpg.PostgresError:
 @pytest.mark.parametrize(
     ("state", "kind"),
     [
-        *((state, UnavailableError) for state in CONFIGURATION),
+        *((state, UnavailableError) for state in (*CONFIGURATION, NO_RIGHT)),
         *((f"{state}001", PermanentError) for state in RECORD_CLASSES),
         ("28001", UnavailableError),
         ("42809", UnavailableError),
@@ -44,19 +53,31 @@ def test_what_the_server_says(state: str, kind: type[DeliveryError]) -> None:
     """Given a SQLSTATE, When it is looked up, Then it means this, and shows no row."""
     error = refused(state)
 
-    meant = delivery_error(error, "write")
+    meant = delivery_error(error, "write to", names)
 
     assert type(meant) is kind
-    assert str(meant).startswith("cannot write: ")
+    assert str(meant).startswith("cannot write to the table shop.events: ")
     assert f"SQLSTATE {state}" in str(meant)
     assert "a secret" not in str(meant)
+
+
+def test_what_is_to_be_granted_depends_on_what_was_attempted() -> None:
+    """Given a missing right, When it is looked up, Then each verb asks for what it needs."""
+    error = refused(NO_RIGHT)
+
+    said = {verb: str(delivery_error(error, verb, names)) for verb in RIGHTS}
+
+    assert "grant it CREATE on the schema" in said["migrate"]
+    assert "say autoMigrate: false" in said["migrate"]
+    assert "grant it SELECT on the table" in said["read"]
+    assert "grant it SELECT and INSERT on the table" in said["write to"]
 
 
 def test_a_server_that_has_too_much_to_do_is_left_alone() -> None:
     """Given too many connections, When it is looked up, Then there is a pause."""
     error = refused("53300")
 
-    meant = delivery_error(error, "write")
+    meant = delivery_error(error, "write to", names)
 
     assert isinstance(meant, TransientError)
     assert meant.retry_after == 1.0
@@ -84,7 +105,7 @@ def test_what_the_driver_and_the_network_say(
     error: Exception, kind: type[DeliveryError], says: str
 ) -> None:
     """Given an error without SQLSTATE, When it is looked at, Then it means this."""
-    meant = delivery_error(error, "write")
+    meant = delivery_error(error, "write to", names)
 
     assert type(meant) is kind
     assert says in str(meant)

@@ -13,7 +13,9 @@ import pytest
 from experimentframework_core.errors import UnavailableError
 from experimentframework_core.plugin import OpenContext
 from experimentframework_core.testing import make_records
+from experimentframework_core.units import Secret
 from experimentframework_postgresql import PostgreSqlOptions, plugin
+from experimentframework_postgresql.__main__ import main
 from experimentframework_postgresql._migrations import migrations, script
 from experimentframework_postgresql._names import Names, names_of
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     from conftest import MakeOptions
+    from postgresql_server import PostgreSqlServer
 
 context = OpenContext(name="events")
 
@@ -45,7 +48,7 @@ async def test_one_of_several_makes_the_table(
 
 async def test_names_are_taken_as_they_are(make_options: MakeOptions) -> None:
     """Given odd names, When it is opened, Then schema, table and indexes are made."""
-    options = make_options(schema='a "b" $1', table_name="Where; DROP %s" + "é" * 5)
+    options = make_options(schema='a "b" $1', table_name="Where's; DROP %s" + "é" * 5)
 
     await opened(options)
 
@@ -96,6 +99,26 @@ async def test_who_may_not_make_tables_runs_the_script(
     await opened(options)
 
 
+async def test_who_may_not_make_tables_is_told_what_helps(
+    make_options: MakeOptions, database: asyncpg.Connection, server: PostgreSqlServer
+) -> None:
+    """Given a user without CREATE, When it may not migrate, Then granting what is said helps."""
+    await database.execute("CREATE ROLE newcomer LOGIN PASSWORD 'new'")
+    await database.execute("CREATE SCHEMA theirs")
+    await database.execute("GRANT USAGE ON SCHEMA theirs TO newcomer")
+    options = make_options(
+        connection_string=Secret(server.url().replace("postgres@", "newcomer@")),
+        password=Secret("new"),
+        schema="theirs",
+    )
+
+    with pytest.raises(UnavailableError, match="grant it CREATE on the schema"):
+        await opened(options)
+
+    await database.execute("GRANT CREATE ON SCHEMA theirs TO newcomer")
+    await opened(options)
+
+
 def test_the_command_prints_the_script() -> None:
     """Given names, When the module is run, Then it prints what makes the table."""
     command = (sys.executable, "-m", "experimentframework_postgresql", "--schema", "shop")
@@ -109,3 +132,28 @@ def test_the_command_prints_the_script() -> None:
     )
 
     assert done.stdout == script(Names("shop", "events"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--table-name", ""), "--table-name: it is empty; expected a name"),
+        (("--table-name", "e" * 52), "--table-name: it has 52 bytes; expected at most 51"),
+        (("--schema", "$(table)"), "--schema: expected a name without"),
+    ],
+)
+def test_the_command_refuses_what_the_options_do(
+    arguments: tuple[str, str],
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Given a name that is none, When the module is run, Then no script is printed, and why."""
+    monkeypatch.setattr(sys, "argv", ["script", *arguments])
+
+    with pytest.raises(SystemExit, match="2"):
+        main()
+
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert says in printed.err

@@ -19,6 +19,7 @@ from experimentframework_postgresql._reader import read_records
 from postgresql_server import PostgreSqlServer, free_port
 
 if TYPE_CHECKING:
+    from conftest import MakeOptions
     from experimentframework_core.envelope import Record
     from experimentframework_postgresql import PostgreSqlOptions
 
@@ -91,6 +92,19 @@ async def test_a_reading_is_resumed_in_the_middle_of_a_snapshot(
 
     assert first == one
     assert rest == [two, overtaking, late]
+
+
+async def test_odd_names_are_read(make_options: MakeOptions) -> None:
+    """Given names with quotes, When events were stored, Then they are read, and read on."""
+    one, two = make_records(2)
+    options = make_options(schema='it\'s "theirs"', table_name="'events'")
+    await deliver(options, one)
+    first, stood = await read(options)
+    await deliver(options, two)
+
+    found, _ = await read(options, stood)
+
+    assert (first, found) == ([one], [two])
 
 
 async def test_a_rolled_back_transaction_is_not_waited_for(

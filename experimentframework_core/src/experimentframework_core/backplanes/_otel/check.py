@@ -33,7 +33,9 @@ _NEEDED: Final = {
 }
 _header_name = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _address = re.compile(r"[^\s\\<>\"^`{|}]+")
-_own_headers = frozenset({"content-type", "content-encoding", "content-length", "host"})
+_own_headers = frozenset(
+    {"accept-encoding", "content-type", "content-encoding", "content-length", "host"}
+)
 
 
 def check_open_telemetry(options: OpenTelemetryOptions) -> Iterator[Finding]:

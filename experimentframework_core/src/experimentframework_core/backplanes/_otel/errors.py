@@ -44,7 +44,7 @@ MEND_GRPC: Final[Mapping[str, str]] = {
 
 
 def http_failure(status: int, said: str, retry_after: float | None, *, doing: str) -> Failure:
-    """Return what an answer of HTTP other than 200 means.
+    """Return what an answer of HTTP other than 2xx means.
 
     Args:
         status: The answer's status.
@@ -85,7 +85,7 @@ def rejection(rejected: int, of: int, said: str, *, doing: str) -> PermanentErro
     It does not say which. So the batch counts as refused: the channel sends its parts again until
     what is to blame is alone. What the collector took comes again then, with the same ids.
     """
-    if not rejected:
+    if rejected <= 0:
         return None
     words = f": {_cut(said)}" if said else ""
     return PermanentError(f"cannot {doing}: the collector rejects {rejected} of {of}{words}")

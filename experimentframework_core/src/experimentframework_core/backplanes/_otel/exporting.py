@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from experimentframework_core._hiding import hidden_in, hide
 from experimentframework_core._log import Repeated
 from experimentframework_core.backplanes._otel.errors import rejection
 from experimentframework_core.backplanes._otel.requests import (
@@ -58,6 +59,7 @@ class OtlpBackplane:
         self._name = name
         self._warnings = Repeated()
         self._options = options
+        self._hidden = hidden_in(options)
         self._resource = resource_of(options.service_name, options.resource_attributes)
 
     async def deliver(self, batch: Sequence[Record]) -> None:
@@ -87,6 +89,7 @@ class OtlpBackplane:
             raise refused
         if said:
             event = "experimentframework.collector_warned"
+            said = hide(said, self._hidden)
             self._warnings.warning(event, backplane=self._name, said=said)
 
 

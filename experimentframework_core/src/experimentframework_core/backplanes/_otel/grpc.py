@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import grpc
 from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
 from grpc import aio
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import LogsServiceStub
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 PORT = 4317
 """The port of OTLP over gRPC where an address names none."""
 
-_RETRY_INFO = "google.rpc.retryinfo-bin"
+_DETAILS = "grpc-status-details-bin"
 # The channel's own backoff would outlast ours: a collector that is back is to be found at once.
 _BACKOFF = (("grpc.max_reconnect_backoff_ms", 1000), ("grpc.use_local_subchannel_pool", 1))
 
@@ -98,12 +99,14 @@ def _channel(options: OpenTelemetryOptions) -> aio.Channel:
 
 def _retry_after(error: aio.AioRpcError) -> float | None:
     """Return the seconds that the collector asks us to wait, where it does."""
+    status, info = Status(), RetryInfo()
     for key, value in error.trailing_metadata() or ():
-        if key == _RETRY_INFO:
-            info = RetryInfo()
+        if key == _DETAILS:
             try:
-                info.ParseFromString(value)
+                status.ParseFromString(value)
+                # `Unpack` says whether it was one.
+                found = any(detail.Unpack(info) for detail in status.details)
             except DecodeError:
                 return None
-            return float(info.retry_delay.seconds + info.retry_delay.nanos / 1e9)
+            return float(info.retry_delay.seconds + info.retry_delay.nanos / 1e9) if found else None
     return None

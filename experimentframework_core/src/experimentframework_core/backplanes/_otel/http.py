@@ -9,18 +9,16 @@ import socket
 import ssl
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
 from google.protobuf.message import DecodeError, Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTracePartialSuccess,
-    ExportTraceServiceResponse,
-)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from experimentframework_core.backplanes._otel.answers import CONTENT_TYPE, Answer, read
 from experimentframework_core.backplanes._otel.errors import http_failure
 from experimentframework_core.backplanes._otel.scope import version
 from experimentframework_core.backplanes._otel.tls import ssl_context
@@ -35,9 +33,6 @@ if TYPE_CHECKING:
 
     from experimentframework_core.backplanes.opentelemetry import OpenTelemetryOptions
 
-_CONTENT_TYPE: Final = "application/x-protobuf"
-_longest_answer = 64 * 1024
-
 ResponseT = TypeVar("ResponseT", bound=Message)
 
 
@@ -51,17 +46,16 @@ class HttpSender:
         self._gzip = options.compression == "gzip"
         self._headers = {name: value.reveal() for name, value in options.headers.items()}
         self._headers |= {
-            "Content-Type": _CONTENT_TYPE,
+            "Accept-Encoding": "identity",
+            "Content-Type": CONTENT_TYPE,
             "User-Agent": f"experimentframework/{version()}",
         }
         if self._gzip:
             self._headers["Content-Encoding"] = "gzip"
         is_encrypted = self._address.startswith("https:")
         # Not httpx.AsyncClient, which logs each request at the level INFO.
-        self._transport = httpx.AsyncHTTPTransport(
-            verify=ssl_context(options) if is_encrypted else _no_tls(),
-            proxy=_proxy(self._address),
-        )
+        verify = ssl_context(options) if is_encrypted else _no_tls()
+        self._transport = _transport(verify, self._address)
 
     async def __aenter__(self) -> Self:
         return self
@@ -99,31 +93,32 @@ class HttpSender:
         except (TimeoutError, httpx.TimeoutException) as error:
             late = f"cannot {doing}: no answer within {self._seconds:g} s"
             raise TransientError(late) from error
-        except httpx.TransportError as error:
-            raise _unreached(error, doing) from error
+        except httpx.RequestError as error:
+            raise _unreached(error, doing, self._address) from error
         except httpx.InvalidURL as error:
             raise UnavailableError(f"cannot {doing}: it is no address: {error}") from error
-        if answer.status_code != httpx.codes.OK:
+        if not 200 <= answer.status < 300:  # noqa: PLR2004 - the class of status codes
             pause = retry_after(answer.headers.get("Retry-After"), datetime.now(UTC))
-            raise http_failure(answer.status_code, _words(answer), pause, doing=doing)
+            raise http_failure(answer.status, answer.words(), pause, doing=doing)
         try:
             response.ParseFromString(answer.content)
         except DecodeError:
+            if answer.status != httpx.codes.OK:
+                return type(response)()  # Taken, in other words than those of OTLP.
             wrong = f"cannot {doing}: the answer is none of OTLP; see endpoint"
             raise UnavailableError(wrong) from None
         return response
 
-    async def _post(self, url: str, content: bytes) -> httpx.Response:
+    async def _post(self, url: str, content: bytes) -> Answer:
         limits = httpx.Timeout(self._seconds).as_dict()
         request = httpx.Request(
             "POST", url, headers=self._headers, content=content, extensions={"timeout": limits}
         )
         answer = await self._transport.handle_async_request(request)
         try:
-            await answer.aread()
+            return await read(answer)
         finally:
             await answer.aclose()
-        return answer
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:
@@ -134,7 +129,7 @@ def retry_after(value: str | None, now: datetime) -> float | None:
         return float(value)
     try:
         until = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if until.tzinfo is None:
         until = until.replace(tzinfo=UTC)
@@ -145,6 +140,20 @@ def _no_tls() -> ssl.SSLContext:
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
+def _transport(verify: ssl.SSLContext, address: str) -> httpx.AsyncHTTPTransport:
+    proxy = _proxy(address)
+    try:
+        return httpx.AsyncHTTPTransport(verify=verify, proxy=proxy)
+    except (ValueError, ImportError, httpx.InvalidURL) as error:
+        # The value may hold a password.
+        wanted = f"{urlsplit(address).scheme}_proxy"
+        name = next((each for each in os.environ if each.lower() == wanted), wanted)
+        raise UnavailableError(
+            f"cannot reach {address} by the proxy that the environment variable {name} names:"
+            " expected its address as in http://proxy:3128; or except the collector in no_proxy"
+        ) from error
+
+
 def _proxy(address: str) -> str | None:
     """Return the proxy that the environment names for an address."""
     url = urlsplit(address)
@@ -153,22 +162,7 @@ def _proxy(address: str) -> str | None:
     return getproxies().get(url.scheme)
 
 
-def _words(answer: httpx.Response) -> str:
-    """Return what the body of a refusal says, where that is text or a status of gRPC."""
-    content = answer.content[:_longest_answer]
-    kind = answer.headers.get("Content-Type", "").partition(";")[0].strip()
-    if kind == _CONTENT_TYPE:
-        # `google.rpc.Status` has its message where a partial success has it: in field 2.
-        status = ExportTracePartialSuccess()
-        try:
-            status.ParseFromString(content)
-        except DecodeError:
-            return ""
-        return status.error_message
-    return content.decode(errors="replace") if kind in {"text/plain", "application/json"} else ""
-
-
-def _unreached(error: httpx.TransportError, doing: str) -> TransientError:
+def _unreached(error: httpx.RequestError, doing: str, address: str) -> TransientError:
     causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -178,7 +172,11 @@ def _unreached(error: httpx.TransportError, doing: str) -> TransientError:
             mend = f"cannot {doing}: no TLS with it, {cause.reason}; see endpoint and certfile"
             return UnavailableError(mend)
     said = next(filter(None, map(_system_s_words, reversed(causes))), "")
-    return TransientError(f"cannot {doing}: {said or str(error) or type(error).__name__}")
+    told = f"cannot {doing}: {said or str(error) or type(error).__name__}"
+    cut_short = isinstance(error, httpx.ReadError | httpx.RemoteProtocolError)
+    if cut_short and address.startswith("http:"):
+        told += "; if it speaks TLS, say https:// in endpoint"
+    return TransientError(told)
 
 
 def _system_s_words(error: BaseException) -> str | None:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
+from threading import Event
 from typing import TYPE_CHECKING
 
 from opentelemetry import _logs, trace
 from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
+from experimentframework_core._log import brief
+from experimentframework_core._own_thread import OwnThread
 from experimentframework_core.backplanes._otel.attributes import describe
 from experimentframework_core.backplanes._otel.scope import EVENT_NAMES, SCOPE, version
-from experimentframework_core.errors import UnavailableError
+from experimentframework_core.errors import PartialBatchError, PermanentError, TransientError
 from experimentframework_core.tracing import span_context
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    from experimentframework_core.backplanes._otel.attributes import Described
     from experimentframework_core.backplanes.opentelemetry import OpenTelemetryOptions
     from experimentframework_core.envelope import Record
 
@@ -33,42 +36,66 @@ class ProviderBackplane:
     def __init__(self, options: OpenTelemetryOptions) -> None:
         """Store what is wanted; the providers are asked for at each batch."""
         self._options = options
-        self._executor = ThreadPoolExecutor(1, "experimentframework-opentelemetry")
+        self._thread = OwnThread("experimentframework-opentelemetry")
 
     async def deliver(self, batch: Sequence[Record]) -> None:
-        """Return once the providers have been given the batch; they confirm nothing."""
+        """Return once the providers have been given the batch; they confirm nothing.
+
+        Raises:
+            PartialBatchError: A processor raised when it was given these events. The others before
+                it have had them, so they are not given again.
+        """
         if not batch:
             return
         await self.ping()
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._executor, self._hand_over, batch)
+        given_up = Event()
+        try:
+            failures = await self._thread.run(partial(self._hand_over, batch, given_up))
+        finally:
+            given_up.set()
+        if failures:
+            raise PartialBatchError(failures)
 
     async def ping(self) -> None:
         """Return if the application has set the providers that are needed.
 
         Raises:
-            UnavailableError: It has not; the events wait until it has.
+            TransientError: It has not; the events wait until it has, which may be in a moment.
         """
         if self._options.traces and isinstance(
             trace.get_tracer_provider(), trace.ProxyTracerProvider
         ):
-            raise UnavailableError(_unset("tracer", "opentelemetry.trace.set_tracer_provider"))
+            raise TransientError(_unset("tracer", "opentelemetry.trace.set_tracer_provider"))
         if self._options.logs and _is_proxy(_logs.get_logger_provider()):
-            raise UnavailableError(_unset("logger", "opentelemetry._logs.set_logger_provider"))
+            raise TransientError(_unset("logger", "opentelemetry._logs.set_logger_provider"))
 
     def close(self) -> None:
         """Let the thread end by itself: what it is doing cannot be stopped."""
-        self._executor.shutdown(wait=False)
+        self._thread.close()
 
-    def _hand_over(self, batch: Sequence[Record]) -> None:
-        if self._options.traces:
-            tracer = trace.get_tracer(SCOPE, version())
-            for record in batch:
-                _make_span(tracer, record)
-        if self._options.logs:
-            logger = _logs.get_logger(SCOPE, version())
-            for record in batch:
-                _write_log(logger, record)
+    def _hand_over(self, batch: Sequence[Record], given_up: Event) -> dict[int, PermanentError]:
+        """Give each event to the providers, until nobody waits for it; return what they raise."""
+        tracer = trace.get_tracer(SCOPE, version()) if self._options.traces else None
+        logger = _logs.get_logger(SCOPE, version()) if self._options.logs else None
+        failures = {}
+        for index, (record, event) in enumerate([(each, describe(each)) for each in batch]):
+            if given_up.is_set():
+                break
+            try:
+                if tracer is not None:
+                    _make_span(tracer, record, event)
+                if logger is not None:
+                    _write_log(logger, record, event)
+            except Exception as error:  # noqa: BLE001 - the application's processors raise anything
+                failures[index] = PermanentError(_raised(error))
+        return failures
+
+
+def _raised(error: Exception) -> str:
+    return (
+        "cannot hand an event to OpenTelemetry: a processor of the application's provider"
+        f" raised {brief(error)}"
+    )
 
 
 def _is_proxy(provider: object) -> bool:
@@ -83,8 +110,7 @@ def _unset(what: str, setter: str) -> str:
     )
 
 
-def _make_span(tracer: trace.Tracer, record: Record) -> None:
-    event = describe(record)
+def _make_span(tracer: trace.Tracer, record: Record, event: Described) -> None:
     span = tracer.start_span(
         event.name,
         context=_context(record),
@@ -97,8 +123,7 @@ def _make_span(tracer: trace.Tracer, record: Record) -> None:
     span.end(event.time_ns)
 
 
-def _write_log(logger: _logs.Logger, record: Record) -> None:
-    event = describe(record)
+def _write_log(logger: _logs.Logger, record: Record, event: Described) -> None:
     logger.emit(
         _logs.LogRecord(
             timestamp=event.time_ns,

@@ -17,6 +17,7 @@ _REFUSED: Final = "access is refused; see secretOptions, and the rights on it"
 _SIGN_IN: Final = "the store does not know who asks; see storageOptions and secretOptions"
 
 UNAVAILABLE: Final[Mapping[str, str]] = {
+    "builtins.FileExistsError": "a file stands where a folder should; see url",
     "builtins.FileNotFoundError": _MISSING,
     "builtins.NotADirectoryError": "a part of the path is a file; see url",
     "builtins.IsADirectoryError": "a folder stands where an object should; see url",

@@ -6,7 +6,12 @@ import argparse
 import sys
 
 from experimentframework_postgresql._migrations import script
-from experimentframework_postgresql._names import Names
+from experimentframework_postgresql._names import (
+    LONGEST_NAME,
+    LONGEST_TABLE,
+    Names,
+    why_no_name,
+)
 
 
 def main() -> None:
@@ -17,6 +22,12 @@ def main() -> None:
     parser.add_argument("--schema", default="public")
     parser.add_argument("--table-name", default="experiment_events")
     arguments = parser.parse_args()
+    for option, name, longest in (
+        ("--schema", arguments.schema, LONGEST_NAME),
+        ("--table-name", arguments.table_name, LONGEST_TABLE),
+    ):
+        if why := why_no_name(name, longest):
+            parser.error(f"{option}: {why}")
     sys.stdout.write(script(Names(arguments.schema, arguments.table_name)))
 
 

@@ -91,5 +91,5 @@ class PostgreSqlBackplane:
         Raises:
             DeliveryError: As for `deliver`.
         """
-        with doing(f"write to the table {self._table}"):
+        with doing("write to", self._table):
             await session.run(self._insert, *columns_of(batch))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from experimentframework_core.errors import (
     DeliveryError,
@@ -15,6 +15,11 @@ from experimentframework_core.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from experimentframework_postgresql._names import Names
+
+Verb: TypeAlias = Literal["migrate", "read", "write to"]
+"""What is done to the table."""
 
 MIGRATE: Final = (
     "say autoMigrate: true, or run as somebody who may make tables what"
@@ -38,9 +43,6 @@ CONFIGURATION: Final[Mapping[str, str]] = {
     "28P01": "the server refuses the password; see connectionString and password",
     "3D000": "there is no such database; create it, or see connectionString",
     "3F000": f"the schema is missing; {MIGRATE}",
-    "42501": (
-        "this user lacks a right; grant it SELECT and INSERT on the table, USAGE on the schema"
-    ),
     "42703": f"the table lacks a column, or is somebody else's; {MIGRATE}",
     "42704": "the server does not know a parameter of connectionString, or a type of the table",
     "42883": "the server lacks a function; PostgreSQL 13 or newer is needed",
@@ -70,6 +72,20 @@ RECORD_CLASSES: Final[Mapping[str, str]] = {
 }
 """What speaks of a record: it is refused for ever, and only it."""
 
+NO_RIGHT: Final = "42501"
+"""The user lacks a right: what to grant depends on what was attempted."""
+
+RIGHTS: Final[Mapping[Verb, str]] = {
+    "migrate": (
+        "grant it CREATE on the schema, and on the database where the schema is missing; or run as"
+        " somebody who may make tables what `python -m experimentframework_postgresql` prints, and"
+        " say autoMigrate: false"
+    ),
+    "read": "grant it SELECT on the table, USAGE on the schema",
+    "write to": "grant it SELECT and INSERT on the table, USAGE on the schema",
+}
+"""What somebody needs to be granted, by what is done to the table."""
+
 BUSY: Final = frozenset({"53300", "53400", "57P03"})
 """The server has too much to do, or is starting: it is left alone for `BUSY_PAUSE`."""
 
@@ -78,11 +94,8 @@ BUSY_PAUSE: Final = 1.0
 
 
 @contextmanager
-def doing(what: str) -> Iterator[None]:
+def doing(verb: Verb, table: Names) -> Iterator[None]:
     """Raise the errors of server, driver and network as what they mean here.
-
-    Args:
-        what: What is attempted within, as in ``write to the table public.experiment_events``.
 
     Raises:
         TransientError: It may succeed when it is tried again.
@@ -99,16 +112,18 @@ def doing(what: str) -> Iterator[None]:
         asyncpg.InternalClientError,
         OSError,
     ) as error:
-        raise delivery_error(error, what) from error
+        raise delivery_error(error, verb, table) from error
 
 
-def delivery_error(error: Exception, what: str) -> DeliveryError:
+def delivery_error(error: Exception, verb: Verb, table: Names) -> DeliveryError:
     """Return what an error means to the channel; its text says what was attempted."""
-    failure = f"cannot {what}"
+    failure = f"cannot {verb} the table {table}"
     state = str(getattr(error, "sqlstate", None) or "")
     # What the server says beside its message may have values of the event in it.
     said = str(error.args[0] if error.args else error) or type(error).__name__
     details = " ".join(said.split()) + (f"; SQLSTATE {state}" if state else "")
+    if state == NO_RIGHT:
+        return UnavailableError(f"{failure}: this user lacks a right; {RIGHTS[verb]} ({details})")
     if why := CONFIGURATION.get(state):
         return UnavailableError(f"{failure}: {why} ({details})")
     if why := RECORD_CLASSES.get(state[:2]):

@@ -61,7 +61,7 @@ async def migrate(session: Session, names: Names) -> None:
         UnavailableError: A newer version was here, or the user may not make tables.
         TransientError: The server does not answer.
     """
-    with doing(f"migrate the table {names}"):
+    with doing("migrate", names):
         connection = await session.connection()
         history = names.within('"$(schema)"."$(table)_migrations"')
         if await connection.fetchval("SELECT to_regclass($1)", history) is not None:

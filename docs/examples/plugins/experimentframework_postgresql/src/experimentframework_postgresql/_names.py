@@ -40,6 +40,8 @@ def names_of(options: PostgreSqlOptions) -> Names:
 
 def why_no_name(name: str, longest: int) -> str | None:
     """Return why a name cannot be used; None where it can."""
+    if not name:
+        return "it is empty; expected a name"
     if not name.isprintable() or "$(" in name:
         return "expected a name without '$(' and characters that cannot be printed"
     if (size := len(name.encode())) > longest:

@@ -21,6 +21,7 @@ _MOST_ROWS = 2000
 _CHARACTERS = 4_000_000
 """About how much text a page has: an event may have up to its ``maxEventBytes``."""
 
+_TABLE = '"$(schema)"."$(table)"'
 # A standby does not say which transactions go on: there, the oldest of them is the end.
 _NOW = """
 SELECT
@@ -28,7 +29,7 @@ SELECT
             || pg_snapshot_xmin(now.snapshot)::text || ':'
         ELSE now.snapshot::text END AS snapshot,
     (SELECT system_identifier FROM pg_control_system())::text || '/'
-        || to_regclass('"$(schema)"."$(table)"')::oid::text AS "table",
+        || to_regclass($1::text)::oid::text AS "table",
     (SELECT "transaction" >= pg_snapshot_xmax(now.snapshot) FROM "$(schema)"."$(table)"
         ORDER BY "transaction" DESC, position DESC LIMIT 1) AS is_restored
 FROM (SELECT pg_current_snapshot() AS snapshot) AS now
@@ -91,8 +92,8 @@ class Queries:
             DeliveryError: The server does not answer or refuses, or the table is missing.
             ReplayError: The table was restored from a dump of another server.
         """
-        with doing(f"read the table {self._names}"):
-            [found] = await self._session.run(self._now)
+        with doing("read", self._names):
+            [found] = await self._session.run(self._now, self._names.within(_TABLE))
         if found["is_restored"]:
             raise ReplayError(
                 f"cannot read the table {self._names}: it was restored from another server, whose"
@@ -107,7 +108,7 @@ class Queries:
             DeliveryError: The server does not answer or refuses.
         """
         asked = self._rows
-        with doing(f"read the table {self._names}"):
+        with doing("read", self._names):
             found = await self._session.run(
                 self._page,
                 str(position.transaction),

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from experimentframework_core.errors import UnavailableError
-from experimentframework_postgresql._check import connection_string_problems
+from experimentframework_postgresql._connection_string import connection_string_problems
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

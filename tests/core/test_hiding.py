@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from experimentframework_core import BackplaneOptions, ChannelSettings, DataPlaneOptions, Secret
+from experimentframework_core._hiding import hidden_in, without
 from experimentframework_core.config import load_text
 from experimentframework_core.plugins import find_plugin, installed_plugins
-from experimentframework_core.web._hiding import hidden_in, without
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,6 +64,7 @@ def test_a_secret_is_found_wherever_it_is(options: object) -> None:
         ("http://user:pa55@proxy", "407 for user:pa55"),
         ("http://user:pa55@proxy", "407 for pa55"),
         ("new\nline", r"got 'new\nline'"),
+        ("Bearer pa55w0rd", "no such key: pa55w0rd"),
     ],
 )
 def test_parts_and_spellings_are_hidden(secret: str, text: str) -> None:
@@ -81,6 +82,13 @@ def test_what_is_no_secret_stays() -> None:
     text = "db is not reachable for app"
 
     assert without(text, hidden_in(Holder(Secret(CONNECTION)))) == text
+
+
+def test_a_short_secret_is_hidden_only_where_it_stands_alone() -> None:
+    """Given a header of one letter, when an error has it in numbers, then these are readable."""
+    hidden = hidden_in(Holder(Secret("1")))
+
+    assert without("answers 401 to tenant 1", hidden) == "answers 401 to tenant ***"
 
 
 def test_a_login_in_an_address_is_hidden() -> None:

@@ -22,6 +22,8 @@ HIDDEN = "***"
 _SETTING = re.compile(r"([^=;]+)=\s*(\{(?:[^}]|\}\})*\}|\"[^\"]*\"|'[^']*'|[^;]*)")
 _SENSITIVE = re.compile(r"pass|pwd|key$|secret|signature|token|credential", re.IGNORECASE)
 _LOGIN = re.compile(r"://([^/@\s]*)@")
+_CREDENTIALS = re.compile(r"[A-Za-z]+ +(\S+)")
+_SHORT = 5
 
 
 def hidden_in(options: object) -> list[str]:
@@ -61,14 +63,27 @@ def _parts(secret: str) -> Iterator[str]:
             yield from (value.strip(), value.strip().strip("{}\"'"))
     for login in _LOGIN.findall(secret):
         yield from (login, login.partition(":")[2])
+    if (behind_the_scheme := _CREDENTIALS.fullmatch(secret)) is not None:
+        yield behind_the_scheme[1]
+
+
+def hide(text: str, hidden: list[str]) -> str:
+    """Return the text with what is hidden replaced by ``***``, and the login of every address.
+
+    What has few letters is hidden only where it stands alone: it would be found in any number.
+    """
+    for secret in hidden:
+        if len(secret) < _SHORT:
+            text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", HIDDEN, text)
+        else:
+            text = text.replace(secret, HIDDEN)
+    return encodable(_LOGIN.sub(f"://{HIDDEN}@", text))
 
 
 def without(value: Plain, hidden: list[str]) -> Plain:
-    """Return the value with what is hidden replaced by ``***``, and the login of every address."""
+    """Return the value with `hide` done to every text in it."""
     if isinstance(value, str):
-        for text in hidden:
-            value = value.replace(text, HIDDEN)
-        return encodable(_LOGIN.sub(f"://{HIDDEN}@", value))
+        return hide(value, hidden)
     if isinstance(value, dict):
         return {name: without(each, hidden) for name, each in value.items()}
     if isinstance(value, list | tuple):
