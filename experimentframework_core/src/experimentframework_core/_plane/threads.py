@@ -70,7 +70,7 @@ class Doorway:
     def publish(
         self,
         event: msgspec.Struct,
-        ack: Ack,
+        ack: Ack | None,
         correlation_id: str | None,
         metadata: dict[str, Any] | None,
         timeout: float | None,
@@ -80,7 +80,8 @@ class Doorway:
             message = "publish_threadsafe would block the loop it is called on: await publish()"
             raise RuntimeError(message)
         try:
-            admitted = self._entrance.admit(event, correlation_id, metadata, ack)
+            wanted = ack or self._entrance.default_ack
+            admitted = self._entrance.admit(event, correlation_id, metadata, wanted)
         except BaseException:
             with self._lock:
                 self.tally.published += 1
@@ -92,7 +93,7 @@ class Doorway:
                 self.tally.filtered[admitted.reason or ""] += 1
             return admitted
         route, record = admitted
-        if ack == "accepted" and self._reserve(route, record):
+        if wanted == "accepted" and self._reserve(route, record):
             self._hand_over(route, record)
             return Receipt(record.event_id, "accepted")
         return self._wait_for(route, record, ack, timeout)
@@ -128,7 +129,9 @@ class Doorway:
                 channel.buffer.cancel_reservation(record)
             raise _loop_gone() from error
 
-    def _wait_for(self, route: Route, record: Record, ack: Ack, timeout: float | None) -> Receipt:
+    def _wait_for(
+        self, route: Route, record: Record, ack: Ack | None, timeout: float | None
+    ) -> Receipt:
         with self._lock:
             if self._closed:
                 raise _closed()
@@ -142,7 +145,7 @@ class Doorway:
             message = f"event {record.event_id}: the loop did not answer in time"
             raise AckTimeoutError(message, event_id=record.event_id) from None
 
-    def _submit(self, route: Route, record: Record, ack: Ack) -> Future[Receipt]:
+    def _submit(self, route: Route, record: Record, ack: Ack | None) -> Future[Receipt]:
         coroutine = self._count_and_enqueue(route, record, ack)
         try:
             return submit(coroutine, self._loop)
@@ -150,7 +153,7 @@ class Doorway:
             coroutine.close()
             raise _loop_gone() from error
 
-    async def _count_and_enqueue(self, route: Route, record: Record, ack: Ack) -> Receipt:
+    async def _count_and_enqueue(self, route: Route, record: Record, ack: Ack | None) -> Receipt:
         with self._lock:
             self.tally.published += 1
             self.tally.rejected += self._closed
