@@ -61,8 +61,17 @@ layers = (
     ("units",),
     ("_sqlite",),
     ("_portal",),
-    ("_entry_points", "_failpoints", "_log", "_own_thread", "_paths", "_tasks"),
-    ("_entry_points", "_failpoints", "_log", "_own_thread", "_paths", "_tasks", "_traceparent"),
+    ("_entry_points", "_failpoints", "_log", "_new_thread", "_own_thread", "_paths", "_tasks"),
+    (
+        "_entry_points",
+        "_failpoints",
+        "_log",
+        "_new_thread",
+        "_own_thread",
+        "_paths",
+        "_tasks",
+        "_traceparent",
+    ),
     ("errors",),
 )
 """From top to bottom. A module imports only from lines below its own; a package is one unit."""

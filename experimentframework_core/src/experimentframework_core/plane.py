@@ -168,7 +168,8 @@ class DataPlane(Bound):
         the same go on untouched. In the place of another one comes a new one, which takes events
         at once and delivers them when all that was accepted before is delivered: by the former
         settings within their ``shutdownTimeoutMs``, what is left then by the new ones.
-        When it fails, the options from before go on, and `health` says so.
+        When the new options are refused, those from before go on, and `health` says why: that is
+        each of the first three errors.
 
         Args:
             options: The section ``dataPlane``; None to read again the files of `from_file`.
@@ -179,6 +180,7 @@ class DataPlane(Bound):
             JournalError: A new disk buffer cannot be used.
             DataPlaneClosedError: The plane is not open on this loop in this process, or was closed
                 meanwhile.
+            TypeError: What was given is no `DataPlaneOptions`.
             ValueError: Neither were options given, nor was the plane made from files.
         """
         if not self._is_here:
@@ -352,7 +354,7 @@ class DataPlane(Bound):
         doorway = self._works.doorway
         if self._loop is None or doorway is None:
             raise DataPlaneClosedError(self._unusable)
-        return doorway.publish(event, ack or self._default_ack, correlation_id, metadata, timeout)
+        return doorway.publish(event, ack, correlation_id, metadata, timeout)
 
     async def expose(
         self, experiment_name: str, variant_key: str, **facts: Unpack[ExposureFacts]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,9 +24,11 @@ from experimentframework_core import (
     JournalError,
     PermanentError,
     PiiRedactionOptions,
+    Receipt,
     ReloadResult,
     TransientError,
 )
+from experimentframework_core._plane.routing import Router
 from experimentframework_core.config import DeadLetterStoreOptions
 from experimentframework_core.testing import (
     FaultyBackplane,
@@ -33,48 +37,11 @@ from experimentframework_core.testing import (
     make_exposure,
     make_outcome,
 )
-from tests.core._planes import Backplanes, check_accounts, envelopes, options, sunk
+from tests.core._planes import check_accounts, envelopes, in_virtual_time, options, sunk
+from tests.core.plane._scene import QUICK, Scene, publish, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
-
-QUICK = {"flush_interval_ms": 1}
-
-
-class Scene:
-    """An open plane of named backplanes, and what has arrived at each."""
-
-    def __init__(self, **backplanes: FaultyBackplane) -> None:
-        self.backplanes = Backplanes(**backplanes)
-        self._faulty = backplanes
-
-    def options(self, *names: str, **settings: Any) -> DataPlaneOptions:
-        """Return options with the backplanes of these names; with all, when none is named."""
-        nodes = [self.backplanes.node(name) for name in names or self._faulty]
-        node = nodes[0] if len(nodes) == 1 else self.backplanes.group("composite", *nodes)
-        return options(**{**QUICK, "backplane": node, **settings})
-
-    def plane(self, *names: str, **settings: Any) -> DataPlane:
-        """Return a plane that is not open."""
-        return DataPlane(self.options(*names, **settings), backplane=self.backplanes.plugin)
-
-    def subjects(self, name: str) -> list[str | None]:
-        """Return the subjects that have arrived, in order."""
-        return [record.subject for record in sunk(self._faulty[name])]
-
-
-async def publish(plane: DataPlane, *numbers: int) -> None:
-    """Publish exposures of these subjects."""
-    for number in numbers:
-        await plane.publish(make_exposure(subject_id=str(number)))
-
-
-async def until(true: Callable[[], bool]) -> None:
-    """Return when that is so."""
-    async with asyncio.timeout(10):
-        while not true():  # noqa: ASYNC110 - it becomes true in many ways
-            await asyncio.sleep(0.005)
 
 
 async def test_a_backplane_with_the_same_settings_goes_on_untouched() -> None:
@@ -510,6 +477,58 @@ async def test_closing_wins_over_a_reload_on_its_way(
     check_accounts(plane)
 
 
+def test_a_reload_that_hangs_leaves_the_time_of_the_closing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Given a reload whose disk hangs, when the plane closes, then what it has is delivered."""
+    scene = Scene(a=FaultyBackplane())
+    opening, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly(_fresh: Any) -> list[Any]:
+        opening.set()
+        await go_on.wait()
+        return []
+
+    async def main() -> DataPlane:
+        async with scene.plane(flush_interval_ms=60_000) as plane:
+            await publish(plane, 1)
+            monkeypatch.setattr(plane._works, "_open_places", slowly)
+            reload = asyncio.ensure_future(plane.reload(scene.options(batch_size=7)))
+            await opening.wait()
+        go_on.set()
+        with pytest.raises(DataPlaneClosedError, match="closed during the reload"):
+            await reload
+        return plane
+
+    plane = in_virtual_time(main())
+
+    assert scene.subjects("a") == ["1"]
+    assert plane.closing is not None
+    assert plane.closing.remaining == 0
+
+
+async def test_reloads_do_not_wait_for_the_executor_of_the_application(tmp_path: Path) -> None:
+    """Given a default executor without a free thread, when reloaded to a disk, then it is done."""
+    scene = Scene(a=FaultyBackplane())
+    disk = BufferOptions(type="disk", path=str(tmp_path))
+    end = threading.Event()
+    executor = ThreadPoolExecutor(1)
+    executor.submit(end.wait)
+    asyncio.get_running_loop().set_default_executor(executor)
+
+    try:
+        async with asyncio.timeout(10), scene.plane() as plane:
+            await plane.reload(scene.options(buffer=disk))
+            receipt = await plane.publish(make_exposure(), ack="durable")
+            await plane.reload(scene.options())
+            await plane.flush()
+            await until(lambda: not list(tmp_path.glob("*/*")))
+    finally:
+        end.set()
+
+    assert receipt.status == "durable"
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_a_plane_that_is_not_open_is_not_reloaded(when: str) -> None:
     """Given a plane before or after its time, when it is reloaded, then that is refused."""
@@ -562,6 +581,122 @@ async def test_an_event_that_is_not_wanted_any_more_is_filtered_late() -> None:
         receipt = await plane._entrance.enqueue(*admitted, "accepted")
 
     assert (receipt.status, receipt.reason) == ("filtered", "toggle")
+
+
+async def test_a_durable_event_of_a_thread_needs_the_disk_that_there_is_then(
+    tmp_path: Path,
+) -> None:
+    """Given a durable event of a thread, when its disk is gone by then, then it is refused."""
+    scene = Scene(a=FaultyBackplane())
+    disk = BufferOptions(type="disk", path=str(tmp_path))
+
+    async with scene.plane(buffer=disk) as plane:
+        admitted = plane._entrance.admit(make_exposure(), None, None, "durable")
+        await plane.reload(scene.options())
+        assert isinstance(admitted, tuple)
+        assert plane._works.doorway is not None
+        with pytest.raises(ValueError, match="needs a buffer on disk"):
+            await plane._works.doorway._count_and_enqueue(*admitted, "durable")
+        check_accounts(plane)
+        rejected = plane.statistics().rejected
+
+    assert rejected == 1
+    assert scene.subjects("a") == []
+
+
+async def test_a_bare_publish_of_a_thread_waits_for_what_holds_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a default of durable, when it is another by then, then a bare publish goes by it."""
+    scene = Scene(a=FaultyBackplane())
+    disk = {"buffer": BufferOptions(type="disk", path=str(tmp_path)), "ack": "durable"}
+    held, go_on = threading.Event(), threading.Event()
+
+    async with scene.plane(**disk) as plane:
+        doorway = plane._works.doorway
+        assert doorway is not None
+        wait_for = doorway._wait_for
+
+        def later(*arguments: Any) -> Receipt:
+            held.set()
+            go_on.wait(10)
+            return wait_for(*arguments)
+
+        monkeypatch.setattr(doorway, "_wait_for", later)
+        publishing = asyncio.create_task(
+            asyncio.to_thread(plane.publish_threadsafe, make_exposure())
+        )
+        await until(held.is_set)
+        await plane.reload(scene.options())
+        go_on.set()
+        receipt = await publishing
+
+    assert receipt.status == "accepted"
+
+
+async def test_no_count_goes_back_at_a_reload(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given accepted events, when statistics are read amid a reload, each is counted once."""
+    scene = Scene(a=FaultyBackplane())
+    seen: list[int] = []
+
+    async with scene.plane() as plane:
+        for name in ("stop_watching", "watch"):
+            monkeypatch.setattr(Router, name, lambda _: seen.append(plane.statistics().accepted))
+        await publish(plane, 1, 2)
+        await plane.reload(scene.options(enable_outcome_events=False))
+        await publish(plane, 3)
+        await plane.reload(scene.options())
+        accepted = plane.statistics().accepted_by_type
+
+    assert seen[:4] == [2, 2, 3, 3]
+    assert accepted == {"exposure": 3}
+
+
+async def test_dead_letter_files_of_former_reloads_are_closed(tmp_path: Path) -> None:
+    """Given files with letters, when others are named, then only the last one stays open."""
+    scene = Scene(a=FaultyBackplane(afterwards=fail(PermanentError("bad"))))
+
+    def letters(number: int) -> dict[str, Any]:
+        path = str(tmp_path / str(number))
+        store = DeadLetterOptions(type="file", options=DeadLetterStoreOptions(path=path))
+        return {"on_failure": "deadLetter", "dead_letter": store}
+
+    stores: list[Any] = []
+    async with scene.plane(**letters(0)) as plane:
+        for number in (1, 2, 3):
+            await publish(plane, number)
+            await plane.flush()
+            stores.append(plane._works._lines[0].newest.store)
+            await plane.reload(scene.options(**letters(number)))
+        await until(lambda: all(store._closed for store in stores))
+        await publish(plane, 4)
+        await plane.flush()
+        kept = list(plane._works._stores)
+
+    assert kept == [tmp_path / "3"]
+    assert (tmp_path / "3").read_text().count("bad") == 1
+
+
+async def test_a_dead_letter_file_that_is_named_again_is_used_again(tmp_path: Path) -> None:
+    """Given a file of dead letters, when it goes and comes back, then it has all of them."""
+    scene = Scene(a=FaultyBackplane(afterwards=fail(PermanentError("bad"))))
+
+    def letters(name: str) -> dict[str, Any]:
+        path = str(tmp_path / name)
+        store = DeadLetterOptions(options=DeadLetterStoreOptions(path=path))
+        return {"on_failure": "deadLetter", "dead_letter": store}
+
+    async with scene.plane(**letters("x")) as plane:
+        for number, name in enumerate("yxx"):
+            await publish(plane, number)
+            await plane.flush()
+            await plane.reload(scene.options(**letters(name), batch_size=number + 1))
+        await publish(plane, 4)
+        await plane.flush()
+        check_accounts(plane)
+        dead_lettered = plane.statistics().backplanes["a"].dead_lettered
+
+    assert dead_lettered == 4
 
 
 async def test_two_single_backplanes_of_other_types_follow_each_other() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -220,3 +221,139 @@ def test_a_file_that_goes_is_seen(tmp_path: Path) -> None:
     files.read()
 
     assert look_twice(files, path.unlink)
+
+
+def refuse(files: Files) -> None:
+    """Read the files, which is refused."""
+    with pytest.raises(ConfigurationError):
+        files.read()
+
+
+def age(folder: Path) -> None:
+    """Have the folder look as if it had not been changed for long."""
+    os.utime(folder, (0, 0))
+
+
+def test_a_secret_that_comes_back_is_seen(tmp_path: Path) -> None:
+    """Given a file of `${file:…}` that is gone, when it is there again, then that is seen."""
+    (tmp_path / "secrets").mkdir()
+    salt = tmp_path / "secrets" / "salt"
+    files = Files([written(tmp_path / "e.yaml", f"samplingSalt: ${{file:{salt}}}")])
+    refuse(files)
+
+    assert look_twice(files, lambda: salt.write_text("pepper"))
+    assert files.read()[0].sampling_salt == "pepper"
+
+
+def test_the_only_file_of_a_folder_that_comes_back_is_seen(tmp_path: Path) -> None:
+    """Given a folder without a configuration, when there is one again, then that is seen."""
+    path = written(tmp_path / "experiments.yaml")
+    files = Files([tmp_path])
+    files.read()
+    path.unlink()
+    refuse(files)
+    age(tmp_path)
+
+    assert look_twice(files, lambda: written(path, "batchSize: 8"))
+    assert files.read()[0].batch_size == 8
+
+
+def test_a_file_in_whose_place_a_folder_was_is_seen(tmp_path: Path) -> None:
+    """Given an empty folder of a file's name, when the file comes back, then that is seen."""
+    path = tmp_path / "e.yaml"
+    path.mkdir()
+    files = Files([path])
+    refuse(files)
+
+    def put_back() -> None:
+        path.rmdir()
+        written(path)
+
+    assert look_twice(files, put_back)
+
+
+def test_the_last_file_of_a_pattern_that_comes_back_is_seen(tmp_path: Path) -> None:
+    """Given a pattern that matches nothing, when a file comes, then that is seen."""
+    path = tmp_path / "e.yaml"
+    path.write_text("configurationPaths: [teams/*.yaml]\n")
+    files = Files([path])
+    refuse(files)
+    (tmp_path / "teams").mkdir()
+    refuse(files)
+    age(tmp_path / "teams")
+
+    assert look_twice(files, lambda: written(tmp_path / "teams" / "a.yaml", "batchSize: 8"))
+    assert files.read()[0].batch_size == 8
+
+
+@pytest.mark.parametrize("below", ["ExperimentDefinitions", "ExperimentDefinitions/shop"])
+def test_a_file_that_comes_into_a_folder_of_definitions_is_seen(tmp_path: Path, below: str) -> None:
+    """Given an empty folder of definitions, when the first file comes, then that is seen."""
+    written(tmp_path / "experiments.yaml")
+    folder = tmp_path / below
+    folder.mkdir(parents=True)
+    files = Files([tmp_path])
+    files.read()
+    age(folder)
+
+    assert look_twice(files, lambda: written(folder / "a.yaml", "batchSize: 8"))
+    assert files.read()[0].batch_size == 8
+
+
+def test_what_was_looked_at_before_a_refusal_is_looked_at_still(tmp_path: Path) -> None:
+    """Given a file that is refused now, when one changes that it named, then that is seen."""
+    (tmp_path / "salt").write_text("pepper")
+    path = written(tmp_path / "e.yaml", "samplingSalt: ${file:salt}")
+    files = Files([path])
+    files.read()
+    path.write_text("dataPlane: {")
+    refuse(files)
+
+    assert look_twice(files, lambda: (tmp_path / "salt").write_text("sugar!"))
+
+
+@pytest.mark.parametrize("paths", [(), ("experiments.yaml",)])
+def test_relative_paths_are_those_of_the_folder_in_which_they_were_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, paths: tuple[str, ...]
+) -> None:
+    """Given a relative path, when the process goes elsewhere, then the same files are read."""
+    (tmp_path / "elsewhere").mkdir()
+    path = written(tmp_path / "experiments.yaml")
+    monkeypatch.chdir(tmp_path)
+    files = Files(paths)
+    files.read()
+    mark = files.look()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    unchanged = files.look() == mark
+    written(path, "batchSize: 8")
+
+    assert unchanged
+    assert files.look() != mark
+    assert files.read()[0].batch_size == 8
+
+
+def test_a_relative_path_stays_so_in_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a relative path, when its file is wrong, then the problem names it as it was given."""
+    written(tmp_path / "e.yaml", "batchSise: 8")
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(ConfigurationError, match=r"^(.*\s)?e\.yaml:3:3: dataPlane.batchSise"):
+        Files(["e.yaml"]).read()
+
+
+async def test_a_watched_secret_may_go_and_come_back(tmp_path: Path) -> None:
+    """Given a watched secret, when it goes and comes back, then the plane goes by it."""
+    salt = tmp_path / "salt"
+    salt.write_text("pepper")
+    path = written(tmp_path / "e.yaml", WATCHED, "samplingSalt: ${file:salt}")
+
+    async with DataPlane.from_file(path) as plane:
+        salt.unlink()
+        await until(lambda: plane._reloading.refused is not None)
+        salt.write_text("sugar")
+        await until(lambda: plane.options.sampling_salt == "sugar")
+        health = await plane.health()
+
+    assert health.refused_reload is None

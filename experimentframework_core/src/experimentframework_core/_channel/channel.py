@@ -154,6 +154,7 @@ class Channel:
         opener: Opener,
         key: Callable[[Record], str],
         dead_letters: DeadLetterStore | None,
+        patience: float,
     ) -> None:
         """Deliver what is left by the settings of another channel, which will come after it.
 
@@ -164,11 +165,12 @@ class Channel:
             opener: Opens one instance of its backplane.
             key: What must stay in order.
             dead_letters: Where refused events go; None drops them.
+            patience: Seconds of that moment.
         """
         for lane in self._lanes:
-            lane.leave_off(self._clock() + PROBE_PATIENCE)
+            lane.leave_off(self._clock() + patience)
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=PROBE_PATIENCE)
+            await asyncio.wait(self._tasks, timeout=patience)
             await self._cancel()
         self._parts = reassemble(
             self._parts,

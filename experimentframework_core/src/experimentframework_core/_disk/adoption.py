@@ -11,6 +11,7 @@ from experimentframework_core._disk.owner import claim_abandoned
 from experimentframework_core._disk.settled import Settled
 from experimentframework_core._failpoints import reach
 from experimentframework_core._log import brief, logger
+from experimentframework_core._new_thread import in_new_thread
 from experimentframework_core._tasks import spawn
 from experimentframework_core.errors import JournalError
 
@@ -102,7 +103,8 @@ class Adoption:
     async def _run(self) -> None:
         while True:
             try:
-                while await asyncio.to_thread(self._claim_next):
+                name = f"{self._name}.claim"
+                while await in_new_thread(self._claim_next, name=name):
                     await self._adopt(self._claims[-1])
             except Exception as error:  # noqa: BLE001 - the loop's edge: go on, say so
                 logger.warning(
@@ -132,7 +134,7 @@ class Adoption:
             self.busy = False
             await journal.aclose()
         # A folder that cannot be drained stays claimed until the end: the next one has its turn.
-        await asyncio.to_thread(claim.remove)
+        await in_new_thread(claim.remove, name=f"{self._name}.remove")
         self._claims.remove(claim)
         logger.info(
             "experimentframework.journal_adopted",

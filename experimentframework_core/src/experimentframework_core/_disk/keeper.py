@@ -13,6 +13,7 @@ from experimentframework_core._disk.owner import check_folder, claim
 from experimentframework_core._disk.reader import Reader
 from experimentframework_core._disk.writer import Writer
 from experimentframework_core._log import brief, logger
+from experimentframework_core._new_thread import in_new_thread
 from experimentframework_core._tasks import run_bounded, spawn
 from experimentframework_core.errors import JournalError
 
@@ -87,7 +88,7 @@ class Keeper:
             JournalError: The folder or the journal cannot be used.
         """
         # In a thread: it syncs folders, and at a reload the application is in full swing.
-        claimed = await asyncio.to_thread(self._claim_folder)
+        claimed = await in_new_thread(self._claim_folder, name=f"{self._name}.claim")
         self.folder = claimed.folder
         journal = self._make_journal(self.folder)
         try:
@@ -221,7 +222,7 @@ class Keeper:
 
     async def _remove(self, claim: Claim) -> None:
         try:
-            await asyncio.to_thread(claim.remove)
+            await in_new_thread(claim.remove, name=f"{self._name}.remove")
         except JournalError as error:
             self._warnings.warning(
                 "experimentframework.journal_failed", backplane=self._name, error=brief(error)

@@ -25,13 +25,15 @@ class Entrance:
     Attributes:
         router: Finds the route of an event.
         offering: Puts records into the channels.
+        default_ack: What a publish waits for that does not say it.
         tally: The counts of the loop's thread.
     """
 
-    def __init__(self, router: Router, offering: Offering, tally: Tally) -> None:
-        """Take events by ``router`` and ``offering``, counted in ``tally``."""
+    def __init__(self, router: Router, offering: Offering, default_ack: Ack, tally: Tally) -> None:
+        """Take events by the first three, counted in ``tally``."""
         self.router = router
         self.offering = offering
+        self.default_ack = default_ack
         self.tally = tally
 
     def admit(
@@ -100,11 +102,20 @@ class Entrance:
             return admitted
         return self.offering.put_nowait(*admitted)
 
-    async def enqueue(self, route: Route, record: Record, ack: Ack) -> Receipt:
-        """Queue what another thread was admitted with, and counts as published."""
+    async def enqueue(self, route: Route, record: Record, ack: Ack | None) -> Receipt:
+        """Queue what another thread was admitted with, and counts as published.
+
+        None as ``ack`` is what a publish waits for now.
+        """
+        ack = ack or self.default_ack
         if not self.router.leads(route):
             # The options have changed meanwhile, and its channels may be closed.
             route = self.router.route_named(route.event_type)
+            try:
+                _check_ack(ack, route)
+            except ValueError:
+                self.tally.rejected += 1
+                raise
             if route.filtered is not None:
                 return self.filter(route.filtered)
         return await self.offering.put(route, record, ack)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,22 +11,24 @@ from experimentframework_core.plugins import find_plugin
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from experimentframework_core.config import DataPlaneOptions, Loaded, Problem
+    from experimentframework_core.config import DataPlaneOptions, Problem
 
 MOST_BYTES = 1024 * 1024
 """How much of each file is looked at: more is refused anyway."""
-
-_inserted = re.compile(r"\$\{file:([^}]+)\}")
 
 
 class Files:
     """Reads a configuration from the same paths again and again."""
 
     def __init__(self, paths: Sequence[str | os.PathLike[str]]) -> None:
-        """Read files and folders, the later ones winning; None of them: the current folder."""
-        self._paths = tuple(paths)
+        """Read files and folders, the later ones winning; None of them: the current folder.
+
+        Relative ones are those of the folder that is current now, whatever comes later.
+        """
+        self._paths = tuple(paths) or (".",)
+        self._folder = _current()
         self._looked_at: tuple[Path, ...] = ()
 
     def read(self) -> tuple[DataPlaneOptions, Sequence[Problem]]:
@@ -36,8 +37,14 @@ class Files:
         Raises:
             ConfigurationError: A file is wrong; it holds every problem.
         """
-        loaded = read_configuration(self._paths or ".", find_plugin)
-        self._looked_at = tuple(dict.fromkeys(_paths_of(loaded)))
+        # Problems name the files as they were given, as long as that names them.
+        begin = Path() if _current() == self._folder else self._folder
+        loaded = read_configuration([begin / path for path in self._paths], find_plugin)
+        found = tuple(self._folder / path for path in loaded.looked_at)
+        if loaded.configuration is None:
+            # What was read before may be where it is mended.
+            found = tuple(dict.fromkeys((*self._looked_at, *found)))
+        self._looked_at = found
         configuration = loaded.valid()
         return data_plane_of(configuration, loaded.files[0]), loaded.problems
 
@@ -53,26 +60,23 @@ class Files:
         return mark.digest()
 
 
-def _paths_of(loaded: Loaded) -> Iterator[Path]:
-    """Yield the files that a configuration was read from, and the folders that they are in."""
-    for name in loaded.files:
-        yield Path(name)
-        # A file that comes into the folder may belong to it, too.
-        yield Path(name).parent
-    for path, text in loaded.written.items():
-        place = loaded.origins.get(path)
-        folder = Path(place.file).parent if place and place.file else Path()
-        for name in _inserted.findall(text):
-            yield folder / name
+def _current() -> Path:
+    """Return the current folder; where it has been removed, only relative paths lead anywhere."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return Path()
 
 
 def _state_of(path: Path) -> str:
     try:
         if path.is_dir():
-            return str(path.stat().st_mtime_ns)
+            status = path.stat()
+            # What may be looked into can change without its contents.
+            return f"{status.st_mtime_ns} {status.st_ctime_ns}"
         if not path.is_file():
             return "not a file"
         with path.open("rb") as file:
             return blake2b(file.read(MOST_BYTES + 1)).hexdigest()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         return str(error)

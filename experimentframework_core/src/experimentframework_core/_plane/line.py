@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -24,11 +24,21 @@ LOOK_EVERY = 0.1
 DOWN_PATIENCE = 0.5
 """Seconds that a destination which is down has for what was accepted for it."""
 
+PATIENCE = 0.5
+"""Seconds that what is in flight has, before it is delivered by other settings."""
+
 CLOSE_PATIENCE = 2.0
 """Seconds that an emptied channel has to close its backplane."""
 
 END_PATIENCE = 6.0
 """Seconds that the end of an emptied channel takes at most, where its disk hangs as well."""
+
+
+class Count(Protocol):
+    """Takes over the counts of a channel in the moment in which it is removed."""
+
+    def __call__(self, channel: Channel, *, remove: Callable[[], object]) -> None:
+        """Count what became of its events, and call ``remove``."""
 
 
 class Place(msgspec.Struct, frozen=True, eq=False):
@@ -53,15 +63,20 @@ class Line:
     moves from one buffer into another.
     """
 
-    def __init__(self, place: Place, *, ended: Callable[[Place], Awaitable[None]]) -> None:
+    def __init__(
+        self, place: Place, *, ended: Callable[[Place], Awaitable[None]], count: Count
+    ) -> None:
         """Begin with one channel, which is open.
 
         Args:
             place: The channel.
             ended: Told of every channel that has closed before the line does.
+            count: Takes the counts of such a channel, and calls what removes it from the line.
         """
         self._places = deque([place])
         self._ended = ended
+        self._count = count
+        self._source: Place | None = None
         self._task: asyncio.Task[None] | None = None
         self._ending: Channel | None = None
         self._timeout = 0.0
@@ -77,7 +92,7 @@ class Line:
     @property
     def channels(self) -> Sequence[Channel]:
         """All channels that are not ended, the oldest first."""
-        return [place.channel for place in self._places]
+        return [place.channel for place in tuple(self._places)]
 
     @property
     def stores(self) -> Sequence[DeadLetterStore]:
@@ -91,7 +106,7 @@ class Line:
         self._places[-1] = msgspec.structs.replace(place, destination=destination)
 
     def follow(self, place: Place, *, timeout: float) -> None:
-        """Have another channel take from now on.
+        """Have another channel take from now on; a line that leaves stays.
 
         Args:
             place: The channel, which is open.
@@ -99,6 +114,7 @@ class Line:
         """
         place.channel.keep()
         self._places.append(place)
+        self._leave_by = None
         self._begin(timeout)
 
     def leave(self, *, timeout: float) -> None:
@@ -112,8 +128,14 @@ class Line:
             name = f"experimentframework.{self._places[0].channel.name}.changeover"
             self._task = spawn(self._run(), name=name)
 
+    @property
+    def _has_work(self) -> bool:
+        """Whether the first channel is to end."""
+        ends = len(self._places) > 1 or (self._leave_by is not None and bool(self._places))
+        return ends and not self._closing
+
     async def _run(self) -> None:
-        while not self._closing and len(self._places) > 1:
+        while self._has_work:
             channel = self._places[0].channel
             try:
                 await self._empty(channel)
@@ -122,42 +144,45 @@ class Line:
             if self._closing:
                 return
             await self._end()
-            if self._closing:
-                return
-            if len(self._places) == 1:
+            if len(self._places) == 1 and not self._closing:
                 self._places[0].channel.start()
-        if self._leave_by is not None and not self._closing:
-            await self._empty_for_a_while(self._places[0].channel)
-            if not self._closing:
-                await self._end()
 
     async def _empty(self, channel: Channel) -> None:
         """Return when nothing is left in the channel, or the line closes."""
-        await self._empty_for_a_while(channel)
-        source: Place | None = None
+        begun = asyncio.get_running_loop().time()
+        await self._empty_for_a_while(
+            channel, lambda: begun + self._timeout, lambda: self._closing or self._is_given_up
+        )
         while not (self._closing or self._is_given_up or _is_over(channel)):
-            if source is not self._places[-1]:
-                source = self._places[-1]
-                await channel.renew(
-                    source.destination.config,
-                    opener=source.destination.opener,
-                    key=source.destination.key,
-                    dead_letters=source.store,
-                )
+            await self._renew(channel)
             await _look(channel)
 
-    async def _empty_for_a_while(self, channel: Channel) -> None:
+    async def _empty_for_a_while(
+        self, channel: Channel, until: Callable[[], float], is_cut_short: Callable[[], bool]
+    ) -> None:
         """Have the channel deliver by its own settings, as long as that leads somewhere."""
         now = asyncio.get_running_loop().time
-        begun = well = now()
-        while not (self._closing or self._is_given_up or _is_over(channel)):
-            if now() >= begun + self._timeout:
-                return
+        well = now()
+        while not (is_cut_short() or _is_over(channel)) and now() < until():
             await _look(channel)
             if channel.health().status is not HealthStatus.UNHEALTHY:
                 well = now()
             elif self._leave_by is None and now() >= well + DOWN_PATIENCE:
                 return
+
+    async def _renew(self, channel: Channel, *, patience: float = PATIENCE) -> None:
+        """Have the first channel deliver by the settings of the newest, if it does not yet."""
+        newest = self._places[-1]
+        if newest is self._source or newest.channel is channel:
+            return
+        self._source = newest
+        await channel.renew(
+            newest.destination.config,
+            opener=newest.destination.opener,
+            key=newest.destination.key,
+            dead_letters=newest.store,
+            patience=patience,
+        )
 
     @property
     def _is_given_up(self) -> bool:
@@ -179,7 +204,9 @@ class Line:
                 )
         except Exception as error:  # noqa: BLE001 - it is closed as far as we are concerned
             _stumbled(channel, error)
-        place = self._places.popleft()
+        place = self._places[0]
+        self._source = None
+        self._count(channel, remove=self._places.popleft)
         try:
             await self._ended(place)
         except Exception as error:  # noqa: BLE001 - its store could not be closed
@@ -190,15 +217,31 @@ class Line:
         now = asyncio.get_running_loop().time
         deadline = now() + timeout
         self._closing = True
-        if self._task is not None:
-            await asyncio.wait((self._task,), timeout=timeout)
         # One whose end has begun has nothing left but a backplane that is slow to close.
+        if self._task is not None and self._ending not in self.channels:
+            await asyncio.wait((self._task,), timeout=timeout)
         for channel in [each for each in self.channels if each is not self._ending]:
             if not channel.is_started:
                 channel.start()
-            await channel.close(max(0.0, deadline - now()))
+            is_newest = channel is self.newest.channel
+            if not is_newest:
+                await self._try_to_empty(channel, (deadline - now()) / 2)
+            for_good = not is_newest or self._leave_by is not None
+            await channel.close(max(0.0, deadline - now()), for_good=for_good)
+            self._source = None
         if self._task is not None:
             await asyncio.wait((self._task,), timeout=END_PATIENCE)
+
+    async def _try_to_empty(self, channel: Channel, timeout: float) -> None:
+        """Have a channel deliver by its own settings at first, but those after it wait, too."""
+        until = asyncio.get_running_loop().time() + timeout
+        try:
+            if self._source is None:
+                await self._empty_for_a_while(channel, lambda: until, lambda: False)
+            if timeout > 0 and not _is_over(channel):
+                await self._renew(channel, patience=min(PATIENCE, timeout / 2))
+        except Exception as error:  # noqa: BLE001 - it is closed all the same
+            _stumbled(channel, error)
 
     def health(self) -> Health:
         """Return how the newest channel fares, and those that it waits for."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec.structs import asdict
 
@@ -18,11 +18,14 @@ from experimentframework_core.status import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from experimentframework_core._channel.channel import Channel
-    from experimentframework_core._plane.routing import Route
+    from experimentframework_core._plane.routing import Router
     from experimentframework_core._plane.threads import Tally
+
+_State: TypeAlias = "tuple[dict[str, ChannelStatistics], Channel | None]"
+"""The counts, and a channel among them that may also be among those in use."""
 
 _severity = {HealthStatus.HEALTHY: 0, HealthStatus.DEGRADED: 1, HealthStatus.UNHEALTHY: 2}
 
@@ -48,20 +51,41 @@ class Ended:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._counts: dict[str, ChannelStatistics] = {}
+        self._state: _State = ({}, None)
 
-    def add(self, channel: Channel) -> None:
-        """Take over the counts of a channel that is closed."""
-        self._counts = self.with_those_of([channel])
+    def add(self, channel: Channel, *, remove: Callable[[], object]) -> None:
+        """Take over the counts of a channel that is closed.
 
-    def with_those_of(self, channels: Iterable[Channel]) -> dict[str, ChannelStatistics]:
-        """Return these and those of channels, added up for each name."""
-        counts = dict(self._counts)
-        for channel in channels:
-            found = channel.statistics()
-            before = counts.get(channel.name)
-            counts[channel.name] = found if before is None else _added(before, found)
-        return counts
+        Args:
+            channel: The channel.
+            remove: Removes it from those in use.
+        """
+        counts, _ = self._state
+        counts = _with(counts, [channel])
+        self._state = counts, channel
+        remove()
+        self._state = counts, None
+
+    def with_those_of(
+        self, channels: Callable[[], Iterable[Channel]]
+    ) -> dict[str, ChannelStatistics]:
+        """Return these and those of the channels in use, added up for each name."""
+        while True:
+            state = counts, taken_over = self._state
+            found = _with(counts, [each for each in channels() if each is not taken_over])
+            if self._state is state:
+                return found
+
+
+def _with(
+    counts: dict[str, ChannelStatistics], channels: Iterable[Channel]
+) -> dict[str, ChannelStatistics]:
+    counts = dict(counts)
+    for channel in channels:
+        found = channel.statistics()
+        before = counts.get(channel.name)
+        counts[channel.name] = found if before is None else _added(before, found)
+    return counts
 
 
 def _added(one: ChannelStatistics, other: ChannelStatistics) -> ChannelStatistics:
@@ -102,7 +126,7 @@ _odd = ("dropped", "oldest_age", "max_events", "max_bytes", "by_type")
 def statistics_of(
     here: Tally,
     there: Tally,
-    routes: Iterable[Route],
+    router: Router,
     backplanes: dict[str, ChannelStatistics],
 ) -> Statistics:
     """Return the fates of all events.
@@ -110,18 +134,17 @@ def statistics_of(
     Args:
         here: The counts of the loop's thread, but for those that the routes count.
         there: The counts of the other threads.
-        routes: The routes, which count what was accepted on the loop's thread.
+        router: Its routes count what was accepted on the loop's thread.
         backplanes: The counts of the channels, by the backplane's name.
     """
-    by_type = Counter(dict(here.accepted)) + Counter(dict(there.accepted))
-    for route in routes:
-        by_type[route.event_type] += route.accepted
+    elsewhere = Counter(dict(here.accepted)) + Counter(dict(there.accepted))
+    by_type = router.taken() + elsewhere
     return Statistics(
         published=here.published + there.published,
         filtered=dict(Counter(dict(here.filtered)) + Counter(dict(there.filtered))),
         rejected=here.rejected + there.rejected,
         accepted=by_type.total(),
-        accepted_by_type={name: count for name, count in by_type.items() if count},
+        accepted_by_type=dict(by_type),
         written_in_transaction=there.written,
         backplanes=backplanes,
     )

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from experimentframework_core._log import Repeated, brief, logger
+from experimentframework_core._new_thread import in_new_thread
 from experimentframework_core._plane.setup import warned
 from experimentframework_core._tasks import spawn
 from experimentframework_core.errors import (
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from experimentframework_core._plane.works import Works
     from experimentframework_core.config import DataPlaneOptions
     from experimentframework_core.status import ReloadResult
+
+
+RELOAD_PATIENCE = 1.0
+"""Seconds that the closing waits for a reload on its way."""
 
 
 class Reloading:
@@ -64,14 +69,17 @@ class Reloading:
         if self.files is None:
             message = "this plane was not made by from_file(): give reload() the new options"
             raise ValueError(message)
-        found, problems = await asyncio.to_thread(self.files.read)
+        found, problems = await in_new_thread(self.files.read, name="reload")
         with warned(problems):
             return await self._change(found)
 
     async def _change(self, options: DataPlaneOptions) -> ReloadResult:
         before = self._works.options
-        result = await self._works.reload(options)
-        self._in_force()
+        try:
+            result = await self._works.reload(options)
+            self._in_force()
+        finally:
+            await self._works.close_unused_stores()
         if self._works.options != before:
             logger.info(
                 "experimentframework.plane_reloaded",
@@ -106,7 +114,7 @@ class Reloading:
         while (settings := self._works.options.reload).watch:
             await asyncio.sleep(settings.interval_ms / 1000)
             try:
-                found = await asyncio.to_thread(files.look)
+                found = await in_new_thread(files.look, name="reload.watch")
                 if found != seen:
                     await self._reload_watched()
                     seen = found
@@ -122,15 +130,14 @@ class Reloading:
 
     async def close(self) -> None:
         """Reload no more, and close the works, all within ``shutdownTimeoutMs``."""
-        now = asyncio.get_running_loop().time
-        deadline = now() + self._works.options.shutdown_timeout_ms / 1000
-        await self._end(deadline - now())
-        await self._works.close(max(0.0, deadline - now()))
-
-    async def _end(self, timeout: float) -> None:
-        """Wait for a reload on its way, which finds the works shut."""
+        timeout = self._works.options.shutdown_timeout_ms / 1000
         if self._watching is not None:
             self._watching.cancel()
+        # A reload on its way finds the works shut and changes nothing: they need not wait for it.
+        await asyncio.gather(self._works.close(timeout), self._end(min(timeout, RELOAD_PATIENCE)))
+
+    async def _end(self, timeout: float) -> None:
+        """Wait for a reload on its way, so that it closes what it has opened."""
         try:
             async with asyncio.timeout(timeout), self._one_at_a_time:
                 pass

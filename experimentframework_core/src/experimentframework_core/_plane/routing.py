@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -54,6 +55,7 @@ class Router:
 
     Attributes:
         by_class: The routes of the payload classes that were met and are wanted.
+        before: How many events of each type the routes of former routers took.
     """
 
     def __init__(
@@ -62,8 +64,13 @@ class Router:
         channels: Sequence[Channel],
         *,
         max_bytes: int,
+        before: Counter[str] | None = None,
     ) -> None:
-        """Route to ``channels`` under ``rules``; ``max_bytes`` bounds one encoded event."""
+        """Route to ``channels`` under ``rules``; ``max_bytes`` bounds one encoded event.
+
+        ``before`` is what the router took in whose place this one comes.
+        """
+        self.before = before or Counter()
         self.by_class: dict[type, Route] = {}
         self._unwanted: dict[type, Route] = {}
         self._by_name: dict[str, Route] = {}
@@ -77,6 +84,13 @@ class Router:
     def routes(self) -> tuple[Route, ...]:
         """Every route that was used."""
         return (*self.by_class.values(), *self._by_name.values())
+
+    def taken(self) -> Counter[str]:
+        """Return how many events of each type the routes took, from any thread."""
+        taken = self.before.copy()
+        for route in self.routes:
+            taken[route.event_type] += route.accepted
+        return taken
 
     def route_of(self, event: msgspec.Struct) -> Route:
         """Return the route of a payload or an envelope.

@@ -81,7 +81,7 @@ class Doorway:
     def publish(
         self,
         event: msgspec.Struct,
-        ack: Ack,
+        ack: Ack | None,
         correlation_id: str | None,
         metadata: dict[str, Any] | None,
         timeout: float | None,
@@ -93,7 +93,8 @@ class Doorway:
         if timeout is not None:
             _check_timeout(timeout)
         try:
-            admitted = self._entrance.admit(event, correlation_id, metadata, ack)
+            wanted = ack or self._entrance.default_ack
+            admitted = self._entrance.admit(event, correlation_id, metadata, wanted)
         except BaseException:
             with self._lock:
                 self.tally.published += 1
@@ -105,7 +106,7 @@ class Doorway:
                 self.tally.filtered[admitted.reason or ""] += 1
             return admitted
         route, record = admitted
-        if ack == "accepted" and self._reserve(route, record):
+        if wanted == "accepted" and self._reserve(route, record):
             self._hand_over(route, record)
             return Receipt(record.event_id, "accepted")
         return self._wait_for(route, record, ack, timeout)
@@ -163,7 +164,9 @@ class Doorway:
             if not isinstance(error, RuntimeError) or not self._loop.is_closed():
                 raise
 
-    def _wait_for(self, route: Route, record: Record, ack: Ack, timeout: float | None) -> Receipt:
+    def _wait_for(
+        self, route: Route, record: Record, ack: Ack | None, timeout: float | None
+    ) -> Receipt:
         if self._closed:
             raise _closed()
         begun: list[bool] = []
@@ -191,7 +194,7 @@ class Doorway:
             raise
 
     async def _count_and_enqueue(
-        self, route: Route, record: Record, ack: Ack, begun: list[bool]
+        self, route: Route, record: Record, ack: Ack | None, begun: list[bool]
     ) -> Receipt:
         if self._closed:
             raise _closed()

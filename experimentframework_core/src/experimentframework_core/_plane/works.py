@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import msgspec
 
 from experimentframework_core._channel.channel import flush_all
 from experimentframework_core._gate.gate import Rules
+from experimentframework_core._new_thread import in_new_thread
 from experimentframework_core._plane.comparison import compare, result_of
 from experimentframework_core._plane.entrance import Entrance
 from experimentframework_core._plane.line import Line
@@ -28,6 +30,7 @@ from experimentframework_core.errors import DataPlaneClosedError
 from experimentframework_core.plugin import BackplanePlugin
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Sequence
     from pathlib import Path
 
@@ -68,12 +71,14 @@ class Works:
         self._given = backplane
         self._metrics = metrics
         self._lines: list[Line] = []
-        self._leaving: list[Line] = []
+        self._all_lines: list[Line] = []
         self._ended = Ended()
         self._stores: dict[Path, DeadLetterStore] = {}
-        self._opened = self._closed = False
+        self._opened = self._closed = self._changing = False
         tally = Tally()
-        self.entrance = Entrance(self._router(), _offering(self.options, tally), tally)
+        self.entrance = Entrance(
+            self._router(), _offering(self.options, tally), self.options.ack, tally
+        )
 
     @property
     def channels(self) -> Sequence[Channel]:
@@ -82,15 +87,15 @@ class Works:
 
     @property
     def _all_channels(self) -> Sequence[Channel]:
-        """These and those that are being emptied."""
-        lines = chain(self._lines, self._leaving)
-        return [channel for line in lines for channel in line.channels]
+        """These and those that are being emptied; also from another thread."""
+        return [channel for line in self._all_lines for channel in line.channels]
 
-    def _router(self) -> Router:
+    def _router(self, before: Counter[str] | None = None) -> Router:
         return Router(
             Rules(self.options),
             self.channels,
             max_bytes=self.options.max_event_bytes,
+            before=before,
         )
 
     async def open(self) -> None:
@@ -106,7 +111,7 @@ class Works:
         self._opened = True
         places = await self._open_places(self._destinations)
         warn_of_unclaimed(self._destinations)
-        self._lines = [self._line(place) for place in places]
+        self._lines = self._all_lines = [self._line(place) for place in places]
         self.entrance.router = self._router()
         self.entrance.router.watch()
         self.doorway = Doorway(
@@ -119,7 +124,7 @@ class Works:
         return await opened(destinations, self._given, self._stores, self._metrics)
 
     def _line(self, place: Place) -> Line:
-        return Line(place, ended=self._place_ended)
+        return Line(place, ended=self._place_ended, count=self._ended.add)
 
     async def reload(self, options: DataPlaneOptions) -> ReloadResult:
         """Work by other options from the moment in which this returns.
@@ -130,17 +135,32 @@ class Works:
             JournalError: A new disk buffer cannot be used; nothing has changed.
             DataPlaneClosedError: The plane was closed meanwhile.
         """
-        options, destinations = await asyncio.to_thread(resolve, options, self._given)
+        self._refuse_if_closed()
+        self._changing = True
+        try:
+            return await self._reload(options)
+        finally:
+            self._changing = False
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise DataPlaneClosedError("the plane was closed during the reload")
+
+    async def _reload(self, options: DataPlaneOptions) -> ReloadResult:
+        options, destinations = await in_new_thread(
+            partial(resolve, options, self._given), name="reload"
+        )
         if self._given is not None and not isinstance(self._given, BackplanePlugin):
             # Its guard is the same for all channels that call it, one after the other.
             opener = self._destinations[0].opener
             destinations = [msgspec.structs.replace(destinations[0], opener=opener)]
         found = compare(self._destinations, destinations)
         fresh = [each for index, each in enumerate(destinations) if index not in found.kept]
+        self._refuse_if_closed()
         places = await self._open_places(fresh)
         if self._closed:
             await discard(places)
-            raise DataPlaneClosedError("the plane was closed during the reload")
+            self._refuse_if_closed()
         # From here to the end without a turn of the loop: no publish sees half of it.
         return self._change(options, destinations, found, places)
 
@@ -158,7 +178,8 @@ class Works:
         arriving = iter(places)
         lines = []
         for index, before in enumerate(found.before):
-            line = None if before is None else self._lines[before]
+            name = destinations[index].config.name
+            line = self._leaving(name) if before is None else self._lines[before]
             if line is None:
                 line = self._line(next(arriving))
             elif index in found.kept:
@@ -168,36 +189,52 @@ class Works:
             lines.append(line)
         for index in found.removed:
             self._lines[index].leave(timeout=timeout)
-        self._leaving += [self._lines[index] for index in found.removed]
+        self._all_lines = [
+            *self._all_lines,
+            *(line for line in lines if line not in self._all_lines),
+        ]
         self._lines, self.options, self._destinations = lines, options, destinations
         self._let_in()
         return result
 
+    def _leaving(self, name: str) -> Line | None:
+        """Return the line of that name which a reload has removed, and which is not empty yet."""
+        leaving = (line for line in self._all_lines if line not in self._lines)
+        return next((line for line in leaving if line.newest.channel.name == name), None)
+
     def _let_in(self) -> None:
         """Have every event from now on decided upon by the present options."""
         entrance, options = self.entrance, self.options
-        for route in entrance.router.routes:
-            entrance.tally.accepted[route.event_type] += route.accepted
         entrance.router.stop_watching()
-        entrance.router = self._router()
+        entrance.router = self._router(entrance.router.taken())
         entrance.router.watch()
         entrance.offering = _offering(options, entrance.tally)
+        entrance.default_ack = options.ack
         if self.doorway is not None:
             self.doorway.longest_wait = longest_wait(self._destinations, options)
 
     async def _place_ended(self, place: Place) -> None:
-        """Keep the counts of a channel that is closed; close the store that was its alone."""
-        self._ended.add(place.channel)
-        self._leaving = [line for line in self._leaving if line.channels]
-        if place.store is not None and place.store not in self._all_stores:
+        """Forget a channel that is closed, and close the store that was its alone."""
+        self._all_lines = [line for line in self._all_lines if line.channels]
+        if place.store in self._stores.values():
+            await self.close_unused_stores()
+        elif place.store is not None and place.store not in self._used_stores:
             await place.store.aclose()
 
     @property
-    def _all_stores(self) -> Sequence[DeadLetterStore]:
-        """The stores in use, and those of files, which a later reload may name again."""
-        lines = chain(self._lines, self._leaving)
-        used = [*self._stores.values(), *chain.from_iterable(line.stores for line in lines)]
+    def _used_stores(self) -> Sequence[DeadLetterStore]:
+        """The stores of all channels, each once."""
+        used = chain.from_iterable(line.stores for line in self._all_lines)
         return tuple({id(store): store for store in used}.values())
+
+    async def close_unused_stores(self) -> None:
+        """Close the files of dead letters that no channel uses, nor one that a reload opens."""
+        if self._changing:
+            return
+        used = self._used_stores
+        unused = [path for path, store in self._stores.items() if store not in used]
+        for store in [self._stores.pop(path) for path in unused]:
+            await store.aclose()
 
     async def flush(self, timeout: float | None) -> FlushResult:
         """Deliver now what was accepted before this call."""
@@ -214,11 +251,10 @@ class Works:
     async def close(self, timeout: float) -> FlushResult:
         """Deliver within ``timeout`` seconds what was taken, and close everything."""
         self.entrance.router.stop_watching()
-        lines = [*self._lines, *self._leaving]
         try:
-            await asyncio.gather(*(line.close(timeout) for line in lines))
+            await asyncio.gather(*(line.close(timeout) for line in self._all_lines))
         finally:
-            for store in self._all_stores:
+            for store in self._used_stores:
                 await store.aclose()
         return self.closing()
 
@@ -238,8 +274,8 @@ class Works:
         """Return the fates of all events so far."""
         there = self.doorway.tally if self.doorway else Tally()
         entrance = self.entrance
-        backplanes = self._ended.with_those_of(self._all_channels)
-        return statistics_of(entrance.tally, there, entrance.router.routes, backplanes)
+        backplanes = self._ended.with_those_of(lambda: self._all_channels)
+        return statistics_of(entrance.tally, there, entrance.router, backplanes)
 
 
 def _offering(options: DataPlaneOptions, tally: Tally) -> Offering:

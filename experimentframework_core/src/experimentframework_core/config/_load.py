@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
@@ -34,6 +35,8 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
         problems: Every problem in the order of the files: errors, warnings, and as information
             each value that one file says and a later one overrides.
         files: The files that were read, in the order in which they are merged.
+        looked_at: Every file and folder whose change may change what is read: also those of
+            ``${file:…}``, those in which files are looked for, and those that are not there.
         origins: Where each path of the configuration is said, as ``dataPlane.batchSize``; what
             is not there has its default.
         written: What stands there for each value that came for a ``${…}``, by its path.
@@ -43,6 +46,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     configuration: Configuration | None
     problems: tuple[Problem, ...]
     files: tuple[str, ...]
+    looked_at: tuple[Path, ...]
     origins: dict[str, Place]
     written: dict[str, str]
     excerpts: Excerpts
@@ -67,8 +71,9 @@ def read_configuration(paths: PathLike | Sequence[PathLike], find_plugin: FindPl
     """
     given = [paths] if isinstance(paths, str | os.PathLike) else paths
     report = Report()
-    documents = read_files([os.fspath(path) for path in given], report)
-    return _loaded(documents, report, find_plugin)
+    looked_at: set[Path] = set()
+    documents = read_files([os.fspath(path) for path in given], report, looked_at)
+    return _loaded(documents, report, find_plugin, looked_at)
 
 
 def load_file(path: PathLike, find_plugin: FindPlugin) -> Configuration:
@@ -114,15 +119,18 @@ def load_text(text: str | bytes, *, name: str = "<text>", find_plugin: FindPlugi
         ConfigurationError: With every problem of the text.
     """
     report = Report()
-    document = read_text(text, name, report)
+    looked_at: set[Path] = set()
+    document = read_text(text, name, report, looked_at=looked_at)
     for entry in document.sections.entries if document.sections else ():
         if entry.key == PATHS:
             message = "not followed, a text has no folder; load a file instead"
             report.add(PATHS, entry.place, message, severity="warning")
-    return _loaded([document], report, find_plugin).valid()
+    return _loaded([document], report, find_plugin, looked_at).valid()
 
 
-def _loaded(documents: list[Document], report: Report, find_plugin: FindPlugin) -> Loaded:
+def _loaded(
+    documents: list[Document], report: Report, find_plugin: FindPlugin, looked_at: set[Path]
+) -> Loaded:
     files = tuple(document.name for document in documents)
     report.file = files[0] if files else None
     known = [document.sections for document in documents if document.sections is not None]
@@ -141,6 +149,7 @@ def _loaded(documents: list[Document], report: Report, find_plugin: FindPlugin) 
         configuration=None if report.errors else configuration,
         problems=report.in_order(files),
         files=files,
+        looked_at=tuple(sorted(looked_at)),
         origins=dict(places(sections)),
         written=written,
         excerpts=Excerpts(documents, report),

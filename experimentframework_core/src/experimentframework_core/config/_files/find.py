@@ -43,41 +43,55 @@ def is_configuration(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
-def discovered(folder: Path) -> list[Found]:
+def discovered(folder: Path, looked_at: set[Path]) -> list[Found]:
     """Return the files of a folder that usually hold a configuration, in the order of loading.
 
     What has one of the names and is no file is returned too: reading it says what it is.
 
+    Args:
+        folder: The folder.
+        looked_at: Takes every folder whose change may change the answer.
+
     Raises:
         TooManyError: There are too many entries to look through.
     """
+    looked_at.add(folder)
     try:
         usual = [Found(folder / name) for name in NAMES if _is_there(folder / name)]
         below = folder / FOLDER
-        return [*usual, *(in_folder(below) if _is_there(below) else ())]
+        return [*usual, *(in_folder(below, looked_at) if _is_there(below) else ())]
     except OSError as error:
         return [Found(folder, str(error.strerror))]
 
 
-def in_folder(folder: Path) -> list[Found]:
+def in_folder(folder: Path, looked_at: set[Path]) -> list[Found]:
     """Return every configuration file in and below ``folder``, sorted; hidden ones are left out.
+
+    ``looked_at`` takes every folder whose change may change the answer.
 
     Raises:
         TooManyError: There are too many entries to look through.
     """
+    looked_at.add(folder)
     try:
         _names_in(folder)
     except OSError as error:
         return [Found(folder, str(error.strerror))]
-    return matching(folder, "**/*")
+    return matching(folder, "**/*", looked_at)
 
 
-def matching(folder: Path, pattern: str) -> list[Found]:
+def matching(folder: Path, pattern: str, looked_at: set[Path]) -> list[Found]:
     """Return the configuration files that ``pattern`` matches, sorted.
 
     ``*`` stands for any characters of a name, ``?`` for one, ``[ab]`` for one of these, ``**``
     for any folders, also none. None of them matches the dot of a hidden name; ``**`` does not
     follow links.
+
+    Args:
+        folder: Where a relative pattern begins.
+        pattern: The pattern.
+        looked_at: Takes every file and folder whose change may change the answer, also those that
+            are not there.
 
     Raises:
         TooManyError: There are too many entries to look through.
@@ -85,28 +99,34 @@ def matching(folder: Path, pattern: str) -> list[Found]:
     start = Path(pattern).anchor
     parts = Path(pattern).relative_to(start).parts if start else Path(pattern).parts
     once = [part for i, part in enumerate(parts) if part != "**" or parts[i - 1 : i] != ("**",)]
-    search = _Search()
+    search = _Search(looked_at)
     files = set(search.run(Path(start) if start else folder, once))
     found = [*map(Found, files - {*search.unread}), *map(Found._make, search.unread.items())]
     return sorted(found, key=lambda each: each.path.parts)
 
 
-def named(folder: Path, text: str) -> list[Found]:
+def named(folder: Path, text: str, looked_at: set[Path]) -> list[Found]:
     """Return what ``text`` names: the files of a folder, whatever else is there, or by a pattern.
+
+    Args:
+        folder: Where a relative path begins.
+        text: The path or pattern.
+        looked_at: As for `matching`.
 
     Raises:
         TooManyError: There are too many entries to look through.
     """
     path = folder / text
+    looked_at.add(path)
     try:
         if path.is_dir():
-            return in_folder(path)
+            return in_folder(path, looked_at)
         if _is_there(path):
             return [Found(path)]
     except OSError:
         if not is_pattern(text):
             return [Found(path)]  # reading it says why that cannot be done
-    return matching(folder, text) if is_pattern(text) else []
+    return matching(folder, text, looked_at) if is_pattern(text) else []
 
 
 def is_folder(path: Path) -> bool:
@@ -143,13 +163,15 @@ class _Search:
         unread: The folders that could not be looked into, each with the reason.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, looked_at: set[Path]) -> None:
         self.unread: dict[Path, str] = {}
+        self._looked_at = looked_at
         self._entries = 0
 
     def run(self, folder: Path, parts: Sequence[str]) -> Iterator[Path]:
         """Yield the configuration files that ``parts`` match from ``folder`` on."""
         if not parts:
+            self._looked_at.add(folder)
             return iter((folder,) if is_configuration(folder) and self._may_be_read(folder) else ())
         part, rest = parts[0], parts[1:]
         if part == "**":
@@ -184,6 +206,7 @@ class _Search:
             return 0
 
     def _names(self, folder: Path) -> list[str]:
+        self._looked_at.add(folder)
         try:
             names = _names_in(folder)
         except (FileNotFoundError, NotADirectoryError, ValueError):

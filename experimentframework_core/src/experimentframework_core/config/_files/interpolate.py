@@ -47,6 +47,7 @@ class Interpolation:
         *,
         folder: Path | None = None,
         json: bool = False,
+        looked_at: set[Path] | None = None,
     ) -> None:
         """Begin.
 
@@ -55,11 +56,13 @@ class Interpolation:
             report: Takes the problems.
             folder: Where relative paths begin; by default the process's working folder.
             json: Whether all text is quoted, so that a value may be a number.
+            looked_at: Takes the files whose contents are put in, also those that are not there.
         """
         self._environment = environment
         self._folder = folder or Path()
         self._report = report
         self._json = json
+        self._looked_at = set() if looked_at is None else looked_at
 
     def fill(self, node: Node, path: str = "") -> Node:
         """Return ``node`` with every expression in its values replaced."""
@@ -98,7 +101,9 @@ class Interpolation:
         if "${" in expression:
             raise _Unknown(_NESTED)
         if expression.startswith("file:") and expression != "file:":
-            return _text_of(self._folder / expression.removeprefix("file:"))
+            path = self._folder / expression.removeprefix("file:")
+            self._looked_at.add(path)
+            return _text_of(path)
         match = _VARIABLE.fullmatch(expression)
         if not match:
             raise _Unknown(_MALFORMED)

@@ -56,7 +56,12 @@ class _Named(NamedTuple):
 
 
 def read_text(
-    source: str | bytes, name: str, report: Report, *, folder: Path | None = None
+    source: str | bytes,
+    name: str,
+    report: Report,
+    *,
+    folder: Path | None = None,
+    looked_at: set[Path] | None = None,
 ) -> Document:
     """Return the document in a text; values are put in for its ``${…}``.
 
@@ -65,27 +70,32 @@ def read_text(
         name: What problems call it.
         report: Takes the problems.
         folder: Where the paths in ``${file:…}`` begin; by default the process's working folder.
+        looked_at: Takes the files that these name.
     """
     report.file = name
     root = read(source, report)
     sections = None
     if root is not None:
-        fillings = Interpolation(os.environ, report, folder=folder, json=is_json(name))
+        fillings = Interpolation(
+            os.environ, report, folder=folder, json=is_json(name), looked_at=looked_at
+        )
         root = fillings.fill(root)
         sections = sections_of(root, report)
     text = source if isinstance(source, str) else source.decode(errors="replace")
     return Document(name, text.removeprefix("\ufeff"), root, sections)
 
 
-def read_files(paths: list[str], report: Report) -> list[Document]:
+def read_files(paths: list[str], report: Report, looked_at: set[Path]) -> list[Document]:
     """Return the documents at ``paths``, and those that they name, in the order of merging.
 
     Args:
         paths: Files, and folders in which the usual names are looked for.
         report: Takes the problems.
+        looked_at: Takes every file and folder whose change may change what is read, also those
+            that are not there.
     """
     documents: list[Document] = []
-    waiting = [each for path in paths for each in _given(path, report)][::-1]
+    waiting = [each for path in paths for each in _given(path, report, looked_at)][::-1]
     seen: set[str] = set()
     room = _Room()
     while waiting:
@@ -99,14 +109,15 @@ def read_files(paths: list[str], report: Report) -> list[Document]:
             report.add(named.path, named.place, message)
             break
         seen.add(real)
-        document = _read_file(named, report)
+        looked_at.add(named.file)
+        document = _read_file(named, report, looked_at)
         if too_large := room.why_not(document):
             report.file = document.name
             report.add("", None, too_large)
             documents.append(document._replace(root=None, sections=None))
             break
         documents.append(document)
-        waiting += [*_named_by(document, named.file.parent, report)][::-1]
+        waiting += [*_named_by(document, named.file.parent, report, looked_at)][::-1]
     return documents
 
 
@@ -142,14 +153,14 @@ def _identity(file: Path) -> str:
         return str(file)
 
 
-def _given(path: str, report: Report) -> Iterator[_Named]:
+def _given(path: str, report: Report, looked_at: set[Path]) -> Iterator[_Named]:
     folder = Path(path)
     if not find.is_folder(folder):
         yield _Named(folder)
         return
     report.file = one_line(path)
     try:
-        found = find.discovered(folder)
+        found = find.discovered(folder, looked_at)
     except find.TooManyError as error:
         report.add("", None, f"{error}; name the files")
         return
@@ -158,7 +169,7 @@ def _given(path: str, report: Report) -> Iterator[_Named]:
     yield from (_Named(*each) for each in found)
 
 
-def _read_file(named: _Named, report: Report) -> Document:
+def _read_file(named: _Named, report: Report, looked_at: set[Path]) -> Document:
     name = one_line(str(named.file))
     if named.unread:
         return _unread(named, name, f"cannot be read: {named.unread}", report)
@@ -167,7 +178,7 @@ def _read_file(named: _Named, report: Report) -> Document:
     except (OSError, ValueError) as error:
         message = f"cannot be read: {reason(error)}; expected a YAML or JSON file"
         return _unread(named, name, message, report, what="the file ")
-    return read_text(source, name, report, folder=named.file.parent)
+    return read_text(source, name, report, folder=named.file.parent, looked_at=looked_at)
 
 
 def _unread(named: _Named, name: str, message: str, report: Report, *, what: str = "") -> Document:
@@ -179,7 +190,9 @@ def _unread(named: _Named, name: str, message: str, report: Report, *, what: str
     return Document(name, "", None, None)
 
 
-def _named_by(document: Document, folder: Path, report: Report) -> Iterator[_Named]:
+def _named_by(
+    document: Document, folder: Path, report: Report, looked_at: set[Path]
+) -> Iterator[_Named]:
     """Yield the files that a document's ``configurationPaths`` name."""
     named = document.sections.get(PATHS) if document.sections else None
     for index, item in enumerate(named.items if isinstance(named, Items) else ()):
@@ -187,7 +200,7 @@ def _named_by(document: Document, folder: Path, report: Report) -> Iterator[_Nam
             path = below(PATHS, index)
             shown_as = shown(item.value if item.written is None else item.written)
             try:
-                found = find.named(folder, item.value)
+                found = find.named(folder, item.value, looked_at)
             except find.TooManyError as error:
                 report.add(path, item.place, f"{shown_as}: {error}; name the files")
                 continue
