@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from experimentframework_core._exposure import current
 from tests.core.sites import Site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def _own_planes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a test know its own open planes only, not what another one still closes."""
+    monkeypatch.setattr(current, "_open", {})
 
 
 @pytest.fixture

@@ -91,6 +91,11 @@ class Life:
         return keeper.error is None and writer.done() and not writer.cancelled()
 
     @property
+    def is_closing(self) -> bool:
+        """Whether its plane takes no more events."""
+        return self.opened._closed is not None
+
+    @property
     def opened(self) -> DataPlane:
         """Its plane, which must have been made."""
         assert self.plane is not None
@@ -167,7 +172,8 @@ class World:
         # What was adopted has no order against what was not, or by another process.
         homes = self.disk.homes.get(name, ())
         line: tuple[object, ...] = (key, born, *homes)
-        if self.reloads and int(born) == life.number:
+        if self.reloads and int(born) == life.number and not life.is_closing:
+            # At the closing, what an older channel leaves on disk is passed by newer ones.
             line = (key, born)
         elif self.processes == 1 and not self.reloads:
             line = (key,)
