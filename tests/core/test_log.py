@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,6 +35,14 @@ def test_a_line_has_a_name_and_keys(caplog: pytest.LogCaptureFixture) -> None:
     (record,) = caplog.records
     assert record.getMessage() == "experimentframework.event_lost count=3 why='100 %s'"
     assert record.structured == {"count": 3, "why": "100 %s"}  # type: ignore[attr-defined]
+
+
+def test_keys_may_have_any_name(caplog: pytest.LogCaptureFixture) -> None:
+    """Given keys with names that logging uses, When they are logged, Then they are said."""
+    logger.warning("experimentframework.said", level="info", logger="shop", method="get")
+
+    (record,) = caplog.records
+    assert record.getMessage() == "experimentframework.said level='info' logger='shop' method='get'"
 
 
 @pytest.mark.parametrize("level", ["debug", "warning", "error"])
@@ -80,6 +89,61 @@ def test_each_warning_has_a_minute_of_its_own(caplog: pytest.LogCaptureFixture) 
         "experimentframework.a",
         "experimentframework.b",
     ]
+
+
+class Broken(logging.Handler):
+    """A handler that fails, as one does whose server is away."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+    def emit(self, _record: logging.LogRecord) -> None:
+        raise self.error
+
+
+@contextmanager
+def handled_by(handler: logging.Handler) -> Iterator[None]:
+    found = logging.getLogger("experimentframework")
+    found.addHandler(handler)
+    try:
+        yield
+    finally:
+        found.removeHandler(handler)
+
+
+def test_what_a_handler_raises_is_told_once_and_goes_no_further(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a handler that fails, When lines are logged, Then stderr says so, once."""
+    monkeypatch.setattr(logger, "_has_told", False)
+
+    with handled_by(Broken(ValueError("the log server is away"))):
+        for level in ("debug", "info", "warning", "error"):
+            getattr(logger, level)("experimentframework.said")
+
+    said = capsys.readouterr().err
+    assert said.count("experimentframework.said was not logged") == 1
+    assert said.count("ValueError: the log server is away") == 1
+
+
+def test_no_failure_of_logging_is_told_where_that_is_switched_off(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given logging.raiseExceptions off, When a handler fails, Then nothing is said."""
+    monkeypatch.setattr(logger, "_has_told", False)
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+
+    with handled_by(Broken(ValueError("the log server is away"))):
+        logger.error("experimentframework.said")
+
+    assert capsys.readouterr().err == ""
+
+
+def test_the_end_of_the_program_passes_through_a_log_line() -> None:
+    """Given a signal handler that exits, When it interrupts a log line, Then the program ends."""
+    with handled_by(Broken(SystemExit(0))), pytest.raises(SystemExit):
+        logger.error("experimentframework.said")
 
 
 class Mute(Exception):  # noqa: N818 - not an error of ours

@@ -101,6 +101,19 @@ async def test_a_plane_opens_once() -> None:
         await plane.__aenter__()
 
 
+async def test_a_plane_that_was_closed_before_it_opened_stays_closed() -> None:
+    """Given a plane that was closed unopened, when it is entered or used, then it refuses."""
+    plane = DataPlane(options(), backplane=FaultyBackplane())
+    first = await plane.aclose()
+
+    with pytest.raises(DataPlaneClosedError, match="the plane is closed: make a new one"):
+        await plane.__aenter__()
+    with pytest.raises(DataPlaneClosedError, match="the plane is closed: make a new one"):
+        await plane.publish(make_exposure())
+
+    assert await plane.aclose() is first
+
+
 async def test_another_loop_is_refused() -> None:
     """Given an open plane, when it is used on another loop, then each way in says so."""
     async with opened(FaultyBackplane()) as plane:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import pytest
 
@@ -15,11 +16,14 @@ from experimentframework_core import (
     ConfigurationError,
     DataPlaneClosedError,
     DataPlaneOptions,
+    FlushResult,
     HealthStatus,
     JournalError,
     TransientError,
 )
 from experimentframework_core import sync as sync_module
+from experimentframework_core._plane import at_exit
+from experimentframework_core._portal import Portal
 from experimentframework_core.backplanes.memory import InMemoryBackplane
 from experimentframework_core.exposure import current_plane, identify
 from experimentframework_core.sync import THREAD, SyncDataPlane
@@ -28,10 +32,12 @@ from tests.core._channels import is_balanced
 from tests.core._planes import options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Coroutine, Sequence
     from pathlib import Path
 
     from experimentframework_core import Record
+
+T = TypeVar("T")
 
 THREADS, EACH = 8, 250
 
@@ -215,6 +221,18 @@ def test_health_is_told_while_open_and_after() -> None:
     assert set(afterwards.diagnostics) == set(while_open.diagnostics)
 
 
+def test_health_of_a_plane_that_closed_unopened_is_told() -> None:
+    """Given a plane that was closed before it opened, When it is asked, Then it says so."""
+    plane = SyncDataPlane(options(), backplane=Sink())
+    plane.close()
+
+    health = plane.health()
+
+    assert health.status is HealthStatus.UNHEALTHY
+    assert "closed" in health.description
+    assert health.diagnostics == {}
+
+
 def test_a_buffer_that_cannot_be_opened_is_tried_again(tmp_path: Path) -> None:
     """Given a file in the journal's place, When it goes away, Then the next publish opens."""
     place = tmp_path / "buffer"
@@ -264,6 +282,79 @@ def test_what_is_lost_at_the_end_is_told() -> None:
     assert (closing.delivered, closing.remaining) == (0, 1)
 
 
+class Interrupted(Portal):
+    """A portal whose first call is interrupted by ``work``, as by a signal handler."""
+
+    work: ClassVar[Callable[[], object] | None] = None
+
+    def run(self, coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
+        answer = super().run(coroutine, timeout)
+        work, Interrupted.work = Interrupted.work, None
+        if work is not None:
+            work()
+        return answer
+
+
+def test_what_interrupts_the_opening_may_publish(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given an opening, When a signal handler in its thread publishes, Then both arrive."""
+    monkeypatch.setattr(sync_module, "Portal", Interrupted)
+    sink = Sink()
+    plane = SyncDataPlane(options(), backplane=sink)
+    Interrupted.work = lambda: plane.publish(make_exposure())
+
+    plane.publish(make_exposure())
+    plane.close()
+
+    assert len(sink.records) == plane.statistics().accepted == 2
+    assert threads_of_planes() == 0
+
+
+def test_what_interrupts_the_opening_may_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given an opening, When a signal handler in its thread closes, Then it stays closed."""
+    monkeypatch.setattr(sync_module, "Portal", Interrupted)
+    plane = SyncDataPlane(options(), backplane=Sink())
+    Interrupted.work = plane.close
+
+    with pytest.raises(DataPlaneClosedError, match="the plane is closed"):
+        plane.publish(make_exposure())
+
+    assert plane.closing is not None
+    assert threads_of_planes() == 0
+    assert plane not in at_exit._open
+
+
+def test_what_interrupts_the_closing_may_end_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given a closing, When a signal handler exits, Then the interpreter's end closes it."""
+    monkeypatch.setattr(sync_module, "Portal", Interrupted)
+    sink = Sink()
+    plane = SyncDataPlane(options(), backplane=sink)
+    plane.publish(make_exposure())
+    Interrupted.work = sys.exit
+
+    with pytest.raises(SystemExit):
+        plane.close()
+    still_to_close = plane in at_exit._open
+    plane.close()
+
+    assert still_to_close
+    assert len(sink.records) == 1
+    assert threads_of_planes() == 0
+
+
+def test_what_interrupts_the_closing_may_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given a closing, When a signal handler closes as well, Then both are told the same."""
+    monkeypatch.setattr(sync_module, "Portal", Interrupted)
+    plane = SyncDataPlane(options(), backplane=Sink())
+    plane.publish(make_exposure())
+    told: list[FlushResult] = []
+    Interrupted.work = lambda: told.append(plane.close())
+
+    told.append(plane.close())
+
+    assert told[0] == told[1] == plane.closing
+    assert (told[0].delivered, told[0].timed_out) == (1, False)
+
+
 class Blocking:
     """A destination that stops its loop, as no plugin may."""
 
@@ -295,6 +386,30 @@ def test_a_plugin_that_blocks_its_thread_does_not_keep_it_open(
     assert closing.remaining == 1
     with pytest.raises(DataPlaneClosedError, match="no DataPlane is open"):
         current_plane()
+    blocking.go_on.set()
+    until = time.monotonic() + 5
+    while threads_of_planes() and time.monotonic() < until:
+        time.sleep(0.01)
+
+
+def test_what_a_blocked_thread_leaves_on_disk_is_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Given events on disk, When a plugin blocks the closing, Then it says that they are kept."""
+    monkeypatch.setattr(sync_module, "GRACE", 0.05)
+    blocking = Blocking()
+    buffer = BufferOptions(type="disk", path=str(tmp_path / "buffer"))
+    plane = SyncDataPlane(
+        options(shutdown_timeout_ms=50, flush_interval_ms=60_000, buffer=buffer),
+        backplane=blocking,
+    )
+    for _ in range(3):
+        plane.publish(make_exposure(), ack="durable")
+
+    closing = plane.close()
+
+    assert closing == FlushResult(0, 3, timed_out=True, kept=3)
+    assert plane.health().status is HealthStatus.UNHEALTHY
     blocking.go_on.set()
     until = time.monotonic() + 5
     while threads_of_planes() and time.monotonic() < until:

@@ -61,6 +61,10 @@ def test_each_request_is_one_event(
     seen = httpx.get(f"{url}/checkout", cookies={"user": "u-1"})
     paid = httpx.post(f"{url}/purchase", cookies={"user": "u-1"}, json={"amount": 12.5})
     nobody = httpx.get(f"{url}/checkout")
+    wrong = [
+        httpx.post(f"{url}/purchase", cookies={"user": "u-1"}, content=body).status_code
+        for body in ('{"amount": "nan"}', '{"amount": NaN}', '{"amount": -1}', "{}", "")
+    ]
     health = httpx.get(f"{url}/health")
 
     server.send_signal(signal.SIGTERM)
@@ -70,4 +74,5 @@ def test_each_request_is_one_event(
         stored = dict(connection.execute("SELECT event_id, type FROM events"))
     assert seen.json()["variant"] in ("control", "express")
     assert stored == {seen.json()["event"]: "exposure", paid.json()["event"]: "outcome"}
+    assert wrong == [422] * 5
     assert (nobody.status_code, health.status_code) == (401, 200)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +20,16 @@ EXAMPLES = docs / "examples"
 READMES = [root / "README.md", root / "CONTRIBUTING.md", *sorted(EXAMPLES.rglob("README.md"))]
 OWN_TESTS = EXAMPLES / "plugins"
 """Distributions that bring their tests along."""
+
+
+@pytest.mark.parametrize("folder", [docs / "explanation/decisions", root])
+def test_nothing_is_told_twice(folder: Path) -> None:
+    """Given the decisions or the changelog, When their lines are counted, Then each is one."""
+    pages = folder.glob("*.md") if folder != root else [root / "CHANGELOG.md"]
+
+    lines = Counter(line for page in pages for line in page.read_text("utf-8").splitlines())
+
+    assert [line for line, times in lines.items() if times > 1 and len(line) > 60] == []
 
 
 @pytest.mark.parametrize("section", SECTIONS)

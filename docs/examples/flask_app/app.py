@@ -3,6 +3,7 @@
 import hashlib
 import os
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 from flask import Flask, abort, request
@@ -35,6 +36,20 @@ def current_user() -> str:
     return user
 
 
+class Purchase(msgspec.Struct):
+    """What a user pays."""
+
+    amount: Annotated[float, msgspec.Meta(ge=0)]
+
+
+def paid_amount() -> float:
+    """Return what is paid, or answer 422. JSON has no NaN."""
+    try:
+        return msgspec.json.decode(request.get_data(), type=Purchase).amount
+    except msgspec.DecodeError as error:
+        abort(422, str(error))
+
+
 @app.get("/checkout")
 def checkout() -> dict[str, str | None]:
     """Show the checkout in the user's variant."""
@@ -47,14 +62,13 @@ def checkout() -> dict[str, str | None]:
 @app.post("/purchase")
 def purchase() -> dict[str, str | None]:
     """Take the money."""
-    paid = request.get_json()
     receipt = plane.publish(
         Outcome(
             experiment_name=EXPERIMENT,
             subject_id=current_user(),
             outcome_type=OutcomeType.CONTINUOUS,
             name="orderValue",
-            value=float(paid["amount"]),
+            value=paid_amount(),
         )
     )
     return {"event": receipt.event_id}

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
+import traceback
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -58,27 +61,46 @@ _stdlib = logging.getLogger("experimentframework")
 
 
 class _Logger:
-    """Hands over to structlog, which is loaded by the first line that is really written."""
+    """Hands over to structlog, which is loaded by the first line that is really written.
+
+    What a handler raises ends here: no delivery and no publish fails for its log line.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing to complain of."""
+        self._has_told = False
 
     def debug(self, event: str, **keys: Any) -> None:  # noqa: ANN401 - any facts
         """Log what only a developer wants to see."""
-        if _stdlib.isEnabledFor(logging.DEBUG):
-            _structlog().debug(event, **keys)
+        self._log(logging.DEBUG, "debug", event, keys)
 
     def info(self, event: str, **keys: Any) -> None:  # noqa: ANN401 - any facts
         """Log what an operator may want to know although all is well."""
-        if _stdlib.isEnabledFor(logging.INFO):
-            _structlog().info(event, **keys)
+        self._log(logging.INFO, "info", event, keys)
 
     def warning(self, event: str, **keys: Any) -> None:  # noqa: ANN401 - any facts
         """Log what may need somebody's attention."""
-        if _stdlib.isEnabledFor(logging.WARNING):
-            _structlog().warning(event, **keys)
+        self._log(logging.WARNING, "warning", event, keys)
 
     def error(self, event: str, **keys: Any) -> None:  # noqa: ANN401 - any facts
         """Log what needs somebody's attention."""
-        if _stdlib.isEnabledFor(logging.ERROR):
-            _structlog().error(event, **keys)
+        self._log(logging.ERROR, "error", event, keys)
+
+    def _log(self, level: int, method: str, event: str, keys: dict[str, Any]) -> None:
+        try:
+            if _stdlib.isEnabledFor(level):
+                getattr(_structlog(), method)(event, **keys)
+        except Exception:  # noqa: BLE001 - whatever the application's handlers raise
+            self._tell_once(event)
+
+    def _tell_once(self, event: str) -> None:
+        """Say on stderr that a line was lost, as `logging` says it, but only once."""
+        if self._has_told or not logging.raiseExceptions or sys.stderr is None:
+            return
+        self._has_told = True
+        with suppress(Exception):
+            print(f"--- {event} was not logged, nor may others be ---", file=sys.stderr)  # noqa: T201
+            traceback.print_exc()
 
 
 logger = _Logger()

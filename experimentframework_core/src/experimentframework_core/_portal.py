@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import CancelledError, Future
-from threading import Lock, Thread, get_ident
+from threading import RLock, Thread, get_ident
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from experimentframework_core._tasks import submit
@@ -22,13 +22,14 @@ class PortalClosedError(Exception):
 class Portal:
     """Runs coroutines of other threads on its own loop, from `start` to `stop`.
 
-    The thread is a daemon: whoever does not stop it is not kept from ending.
+    The thread is a daemon: whoever does not stop it is not kept from ending. A signal handler may
+    call it while it has interrupted a call.
     """
 
     def __init__(self, name: str) -> None:
         """Name the thread."""
         self._name = name
-        self._lock = Lock()
+        self._lock = RLock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: Thread | None = None
 
@@ -55,11 +56,7 @@ class Portal:
         if get_ident() == self.thread_id:
             coroutine.close()
             raise RuntimeError(f"the thread {self._name} would wait for itself")
-        with self._lock:
-            if self._loop is None:
-                coroutine.close()
-                raise PortalClosedError
-            future = submit(coroutine, self._loop)
+        future = self._submit(coroutine)
         try:
             return future.result(timeout)
         except CancelledError:
@@ -67,6 +64,24 @@ class Portal:
         except TimeoutError:
             future.cancel()
             raise
+
+    def _submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        with self._lock:
+            loop = self._loop
+            if loop is None:
+                coroutine.close()
+                raise PortalClosedError
+            try:
+                future = submit(coroutine, loop)
+            except RuntimeError as error:
+                coroutine.close()
+                if loop.is_closed():
+                    raise PortalClosedError from error
+                raise
+            if self._loop is None:
+                # A signal handler has stopped it meanwhile, in this very thread.
+                future.cancel()
+            return future
 
     def stop(self, timeout: float) -> None:
         """End the loop, cancel what runs on it, and wait up to ``timeout`` seconds for its end."""

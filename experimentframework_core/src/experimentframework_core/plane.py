@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from experimentframework_core.errors import ReplayError
     from experimentframework_core.plugin import Backplane, BackplanePlugin, Selection
 
+CLOSED = "the plane is closed: make a new one"
+
 TURNS = 4
 """Turns of the loop that a delivery needs to begin and to end."""
 
@@ -96,6 +98,7 @@ class DataPlane(Bound):
         self.options = self._works.options
         self.closing: FlushResult | None = None
         self._closed: asyncio.Event | None = None
+        self._entered = False
         self._reloading = Reloading(self._works, in_force=self._work_by_options)
         self._default_ack: Ack = self.options.ack
         self._short_ways: dict[type, Route] = {}
@@ -138,9 +141,12 @@ class DataPlane(Bound):
         """Start delivering.
 
         Raises:
-            DataPlaneClosedError: It was opened before; make a new plane.
+            DataPlaneClosedError: It was opened or closed before; make a new plane.
             JournalError: A disk buffer cannot be used: no rights, no space, a network file system.
         """
+        if self.closing is not None and not self._entered:
+            raise DataPlaneClosedError(CLOSED)
+        self._entered = True
         await self._works.open()
         self._work_by_options()
         self._bind()
@@ -193,6 +199,8 @@ class DataPlane(Bound):
     async def aclose(self) -> FlushResult:
         """Stop taking events, deliver within ``shutdownTimeoutMs`` what was taken, and close.
 
+        A plane that was never opened stays closed.
+
         Returns:
             What was delivered meanwhile, and what was lost; the same at every further call,
             which waits for the first one to end.
@@ -200,6 +208,9 @@ class DataPlane(Bound):
         Raises:
             DataPlaneClosedError: The plane was opened on another loop.
         """
+        if not self._entered and self.closing is None:
+            self.closing = FlushResult(0, 0, timed_out=False)
+            self._disable(CLOSED)
         if self._works.doorway is None or self._loop is None:
             if self._closed is not None and self.closing is None:
                 await self._closed.wait()
@@ -208,7 +219,7 @@ class DataPlane(Bound):
             self._refuse()
         self._closed = asyncio.Event()
         self._works.shut()
-        self._disable("the plane is closed: make a new one")
+        self._disable(CLOSED)
         current.closed(self)
         try:
             await self._reloading.close()
@@ -218,6 +229,11 @@ class DataPlane(Bound):
             self._closed.set()
         logger.debug("experimentframework.plane_closed", **msgspec.structs.asdict(self.closing))
         return self.closing
+
+    def _abandon(self) -> FlushResult:
+        """Be nobody's, where the loop never answers again; from another thread."""
+        current.closed(self)
+        return self._works.left_behind()
 
     def after_fork_in_child(self) -> None:
         """Make this copy of the plane unusable: its tasks and connections are the parent's."""

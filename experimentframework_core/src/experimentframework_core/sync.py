@@ -5,17 +5,17 @@ from __future__ import annotations
 from threading import RLock, get_ident
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar, Unpack
 
-from experimentframework_core._exposure import current
 from experimentframework_core._log import logger
 from experimentframework_core._plane import at_exit, fork
 from experimentframework_core._plane.setup import warned
 from experimentframework_core._portal import Portal, PortalClosedError
 from experimentframework_core.errors import DataPlaneClosedError
-from experimentframework_core.plane import DataPlane
+from experimentframework_core.plane import CLOSED, DataPlane
 from experimentframework_core.status import (
     Ack,
     FlushResult,
     Health,
+    HealthStatus,
     Receipt,
     ReloadResult,
     Statistics,
@@ -58,8 +58,8 @@ class SyncDataPlane:
 
     It may be made when a module is imported. It opens at the first `publish`, in each process
     anew: a forked worker of gunicorn or Celery has its own, and what its parent queued is the
-    parent's. All methods may be called from any thread. It is closed, and thereby drained, by
-    `close`, by leaving ``with``, or else when the interpreter ends.
+    parent's. All methods may be called from any thread, and in a signal handler. It is closed, and
+    thereby drained, by `close`, by leaving ``with``, or else when the interpreter ends.
 
     Attributes:
         closing: What the closing achieved; None before.
@@ -87,7 +87,7 @@ class SyncDataPlane:
         self.closing: FlushResult | None = None
         self._lock = RLock()
         self._opened: _Opened | None = None
-        self._thread = 0
+        self._threads: set[int] = set()
         self._last_health: Health | None = None
 
     @classmethod
@@ -136,11 +136,11 @@ class SyncDataPlane:
         fork.watch(self)
         with self._lock:
             if self.closing is not None:
-                raise DataPlaneClosedError("the plane is closed: make a new one")
+                raise DataPlaneClosedError(CLOSED)
             return self._opened or self._start()
 
     def _refuse_own_thread(self, method: str) -> None:
-        if get_ident() == self._thread:
+        if get_ident() in self._threads:
             message = (
                 f"{method}() was called on the plane's own thread, {THREAD}, which would wait for"
                 " itself: call it from another thread"
@@ -151,16 +151,28 @@ class SyncDataPlane:
         plane = self._unopened._anew()  # noqa: SLF001 - it is the half of a plane that stays closed
         portal = Portal(THREAD)
         portal.start()
-        self._thread = portal.thread_id
+        self._threads.add(portal.thread_id)
         try:
             portal.run(plane.__aenter__())
+            at_exit.close(self)
+            # A signal handler in this very thread may have done the same meanwhile, or closed it.
+            if self._opened is None and self.closing is None:
+                self._opened = _Opened(plane, portal)
+                return self._opened
+            portal.run(plane.aclose())
         except BaseException:
-            portal.stop(GRACE)
-            self._thread = 0
+            self._stop(portal, GRACE)
             raise
-        self._opened = _Opened(plane, portal)
-        at_exit.close(self)
+        self._stop(portal, GRACE)
+        if self._opened is None:
+            at_exit.forget(self)
+            raise DataPlaneClosedError(CLOSED)
         return self._opened
+
+    def _stop(self, portal: Portal, timeout: float) -> None:
+        own = portal.thread_id
+        portal.stop(timeout)
+        self._threads.discard(own)
 
     def __enter__(self) -> Self:
         """Open the plane."""
@@ -178,7 +190,8 @@ class SyncDataPlane:
     def close(self) -> FlushResult:
         """Stop taking events, deliver within ``shutdownTimeoutMs`` what was taken, and close.
 
-        It stays closed, also in processes that are forked later.
+        It stays closed, also in processes that are forked later. A plugin that blocks the plane's
+        thread is waited for 5 s longer; what is in memory then is lost.
 
         Returns:
             What was delivered meanwhile, and what was lost; the same at every further call.
@@ -196,15 +209,18 @@ class SyncDataPlane:
         if self._opened is None:
             return FlushResult(0, 0, timed_out=False)
         plane, portal = self._opened
-        at_exit.forget(self)
         limit = self.options.shutdown_timeout_ms / 1000 + GRACE
+        patience = GRACE
         try:
             closing, self._last_health = portal.run(_close(plane), limit)
         except (TimeoutError, PortalClosedError):
-            closing = _abandon(plane)
+            if self.closing is not None:
+                return self.closing  # By a signal handler that came in between.
+            closing, patience = plane._abandon(), 0.0  # noqa: SLF001 - as above
             logger.error("experimentframework.close_blocked", remaining=closing.remaining)
-        portal.stop(GRACE)
-        self._thread = 0
+        self._stop(portal, patience)
+        # Not before: what a signal handler raises meanwhile must not keep the end from closing it.
+        at_exit.forget(self)
         return closing
 
     def after_fork_in_child(self) -> None:
@@ -213,7 +229,7 @@ class SyncDataPlane:
         if self._opened is not None and self.closing is None:
             # Freed here, the loop would close and take its pipe out of the parent's epoll.
             _of_parents.append(self._opened)
-            self._opened, self._thread = None, 0
+            self._opened, self._threads = None, set()
             at_exit.forget(self)
 
     def publish(
@@ -283,14 +299,15 @@ class SyncDataPlane:
     def health(self) -> Health:
         """Return how the plane and each backplane fare; opens the plane, to know.
 
-        After the plane has closed, its diagnostics are those of the end.
+        After the plane has closed, its diagnostics are those of the end; there are none where it
+        never opened, or where a plugin blocks its thread.
 
         Raises:
             RuntimeError: It was called on the plane's own thread.
             JournalError: The plane was not open, and its disk buffer cannot be used.
         """
-        if self._last_health is not None:
-            return self._last_health
+        if self.closing is not None:
+            return self._last_health or Health(HealthStatus.UNHEALTHY, CLOSED, {})
         return _run(self._here("health"), DataPlane.health)
 
     def statistics(self) -> Statistics:
@@ -306,18 +323,11 @@ def _run(opened: _Opened, method: Callable[[DataPlane], Coroutine[Any, Any, T]])
     try:
         return opened.portal.run(method(opened.plane))
     except PortalClosedError:
-        raise DataPlaneClosedError("the plane is closed: make a new one") from None
+        raise DataPlaneClosedError(CLOSED) from None
 
 
 async def _close(plane: DataPlane) -> tuple[FlushResult, Health]:
     return await plane.aclose(), await plane.health()
-
-
-def _abandon(plane: DataPlane) -> FlushResult:
-    """Let a plane whose thread does not answer be nobody's, and return what is left in it."""
-    current.closed(plane)
-    channels = plane.statistics().backplanes.values()
-    return FlushResult(0, sum(each.buffered for each in channels), timed_out=True)
 
 
 _of_parents: list[_Opened] = []

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from itertools import pairwise, repeat
 from typing import TYPE_CHECKING
 
 import pytest
 
 from experimentframework_core.errors import TransientError, UnavailableError
-from experimentframework_core.status import HealthStatus
+from experimentframework_core.status import FlushResult, HealthStatus
 from experimentframework_core.testing import FaultyBackplane, Sink, deliver, fail
 from tests.core._channels import LettersInMemory, ids, make, make_many
 
@@ -203,3 +204,24 @@ def until(time: float) -> Fault:
         await inner.deliver(batch)
 
     return fault
+
+
+class Broken(logging.Handler):
+    """A handler of the application's that fails."""
+
+    def emit(self, _record: logging.LogRecord) -> None:
+        raise ValueError("the log server is away")
+
+
+async def test_no_failure_of_logging_ends_the_delivery(open_channel: Workshop) -> None:
+    """Given log lines that fail, When the destination heals, Then all is delivered."""
+    faulty = FaultyBackplane([down, down], inner=Sink())
+    channel = open_channel(faulty)
+    channel.offer(make("a"))
+    found, broken = logging.getLogger("experimentframework"), Broken()
+    found.addHandler(broken)
+
+    flushed = await channel.flush(60)
+    found.removeHandler(broken)
+
+    assert flushed == FlushResult(1, 0, timed_out=False)

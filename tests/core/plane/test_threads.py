@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -303,6 +304,177 @@ async def test_closing_frees_a_thread_that_waits_for_room() -> None:
     with pytest.raises(PublishError):
         await waiting
     check_accounts(plane)
+
+
+def in_time(work: Any) -> bool:
+    """Run it in a thread, and return whether it ended; what hangs is left behind."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(10)
+    return not thread.is_alive()
+
+
+async def test_what_a_thread_is_interrupted_by_may_publish() -> None:
+    """Given a call that is interrupted in its midst, When that publishes, Then both arrive."""
+    faulty = FaultyBackplane()
+
+    async with opened(faulty) as plane:
+        loop = asyncio.get_running_loop()
+        original = loop.call_soon_threadsafe
+
+        def interrupted(*args: Any, **kwargs: Any) -> asyncio.Handle:
+            loop.call_soon_threadsafe = original  # type: ignore[method-assign]
+            plane.publish_threadsafe(make_exposure())
+            return original(*args, **kwargs)
+
+        loop.call_soon_threadsafe = interrupted  # type: ignore[method-assign,assignment]
+        ended = in_time(lambda: plane.publish_threadsafe(make_exposure()))
+
+    assert ended
+    assert len(sunk(faulty)) == 2
+
+
+async def test_what_a_signal_handler_raises_takes_the_event_back() -> None:
+    """Given a call that is interrupted by an error, When it ends, Then nothing was published."""
+    faulty = FaultyBackplane()
+
+    async with opened(faulty) as plane:
+        loop = asyncio.get_running_loop()
+        original = loop.call_soon_threadsafe
+
+        def interrupted(*_args: Any, **_kwargs: Any) -> asyncio.Handle:
+            loop.call_soon_threadsafe = original  # type: ignore[method-assign]
+            raise KeyboardInterrupt
+
+        loop.call_soon_threadsafe = interrupted  # type: ignore[method-assign,assignment]
+        caught: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                plane.publish_threadsafe(make_exposure())
+            except KeyboardInterrupt as error:
+                caught.append(error)
+            plane.publish_threadsafe(make_exposure())
+
+        ended = in_time(work)
+
+    assert ended
+    assert len(caught) == len(sunk(faulty)) == plane.statistics().accepted == 1
+
+
+@pytest.mark.parametrize("ack", ["accepted", "delivered"])
+async def test_closing_does_not_wait_for_a_thread_that_stands_still(ack: Any) -> None:
+    """Given a thread that is held up in its call, When the plane closes, Then it goes on later."""
+    faulty = FaultyBackplane()
+    held, go_on = threading.Event(), threading.Event()
+    plane = DataPlane(options(), backplane=faulty)
+    await plane.__aenter__()
+    loop = asyncio.get_running_loop()
+    original = loop.call_soon_threadsafe
+
+    def hold(*args: Any, **kwargs: Any) -> asyncio.Handle:
+        if threading.current_thread().name == "held":
+            held.set()
+            go_on.wait(10)
+        return original(*args, **kwargs)
+
+    loop.call_soon_threadsafe = hold  # type: ignore[method-assign,assignment]
+    accepted: list[bool] = []
+
+    def work() -> None:
+        try:
+            plane.publish_threadsafe(make_exposure(), ack=ack)
+            accepted.append(True)
+        except DataPlaneClosedError:
+            accepted.append(False)
+
+    thread = threading.Thread(target=work, name="held", daemon=True)
+    thread.start()
+    held.wait(10)
+    closing = await plane.aclose()
+    still_held = thread.is_alive() and not accepted
+    go_on.set()
+    await asyncio.to_thread(thread.join, 10)
+
+    assert still_held
+    assert closing.remaining == 0
+    assert len(sunk(faulty)) == sum(accepted)
+    assert len(accepted) == 1
+    check_accounts(plane)
+
+
+async def test_an_event_that_comes_behind_the_closing_is_refused() -> None:
+    """Given a thread held up before it hands over, When the plane closed, Then it is told."""
+    faulty = FaultyBackplane()
+    plane = DataPlane(options(), backplane=faulty)
+    await plane.__aenter__()
+    doorway = plane._works.doorway
+    assert doorway is not None
+    held, go_on = threading.Event(), threading.Event()
+    original = doorway._hand_over
+
+    def hold(*args: Any) -> None:
+        held.set()
+        go_on.wait(10)
+        original(*args)
+
+    doorway._hand_over = hold  # type: ignore[method-assign,assignment]
+    publishing = asyncio.ensure_future(asyncio.to_thread(plane.publish_threadsafe, make_exposure()))
+    await asyncio.to_thread(held.wait, 10)
+    await plane.aclose()
+    go_on.set()
+
+    with pytest.raises(DataPlaneClosedError, match="closed"):
+        await publishing
+    assert sunk(faulty) == []
+    assert plane._works.channels[0].buffer.reserved_events == 0
+    check_accounts(plane)
+
+
+async def test_nothing_is_called_while_a_thread_has_a_lock() -> None:
+    """Given that signals are handled between calls, Then no handler runs while a lock is held.
+
+    The loop needs these locks, and a handler may wait for the loop.
+    """
+    calls: list[str] = []
+
+    async with opened(FaultyBackplane(), buffer=BufferOptions(max_events=2)) as plane:
+        doorway = plane._works.doorway
+        assert doorway is not None
+        locks: list[Any] = [doorway._lock, plane._works.channels[0].buffer._lock]
+
+        def note(frame: Any, event: str, what: Any) -> None:
+            name = getattr(what, "__name__", frame.f_code.co_name)
+            if name not in ("__exit__", "_is_owned") and any(lock._is_owned() for lock in locks):
+                calls.append(f"{event} {name}")
+
+        def work() -> None:
+            sys.setprofile(note)
+            try:
+                for _ in range(3):
+                    plane.publish_threadsafe(make_exposure(), timeout=0.01)
+            except AckTimeoutError:
+                pass
+            finally:
+                sys.setprofile(None)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+
+    assert calls == []
+
+
+@pytest.mark.parametrize("timeout", ["x", float("nan")])
+async def test_a_timeout_that_is_none_is_refused_before_the_event_is_taken(timeout: Any) -> None:
+    """Given what is no number of seconds, When a thread publishes, Then nothing is accepted."""
+    async with opened(FaultyBackplane()) as plane:
+        with pytest.raises((TypeError, ValueError), match="expected seconds as a number"):
+            await asyncio.to_thread(
+                plane.publish_threadsafe, make_exposure(), ack="delivered", timeout=timeout
+            )
+
+    assert plane.statistics().published == 0
 
 
 def test_a_loop_that_has_ended_is_said() -> None:

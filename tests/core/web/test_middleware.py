@@ -218,9 +218,8 @@ async def test_a_request_that_is_cancelled_while_it_opens_leaves_nothing(
 ) -> None:
     """Given a first request that is cancelled, When the next comes, Then one plane is open."""
     file = tmp_path / "experiments.yaml"
-    file.write_text(
-        "dataPlane: {buffer: {type: disk, path: ./buffer}, backplane: {type: inMemory}}"
-    )
+    buffer = f"{{type: disk, path: '{tmp_path}/buffer'}}"
+    file.write_text(f"dataPlane: {{buffer: {buffer}, backplane: {{type: inMemory}}}}")
     app = PlaneMiddleware(without_lifespan, file)
 
     async with client_of(app) as client:

@@ -281,6 +281,12 @@ class Channel:
             self.closing = FlushResult(settled, remaining, timed_out, kept)
         return self.closing
 
+    def left_behind(self) -> FlushResult:
+        """Return what becomes of the rest when its loop never answers again, from any thread."""
+        kept = 0 if self._disk is None else self._disk.unsettled(self._disk.committed)
+        remaining = self.buffer.events + self.buffer.reserved_events
+        return FlushResult(0, remaining, timed_out=True, kept=min(kept, remaining))
+
     async def _cancel(self) -> None:
         running = [task for task in self._tasks if not task.done()]
         for task in running:

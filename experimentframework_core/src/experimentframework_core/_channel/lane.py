@@ -209,12 +209,8 @@ class Lane:
         return self._schedule.idle and not self._letters.pending(self._context.lane)
 
     def _stumble(self, error: Exception) -> None:
-        self.error = error
-        self._warnings.warning(
-            "experimentframework.lane_failed", backplane=self._context.name, error=brief(error)
-        )
         now = asyncio.get_running_loop().time()
-        self._schedule.unreachable(TransientError(brief(error)), now)
+        self._unreachable(_as_transient(error), now, "experimentframework.lane_failed")
 
     async def _step(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -297,17 +293,16 @@ class Lane:
             await self._close()
 
     def _failed(self, error: Exception, now: float) -> Settlement:
-        telling = _telling(error)
+        settlement = self._schedule.failed(error, now)
+        if settlement.retried:
+            self.error = _telling(error)
+        elif not self._schedule.postpones:
+            self.error = None
         self._warnings.warning(
             "experimentframework.delivery_failed",
             backplane=self._context.name,
             error=brief(error),
         )
-        settlement = self._schedule.failed(error, now)
-        if settlement.retried:
-            self.error = telling
-        elif not self._schedule.postpones:
-            self.error = None
         return settlement
 
     def _settle(self, settlement: Settlement) -> None:

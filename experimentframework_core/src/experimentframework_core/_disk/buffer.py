@@ -115,15 +115,13 @@ class DiskBuffer(Buffer):
         self._written = 0
         self._writing = 0
         self._wanted_through = 0
-        self._calm_events = -1
+        # Every offer is looked at.
+        self._calm_events = self._calmest = -1
 
     @property
     def enqueued(self) -> int:
         """How many records were taken, without those that were recovered."""
         return self._enqueued
-
-    def _calm_down(self) -> None:
-        """Do nothing: every offer is looked at."""
 
     def _has_room(self, events: int, total: int) -> bool:
         return not self._pending.full and super()._has_room(events, total)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from threading import Lock
+from collections import Counter, defaultdict
+from threading import RLock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -45,7 +45,7 @@ class Publisher(Protocol):
 
 
 class Recorder:
-    """Records the exposures of one plane, from any thread."""
+    """Records the exposures of one plane, from any thread; what it calls may call it again."""
 
     def __init__(self, plane: Publisher, is_on_loop: Callable[[], bool]) -> None:
         """Record with ``plane``, on whose loop the caller is when ``is_on_loop`` says so."""
@@ -53,8 +53,8 @@ class Recorder:
         self._is_on_loop = is_on_loop
         self._repeats = Repeats()
         self._underway: set[int] = set()
-        self._lock = Lock()
-        self._filtered: Counter[str] = Counter()
+        self._lock = RLock()
+        self._filtered: defaultdict[str, int] = defaultdict(int)
         self._rejected = 0
         self._subject_failures = 0
 
@@ -185,13 +185,13 @@ class Recorder:
 
     def after_fork_in_child(self) -> None:
         """In a forked child: have a lock that no thread of the parent holds."""
-        self._lock = Lock()
+        self._lock = RLock()
 
     def counted(self, statistics: Statistics) -> Statistics:
         """Return a plane's statistics with what is counted here."""
-        with self._lock:
-            filtered, rejected = self._filtered.copy(), self._rejected
-            failures = self._subject_failures
+        # Without the lock: the loop asks, too, and would wait for a thread in a signal handler.
+        filtered, rejected = Counter(dict(self._filtered)), self._rejected
+        failures = self._subject_failures
         if not filtered and not rejected and not failures:
             return statistics
         return msgspec.structs.replace(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Protocol
 from weakref import WeakKeyDictionary
 
@@ -53,7 +53,7 @@ class Instruments:
             message = f"{taken[0]!r} is there already, in the meter {SCOPE!r}"
             raise ClashError(message)
         self._seen = _Seen()
-        self._lock = Lock()
+        self._lock = RLock()
         self._duration = _histogram(meter, DURATION)
         self._size = _histogram(meter, BATCH_SIZE)
         makers = {
@@ -79,7 +79,7 @@ class Instruments:
 
     def forget(self) -> None:
         """In a forked child: all that was counted is the parent's to tell."""
-        self._lock = Lock()
+        self._lock = RLock()
         self._seen = _Seen()
 
     def record(self, backplane: str, size: int, seconds: float, outcome: Outcome) -> None:
@@ -123,7 +123,7 @@ def _names_of(meter: otel.Meter) -> set[str]:
 
 _of_provider: WeakKeyDictionary[otel.MeterProvider, Instruments] = WeakKeyDictionary()
 _of_process: list[Instruments] = []
-_making = Lock()
+_making = RLock()
 
 
 def instruments_of(provider: otel.MeterProvider | None) -> Instruments:

@@ -262,6 +262,10 @@ class Works:
         """Return what the closing achieved, so far."""
         return sum_of([each.closing for each in self._all_channels if each.closing])
 
+    def left_behind(self) -> FlushResult:
+        """Return what becomes of the rest when the loop never answers again, from any thread."""
+        return sum_of([each.left_behind() for each in self._all_channels])
+
     def health(self) -> dict[str, Health]:
         """Return how each destination fares."""
         return {line.newest.channel.name: line.health() for line in self._lines}

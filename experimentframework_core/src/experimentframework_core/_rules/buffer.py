@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections import deque
 from operator import attrgetter
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Queue:
 
     def accepted_by(self, sequence: int, now: float) -> float:
         """Return a time by which the record was accepted: the first mark after it, else ``now``."""
-        for appended, time in self._marks:
+        for appended, time in tuple(self._marks):
             if appended > sequence:
                 return time
         return now
@@ -139,24 +139,20 @@ class Queue:
             most: How many at most.
             most_bytes: How long their bodies are at most together, if there is more than one.
         """
-        waiting = self.records
-        if len(waiting) <= most and self.bytes <= most_bytes:
-            taken = list(waiting)
-            waiting.clear()
-            self.bytes = 0
-        else:
-            taken = self._take_some(most, most_bytes)
+        taken = self._take_some(min(most, len(self.records)), most_bytes)
         self._taken += len(taken)
         while self._marks and self._marks[0][0] <= self._taken:
             self._marks.popleft()
         return taken
 
     def _take_some(self, most: int, most_bytes: int) -> list[Record]:
+        # Counted, not cleared: a finaliser that publishes may append one in between.
         waiting = self.records
         popleft = waiting.popleft
         if self.bytes <= most_bytes:
             taken = [popleft() for _ in range(most)]
-            self.bytes -= bytes_of(taken)
+            filled = bytes_of(taken)
+            self.bytes -= filled
             return taken
         taken = [popleft()]
         filled = len(taken[0].body)
@@ -173,14 +169,17 @@ class Buffer:
     """Bounds, by events and by bytes, around the queues of a channel's lanes.
 
     What is in flight still counts, so the bounds hold for everything that is held in memory.
-    Other threads reserve room under a lock of their own; the loop's thread takes no lock. Both
-    count first and look second, so the two together never pass a bound.
+    Other threads reserve room under a lock of their own; the loop's thread appends without it.
+    Both count first and look second, so the two together never pass a bound.
+
+    A signal handler may interrupt the thread that has the lock, and wait for the loop, which needs
+    it. So nothing is called while a thread reserves: CPython runs handlers between calls only.
     """
 
     __slots__ = (
-        "_calm_bytes", "_calm_events", "_key", "_lock", "_newcomers", "_only", "bytes", "events",
-        "half_bytes", "half_events", "max_bytes", "max_events", "queues", "reserved_bytes",
-        "reserved_events", "retired",
+        "_calm_bytes", "_calm_events", "_calmest", "_key", "_lock", "_newcomers", "_only", "bytes",
+        "events", "half_bytes", "half_events", "max_bytes", "max_events", "queues",
+        "reserved_bytes", "reserved_events", "retired",
     )  # fmt: skip
 
     def __init__(
@@ -202,9 +201,10 @@ class Buffer:
         self.retired = False
         # Up to here nothing but appending is to be done; below zero while room is reserved.
         self._calm_events, self._calm_bytes = self.half_events, self.half_bytes
+        self._calmest = self.half_events
         self._key = key
         self._only = self.queues[0] if lanes == 1 else None
-        self._lock = Lock()
+        self._lock = RLock()
 
     @property
     def enqueued(self) -> int:
@@ -248,8 +248,9 @@ class Buffer:
 
     def _offer_carefully(self, record: Record, events: int, total: int) -> int:
         if not self._has_room(events, total):
+            size = size_of(record)
             self.events -= 1
-            self.bytes -= size_of(record)
+            self.bytes -= size
             return FULL
         self._append(record)
         return CROWDED if self.crowded else TAKEN
@@ -262,9 +263,10 @@ class Buffer:
 
     def _append(self, record: Record) -> None:
         queue = self._only or self._queue_of(record)
+        size = len(record.body)
         records = queue.records
         records.append(record)
-        queue.bytes = waiting = queue.bytes + len(record.body)
+        queue.bytes = waiting = queue.bytes + size
         if len(records) >= queue.wake_events or waiting >= queue.wake_bytes:
             queue.rest()
             queue.on_due()
@@ -280,29 +282,27 @@ class Buffer:
             self._calm_events = -1
             self.reserved_events += 1
             self.reserved_bytes += size
-            if self._has_room(self.events, self.bytes):
-                return True
-            self._unreserve(size)
-            return False
+        if self._has_room(self.events, self.bytes):
+            return True
+        self._unreserve(size)
+        return False
 
     def _unreserve(self, size: int) -> None:
-        self.reserved_events -= 1
-        self.reserved_bytes -= size
-        self._calm_down()
-
-    def _calm_down(self) -> None:
-        calm = not self.reserved_events and self._newcomers > 0
-        self._calm_events = self.half_events if calm else -1
+        with self._lock:
+            self.reserved_events -= 1
+            self.reserved_bytes -= size
+            if not self.reserved_events and self._newcomers > 0:
+                self._calm_events = self._calmest
 
     def cancel_reservation(self, record: Record) -> None:
         """From any thread: give back what `reserve` set aside."""
-        with self._lock:
-            self._unreserve(size_of(record))
+        self._unreserve(size_of(record))
 
     def append_reserved(self, record: Record) -> None:
         """On the loop's thread: append a record for which room was reserved."""
+        size = size_of(record)
         self.events += 1
-        self.bytes += size_of(record)
+        self.bytes += size
         self.cancel_reservation(record)
         self._append(record)
 
@@ -315,6 +315,10 @@ class Buffer:
         with self._lock:
             self._newcomers = 0 if newcomers or self.retired else self.max_events
             self._calm_down()
+
+    def _calm_down(self) -> None:
+        calm = not self.reserved_events and self._newcomers > 0
+        self._calm_events = self._calmest if calm else -1
 
     def retire(self) -> bool:
         """Take nothing more, from any thread, unless room is reserved; return whether that is so.
@@ -359,5 +363,7 @@ class Buffer:
 
     def release(self, records: Sequence[Record], numbers: Sequence[int]) -> None:  # noqa: ARG002
         """Give the room of settled records back; ``numbers`` are those they have in their queue."""
-        self.events -= len(records)
-        self.bytes -= bytes_of(records) + len(records) * RECORD_OVERHEAD
+        events = len(records)
+        size = bytes_of(records) + events * RECORD_OVERHEAD
+        self.events -= events
+        self.bytes -= size
