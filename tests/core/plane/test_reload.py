@@ -596,7 +596,7 @@ async def test_a_durable_event_of_a_thread_needs_the_disk_that_there_is_then(
         assert isinstance(admitted, tuple)
         assert plane._works.doorway is not None
         with pytest.raises(ValueError, match="needs a buffer on disk"):
-            await plane._works.doorway._count_and_enqueue(*admitted, "durable")
+            await plane._works.doorway._count_and_enqueue(*admitted, "durable", [])
         check_accounts(plane)
         rejected = plane.statistics().rejected
 
