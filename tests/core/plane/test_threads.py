@@ -19,6 +19,7 @@ from experimentframework_core import (
     DeliveryError,
     PublishError,
 )
+from experimentframework_core._exposure import current
 from experimentframework_core.errors import PermanentError
 from experimentframework_core.testing import (
     FaultyBackplane,
@@ -491,6 +492,7 @@ def test_a_loop_that_has_ended_is_said() -> None:
     for ack in ("accepted", "delivered", "accepted"):
         with pytest.raises(DataPlaneClosedError, match="ended"):
             plane.publish_threadsafe(make_exposure(), ack=ack)
+    current.closed(plane)
 
     assert plane.statistics().accepted == 0
     check_accounts(plane)
