@@ -77,7 +77,8 @@ class InMemoryBackplane:
         """Return what was stored behind ``position``, each with its own position."""
         # One step of CPython's: no delivery waits for a reader that a signal handler interrupts.
         everything = list(self._kept.values())
-        return [kept for kept in everything if kept[0] > position]
+        # In the middle of a delivery, what has to go may still be there.
+        return [kept for kept in everything[-self.max_events :] if kept[0] > position]
 
     def clear(self) -> None:
         """Forget everything that is kept."""
