@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import threading
@@ -470,7 +471,7 @@ asyncio.run(main())
 """)
 
 
-@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="there is no fork here")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_forked_child_does_not_count_for_its_parent() -> None:
     """Given a plane that delivered, when its process forks, then the child exports none of it."""
     run("""
