@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -15,7 +16,10 @@ from typing import TYPE_CHECKING
 import httpx
 import msgspec
 
+from experimentframework_core import DataPlane, DataPlaneOptions
 from experimentframework_core._disk.journal import Journal
+from experimentframework_core.backplanes.sqlite import SqliteOptions
+from experimentframework_core.config import BackplaneOptions, BufferOptions
 from tests.faults._processes import Program, root
 
 if TYPE_CHECKING:
@@ -192,10 +196,29 @@ def stored(folder: Path) -> Counter[tuple[str, str, str]]:
         return Counter(connection.execute(query))
 
 
+async def deliver_the_rest(folder: Path) -> None:
+    """Do what the next process does: deliver what killed workers left, known or not."""
+    options = DataPlaneOptions(
+        buffer=BufferOptions(type="disk", path=str(folder / "buffer")),
+        backplane=BackplaneOptions(
+            type="sqlite", options=SqliteOptions(path=str(folder / "events.db"))
+        ),
+    )
+    async with DataPlane(options) as plane:
+        until = time.monotonic() + 20
+        while len(_journals(folder)) > 1 and time.monotonic() < until:  # noqa: ASYNC110 - files tell nobody
+            await asyncio.sleep(0.05)
+        await plane.flush(20)
+
+
+def _journals(folder: Path) -> list[Path]:
+    return list(folder.glob("buffer/*/*/journal.db"))
+
+
 async def waiting(folder: Path) -> int:
     """Return how many events are still in journals, when all processes have ended."""
     found = 0
-    for path in folder.glob("buffer/*/*/journal.db"):
+    for path in _journals(folder):
         journal = Journal(path.parent)
         found += (await journal.open()).recovered
         await journal.aclose()
