@@ -61,7 +61,7 @@ layers = (
     ("units",),
     ("_sqlite",),
     ("_portal",),
-    ("_entry_points", "_failpoints", "_log", "_new_thread", "_own_thread", "_paths", "_tasks"),
+    ("_threadsafe",),
     (
         "_entry_points",
         "_failpoints",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from threading import RLock, Thread, get_ident
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from experimentframework_core._tasks import submit
+from experimentframework_core._threadsafe import ThreadsafeCall
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -56,23 +56,23 @@ class Portal:
         if get_ident() == self.thread_id:
             coroutine.close()
             raise RuntimeError(f"the thread {self._name} would wait for itself")
-        future = self._submit(coroutine)
+        call = self._submit(coroutine)
+        if not call.wait(timeout):
+            call.cancel()
+            raise TimeoutError
         try:
-            return future.result(timeout)
-        except CancelledError:
+            return call.result()
+        except asyncio.CancelledError:
             raise PortalClosedError from None
-        except TimeoutError:
-            future.cancel()
-            raise
 
-    def _submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+    def _submit(self, coroutine: Coroutine[Any, Any, T]) -> ThreadsafeCall[T]:
         with self._lock:
             loop = self._loop
             if loop is None:
                 coroutine.close()
                 raise PortalClosedError
             try:
-                future = submit(coroutine, loop)
+                call = ThreadsafeCall(coroutine, loop)
             except RuntimeError as error:
                 coroutine.close()
                 if loop.is_closed():
@@ -80,8 +80,9 @@ class Portal:
                 raise
             if self._loop is None:
                 # A signal handler has stopped it meanwhile, in this very thread.
-                future.cancel()
-            return future
+                call.cancel()
+                raise PortalClosedError
+            return call
 
     def stop(self, timeout: float) -> None:
         """End the loop, cancel what runs on it, and wait up to ``timeout`` seconds for its end."""

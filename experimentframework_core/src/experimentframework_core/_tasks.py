@@ -6,7 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    import concurrent.futures
     from collections.abc import Callable, Coroutine
     from contextlib import AbstractAsyncContextManager
 
@@ -32,11 +31,10 @@ def spawn(coroutine: Coroutine[Any, Any, T], *, name: str) -> asyncio.Task[T]:
     return asyncio.get_running_loop().create_task(coroutine, name=name)
 
 
-def submit(
-    coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop
-) -> concurrent.futures.Future[T]:
-    """From another thread: run the coroutine on ``loop`` and return a future to wait for."""
-    return asyncio.run_coroutine_threadsafe(coroutine, loop)
+def forget(task: asyncio.Task[Any]) -> None:
+    """Take an exception that nobody waits for, so that asyncio does not report it."""
+    if not task.cancelled():
+        task.exception()
 
 
 async def run_bounded(
@@ -60,7 +58,7 @@ async def run_bounded(
         RuntimeError: It raised something that is no Exception, which is the cause.
     """
     task = spawn(coroutine, name=name)
-    task.add_done_callback(_forget)
+    task.add_done_callback(forget)
     try:
         await asyncio.wait((task,), timeout=timeout)
     except asyncio.CancelledError:
@@ -94,12 +92,6 @@ def _as_exception(error: BaseException) -> Exception:
     if isinstance(error, asyncio.CancelledError):
         return DeadlineExceededError("cancelled itself")
     return RuntimeError(f"raised {type(error).__name__}, which is no Exception")
-
-
-def _forget(task: asyncio.Task[Any]) -> None:
-    """Take an exception that nobody waits for, so that asyncio does not report it."""
-    if not task.cancelled():
-        task.exception()
 
 
 class Sleep:
@@ -211,5 +203,5 @@ class Held(Generic[T]):
             self._entered.cancel()
         if self._task is not None:
             self._leave.set()
-            self._task.add_done_callback(_forget)
+            self._task.add_done_callback(forget)
             self._task.cancel()

@@ -201,13 +201,12 @@ class SyncDataPlane:
         """
         self._refuse_own_thread("close")
         with self._lock:
-            if self.closing is None:
-                self.closing = self._end()
-            return self.closing
+            return self._end() if self.closing is None else self.closing
 
     def _end(self) -> FlushResult:
         if self._opened is None:
-            return FlushResult(0, 0, timed_out=False)
+            self.closing = FlushResult(0, 0, timed_out=False)
+            return self.closing
         plane, portal = self._opened
         limit = self.options.shutdown_timeout_ms / 1000 + GRACE
         patience = GRACE
@@ -218,6 +217,8 @@ class SyncDataPlane:
                 return self.closing  # By a signal handler that came in between.
             closing, patience = plane._abandon(), 0.0  # noqa: SLF001 - as above
             logger.error("experimentframework.close_blocked", remaining=closing.remaining)
+        # Before the loop stops: a signal handler that closes it as well would find it blocked.
+        self.closing = closing
         self._stop(portal, patience)
         # Not before: what a signal handler raises meanwhile must not keep the end from closing it.
         at_exit.forget(self)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from concurrent.futures import CancelledError
 from math import isnan
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from experimentframework_core._tasks import submit
+from experimentframework_core._threadsafe import ThreadsafeCall
 from experimentframework_core.errors import AckTimeoutError, DataPlaneClosedError
 from experimentframework_core.status import Ack, Receipt
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
-    from concurrent.futures import Future
 
     import msgspec
 
@@ -170,23 +168,23 @@ class Doorway:
         if self._closed:
             raise _closed()
         begun: list[bool] = []
-        future = self._submit(self._count_and_enqueue(route, record, ack, begun))
+        call = self._submit(self._count_and_enqueue(route, record, ack, begun))
         if self._closed and not begun:
             # It never will: what begins does so before the closing.
-            future.cancel()
+            call.cancel()
             raise _closed()
-        try:
-            return future.result(self.longest_wait if timeout is None else timeout)
-        except CancelledError:
-            raise _loop_gone() from None
-        except TimeoutError:
-            future.cancel()
+        if not call.wait(self.longest_wait if timeout is None else timeout):
+            call.cancel()
             message = f"event {record.event_id}: the loop did not answer in time"
-            raise AckTimeoutError(message, event_id=record.event_id) from None
-
-    def _submit(self, coroutine: Coroutine[Any, Any, Receipt]) -> Future[Receipt]:
+            raise AckTimeoutError(message, event_id=record.event_id)
         try:
-            return submit(coroutine, self._loop)
+            return call.result()
+        except asyncio.CancelledError:
+            raise _loop_gone() from None
+
+    def _submit(self, coroutine: Coroutine[Any, Any, Receipt]) -> ThreadsafeCall[Receipt]:
+        try:
+            return ThreadsafeCall(coroutine, self._loop)
         except RuntimeError as error:
             coroutine.close()
             if self._loop.is_closed():
