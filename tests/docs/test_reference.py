@@ -27,6 +27,7 @@ no_log_lines = {
     "experimentframework.selection_modes",
     "experimentframework.sqlserver",
     "experimentframework.sync",
+    "experimentframework.threadsafe_call",
 }
 
 
