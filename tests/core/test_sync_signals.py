@@ -147,3 +147,26 @@ def test_a_handler_exits_while_the_plane_closes() -> None:
     """)
 
     assert printed == "1 1"
+
+
+def test_a_second_signal_does_not_keep_the_interpreter_from_draining() -> None:
+    """Given a program that a signal has ended, When a second one comes, Then nothing is lost."""
+    printed = run("""
+        import asyncio, atexit
+
+        class Slow(Sink):
+            async def deliver(self, batch):
+                os.kill(os.getpid(), signal.SIGALRM)
+                await asyncio.sleep(0.1)
+                await super().deliver(batch)
+
+        plane.close()
+        sink = Slow()
+        plane = SyncDataPlane(options, backplane=sink)
+        signal.signal(signal.SIGALRM, lambda *_: sys.exit(0))
+        atexit.register(lambda: print(len(sink.records)))
+        plane.publish(event)
+        sys.exit(0)
+    """)
+
+    assert printed == "1"
