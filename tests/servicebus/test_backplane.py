@@ -19,8 +19,8 @@ from experimentframework_core.testing import make_exposure, make_record
 from experimentframework_core.units import Secret
 from experimentframework_servicebus import ServiceBusOptions, plugin
 from experimentframework_servicebus._backplane import ordering_key
-from experimentframework_servicebus._connection_string import ConnectionString, parse
-from experimentframework_servicebus._entities import entity_of
+from experimentframework_servicebus._namespace.connection_string import ConnectionString, parse
+from experimentframework_servicebus._namespace.entities import entity_of
 
 RECORD = make_record(make_exposure(experiment_name="checkout", subject_id="u-1", tenant_id="shop"))
 WITHOUT_TENANT = make_record(make_exposure(tenant_id=None))

@@ -11,8 +11,8 @@ from azure.servicebus.exceptions import MessageSizeExceededError
 
 from experimentframework_core.testing import make_exposure, make_outcome, make_record
 from experimentframework_servicebus import ServiceBusOptions
-from experimentframework_servicebus._batches import Group, fill, groups_of
-from experimentframework_servicebus._message import Message, message_of
+from experimentframework_servicebus._sending.batches import Group, fill, groups_of
+from experimentframework_servicebus._sending.message import Message, message_of
 from tests.servicebus._links import parts_of, read
 
 if TYPE_CHECKING:

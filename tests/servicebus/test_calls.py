@@ -7,8 +7,7 @@ import contextlib
 
 import pytest
 
-from experimentframework_servicebus import _calls
-from experimentframework_servicebus._calls import Calls
+from experimentframework_servicebus._connection.calls import Calls
 
 
 async def stubborn(released: asyncio.Event) -> None:
@@ -64,7 +63,7 @@ async def test_cancellation_does_not_wait_for_a_stuck_call() -> None:
 
 async def test_the_end_comes_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Given something that never closes, When all ends, Then it does in bounded time."""
-    monkeypatch.setattr(_calls, "CLOSE_TIMEOUT", 0.001)
+    monkeypatch.setattr("experimentframework_servicebus._connection.calls.CLOSE_TIMEOUT", 0.001)
     released = asyncio.Event()
     calls = Calls()
     calls.start(stubborn(released), name="close")

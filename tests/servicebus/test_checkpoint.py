@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from experimentframework_core.errors import ReplayError
-from experimentframework_servicebus._checkpoint import positions_of, written
-from experimentframework_servicebus._entities import Place
+from experimentframework_servicebus._namespace.entities import Place
+from experimentframework_servicebus._reading.checkpoint import positions_of, written
 
 QUEUE = Place("events")
 SUBSCRIPTION = Place("events", "all")

@@ -10,7 +10,7 @@ from azure.servicebus.aio import ServiceBusClient
 from experimentframework_core.errors import UnavailableError
 from experimentframework_core.units import Secret
 from experimentframework_servicebus import ServiceBusOptions
-from experimentframework_servicebus._client import open_client, sender_of, without_entity
+from experimentframework_servicebus._connection.client import open_client, sender_of, without_entity
 
 KEY = "SharedAccessKeyName=send;SharedAccessKey=aGVsbG8="
 NAMESPACE = "shop.servicebus.windows.net"

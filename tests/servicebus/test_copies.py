@@ -11,13 +11,13 @@ from azure.servicebus import ServiceBusMessage
 from azure.servicebus.amqp import AmqpAnnotatedMessage, AmqpMessageProperties
 
 from experimentframework_core.units import Secret
-from experimentframework_servicebus import ServiceBusOptions, _copies
-from experimentframework_servicebus._calls import Calls
-from experimentframework_servicebus._client import open_client
-from experimentframework_servicebus._copies import DROPPED, NOT_SEEN, Copies, seen
-from experimentframework_servicebus._entities import Place
-from experimentframework_servicebus._pages import PAGE
-from experimentframework_servicebus._peeking import open_peekers
+from experimentframework_servicebus import ServiceBusOptions
+from experimentframework_servicebus._connection.calls import Calls
+from experimentframework_servicebus._connection.client import open_client
+from experimentframework_servicebus._letters.copies import DROPPED, NOT_SEEN, Copies, seen
+from experimentframework_servicebus._namespace.entities import Place
+from experimentframework_servicebus._reading.pages import PAGE
+from experimentframework_servicebus._reading.peeking import open_peekers
 from tests.peers.servicebus_entities import ONCE, SESSIONS, TOPIC
 from tests.servicebus._received import received
 
@@ -117,7 +117,7 @@ async def test_what_is_not_seen_is_not_stored_unless_it_is_too_late_to_say(
 ) -> None:
     """Given copies of which one is there, When looked for in time or late, Then that is said."""
     sending = Sending(monkeypatch, {1: "a"})
-    monkeypatch.setattr(_copies, "_IN_TIME", in_time)
+    monkeypatch.setattr("experimentframework_servicebus._letters.copies._IN_TIME", in_time)
 
     left = await sending.copies.put([message(7, "a"), message(8, "b")])
 

@@ -13,15 +13,10 @@ from msgspec.structs import replace
 
 from experimentframework_core.errors import ConfigurationError, TransientError, UnavailableError
 from experimentframework_core.testing import make_exposure, make_record, make_records
-from experimentframework_servicebus import (
-    ServiceBusOptions,
-    _dead_letters,
-    _dead_receiver,
-    plugin,
-)
-from experimentframework_servicebus._copies import DELAY, DROPPED
-from experimentframework_servicebus._entities import Place
-from experimentframework_servicebus._taking import GONE
+from experimentframework_servicebus import ServiceBusOptions, plugin
+from experimentframework_servicebus._letters.copies import DELAY, DROPPED
+from experimentframework_servicebus._letters.taking import GONE
+from experimentframework_servicebus._namespace.entities import Place
 from tests.servicebus._wire import CONTEXT, LEAKS, ids, options_of, stored
 
 if TYPE_CHECKING:
@@ -245,7 +240,7 @@ async def test_what_somebody_else_took_is_gone(
     peer: ServiceBusPeer, queue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Given a letter that is removed meanwhile, When it is purged, Then it is said to be gone."""
-    monkeypatch.setattr(_dead_receiver, "WAIT", 0.3)
+    monkeypatch.setattr("experimentframework_servicebus._letters.receiver.WAIT", 0.3)
     options = options_of(peer, queue)
     await buried(peer, options, make_records(2))
 
@@ -262,7 +257,9 @@ async def test_each_type_has_dead_letters_of_its_own(
 ) -> None:
     """Given queues of two types, When requeued, Then a third that is missing is left out."""
     places = [Place(f"{entity}-{name}") for name in ("exposures", "missing", "outcomes")]
-    monkeypatch.setattr(_dead_letters, "places_of", lambda _: places)
+    monkeypatch.setattr(
+        "experimentframework_servicebus._letters.dead_letters.places_of", lambda _: places
+    )
     exposures, _, outcomes = (each.entity for each in places)
     options = options_of(peer, use_type_specific_destinations=True)
     records = make_records(2)

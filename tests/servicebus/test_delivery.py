@@ -21,9 +21,9 @@ from experimentframework_core.errors import (
 )
 from experimentframework_core.testing import make_exposure, make_outcome, make_record
 from experimentframework_servicebus import ServiceBusOptions
-from experimentframework_servicebus._calls import Calls
-from experimentframework_servicebus._delivery import Delivery
-from experimentframework_servicebus._senders import Sender
+from experimentframework_servicebus._connection.calls import Calls
+from experimentframework_servicebus._sending.delivery import Delivery
+from experimentframework_servicebus._sending.sender import Sender
 from tests.servicebus._links import Links
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from azure.servicebus import ServiceBusMessageBatch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experimentframework_servicebus._encoding import encoded
-from experimentframework_servicebus._message import Message
+from experimentframework_servicebus._sending.encoding import encoded
+from experimentframework_servicebus._sending.message import Message
 from tests.servicebus._links import parts_of, read
 
 _texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=128)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from experimentframework_core.errors import PermanentError, TransientError, UnavailableError
 from experimentframework_core.units import Secret
 from experimentframework_servicebus import ServiceBusOptions
-from experimentframework_servicebus._errors import (
+from experimentframework_servicebus._connection.errors import (
     BUSY_PAUSE,
     FULL_PAUSE,
     condition_of,
@@ -22,7 +22,7 @@ from experimentframework_servicebus._errors import (
 )
 
 if TYPE_CHECKING:
-    from experimentframework_servicebus._errors import Failure
+    from experimentframework_servicebus._connection.errors import Failure
 
 OPTIONS = ServiceBusOptions(
     fully_qualified_namespace="shop.servicebus.windows.net", queue_name="events"

@@ -12,7 +12,7 @@ from experimentframework_core.errors import TransientError
 from experimentframework_core.plugin import OpenContext
 from experimentframework_core.testing import make_exposure, make_record, make_records
 from experimentframework_servicebus import plugin
-from experimentframework_servicebus._errors import BUSY_PAUSE, FULL_PAUSE
+from experimentframework_servicebus._connection.errors import BUSY_PAUSE, FULL_PAUSE
 from tests.servicebus._wire import CONTEXT, LEAKS, deliver_all, ids, options_of, stored
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from azure.servicebus.amqp import (
 
 from experimentframework_core.testing import make_exposure, make_record
 from experimentframework_servicebus import ServiceBusOptions
-from experimentframework_servicebus._entities import Place
-from experimentframework_servicebus._letter import CannotCopyError, copy_of, letter_of
-from experimentframework_servicebus._message import message_of
+from experimentframework_servicebus._letters.letter import CannotCopyError, copy_of, letter_of
+from experimentframework_servicebus._namespace.entities import Place
+from experimentframework_servicebus._sending.message import message_of
 from tests.servicebus._received import received
 
 if TYPE_CHECKING:

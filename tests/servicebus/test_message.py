@@ -11,7 +11,7 @@ from experimentframework_core.envelope import Record
 from experimentframework_core.errors import PermanentError
 from experimentframework_core.testing import make_exposure, make_record
 from experimentframework_servicebus import ServiceBusOptions
-from experimentframework_servicebus._message import LONGEST_ID, message_of, session_of
+from experimentframework_servicebus._sending.message import LONGEST_ID, message_of, session_of
 
 if TYPE_CHECKING:
     from azure.servicebus.amqp import AmqpAnnotatedMessage

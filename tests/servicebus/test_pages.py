@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 import pytest
 
-from experimentframework_servicebus._pages import PAGE, Read, up_to_end
+from experimentframework_servicebus._reading.pages import PAGE, Read, up_to_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -6,8 +6,8 @@ import logging
 
 import pytest
 
-from experimentframework_servicebus._calls import Calls
-from experimentframework_servicebus._quiet import quieten
+from experimentframework_servicebus._connection.calls import Calls
+from experimentframework_servicebus._connection.quiet import quieten
 
 NAME = "azure.servicebus.of_this_test"
 

@@ -20,9 +20,9 @@ from azure.servicebus.exceptions import (
 from experimentframework_core.errors import TransientError, UnavailableError
 from experimentframework_core.units import Secret
 from experimentframework_servicebus import ServiceBusOptions
-from experimentframework_servicebus._entities import Place
-from experimentframework_servicebus._errors import MissingError
-from experimentframework_servicebus._read_errors import reading_failure
+from experimentframework_servicebus._connection.errors import MissingError
+from experimentframework_servicebus._connection.read_errors import reading_failure
+from experimentframework_servicebus._namespace.entities import Place
 
 QUEUE = Place("events")
 OPTIONS = ServiceBusOptions(

@@ -29,9 +29,9 @@ from experimentframework_core.testing import (
     make_records,
 )
 from experimentframework_core.units import Secret
-from experimentframework_servicebus import ServiceBusOptions, _pages, plugin, receive
-from experimentframework_servicebus._client import SOCKET_TIMEOUT
-from experimentframework_servicebus._reader import ServiceBusReader
+from experimentframework_servicebus import ServiceBusOptions, plugin, receive
+from experimentframework_servicebus._connection.client import SOCKET_TIMEOUT
+from experimentframework_servicebus._reading.reader import ServiceBusReader
 from tests.servicebus._wire import CONTEXT, LEAKS, ids, options_of
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ async def test_many_pages_are_read_and_left_in_the_middle(
     peer: ServiceBusPeer, queue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Given small pages, When reading stops and goes on at its checkpoint, Then all come, once."""
-    monkeypatch.setattr(_pages, "PAGE", 3)
+    monkeypatch.setattr("experimentframework_servicebus._reading.pages.PAGE", 3)
     options, records = options_of(peer, queue), make_records(20)
     await deliver(options, records)
     reader = ServiceBusReader(options, Selection())
@@ -266,7 +266,7 @@ async def test_a_lost_connection_does_not_end_a_reading(
     peer: ServiceBusPeer, queue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Given a connection that was idle for long, When it is read on, Then a new one is made."""
-    monkeypatch.setattr(_pages, "PAGE", 3)
+    monkeypatch.setattr("experimentframework_servicebus._reading.pages.PAGE", 3)
     options, records = options_of(peer, queue), make_records(9)
     await deliver(options, records)
     reader = ServiceBusReader(options, Selection())
@@ -282,7 +282,7 @@ async def test_who_calls_again_after_a_failure_goes_on(
     peer: ServiceBusPeer, queue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Given a service that hangs for a while, When it is asked again, Then nothing is left out."""
-    monkeypatch.setattr(_pages, "PAGE", 3)
+    monkeypatch.setattr("experimentframework_servicebus._reading.pages.PAGE", 3)
     options, records = options_of(peer, queue, send_timeout_ms=2_500), make_records(9)
     await deliver(options, records)
     reader = ServiceBusReader(options, Selection())

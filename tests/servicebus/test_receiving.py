@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from experimentframework_core.envelope import Record
     from experimentframework_servicebus import Received
-    from experimentframework_servicebus._link import Link
+    from experimentframework_servicebus._receiving.link import Link
     from tests.peers.amqp.peer import ServiceBusPeer
 
 pytestmark = pytest.mark.filterwarnings(*LEAKS)

@@ -15,9 +15,9 @@ from azure.servicebus.exceptions import (
 
 from experimentframework_core.testing import make_records
 from experimentframework_servicebus import ServiceBusOptions
-from experimentframework_servicebus._calls import Calls
-from experimentframework_servicebus._message import message_of
-from experimentframework_servicebus._senders import Sender
+from experimentframework_servicebus._connection.calls import Calls
+from experimentframework_servicebus._sending.message import message_of
+from experimentframework_servicebus._sending.sender import Sender
 from tests.servicebus._links import Links
 
 RECORDS = make_records(30)

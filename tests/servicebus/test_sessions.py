@@ -8,7 +8,7 @@ import pytest
 
 from experimentframework_core.errors import UnavailableError
 from experimentframework_servicebus import plugin
-from experimentframework_servicebus._sessions import why_not
+from experimentframework_servicebus._sending.sessions import why_not
 from tests.peers.amqp.definitions import Settings, Subscription
 from tests.peers.amqp.faults import Fault
 from tests.servicebus._wire import CONTEXT, LEAKS, options_of

@@ -15,7 +15,7 @@ from experimentframework_core.errors import UnavailableError
 from experimentframework_core.testing import make_records
 from experimentframework_core.units import Secret
 from experimentframework_servicebus import ServiceBusOptions, plugin
-from experimentframework_servicebus._sign_in import why_refused
+from experimentframework_servicebus._namespace.sign_in import why_refused
 from tests.peers.amqp.faults import Fault
 from tests.peers.amqp.tokens import KEY, KEY_NAME
 from tests.servicebus._wire import CONTEXT, LEAKS, ids, options_of, stored

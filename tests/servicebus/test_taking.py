@@ -9,8 +9,7 @@ import pytest
 from azure.servicebus.amqp import AmqpAnnotatedMessage
 
 from experimentframework_core.errors import TransientError
-from experimentframework_servicebus import _taking
-from experimentframework_servicebus._taking import GONE, Outcome, Taking
+from experimentframework_servicebus._letters.taking import GONE, Outcome, Taking
 from tests.servicebus._received import received
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
     from azure.servicebus import ServiceBusReceivedMessage as Message
 
-    from experimentframework_servicebus._dead_receiver import DeadReceiver
+    from experimentframework_servicebus._letters.receiver import DeadReceiver
 
 
 def message(number: int) -> Message:
@@ -118,7 +117,7 @@ async def test_whoever_leaves_gives_back_what_is_locked() -> None:
 
 async def test_it_ends_where_only_others_come(monkeypatch: pytest.MonkeyPatch) -> None:
     """Given others that come again and again, When patience is over, Then it ends."""
-    monkeypatch.setattr(_taking, "PATIENCE", -1.0)
+    monkeypatch.setattr("experimentframework_servicebus._letters.taking.PATIENCE", -1.0)
     receiver = Receiver(*[[1]] * 5)
 
     outcomes = [each async for each in receiver.taking(9).outcomes()]
@@ -128,7 +127,7 @@ async def test_it_ends_where_only_others_come(monkeypatch: pytest.MonkeyPatch) -
 
 async def test_what_is_held_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Given more than may be held, When they are passed, Then the first are not given back."""
-    monkeypatch.setattr(_taking, "MOST_HELD", 5000)
+    monkeypatch.setattr("experimentframework_servicebus._letters.taking.MOST_HELD", 5000)
     receiver = Receiver([1, 2], [3, 4], [5, 6, 9])
 
     outcomes = [each async for each in receiver.taking(9).outcomes()]

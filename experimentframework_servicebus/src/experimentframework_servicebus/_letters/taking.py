@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from experimentframework_servicebus._letter import size_of
+from experimentframework_servicebus._letters.letter import size_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 
     from azure.servicebus import ServiceBusReceivedMessage as Message
 
-    from experimentframework_servicebus._dead_receiver import DeadReceiver
+    from experimentframework_servicebus._letters.receiver import DeadReceiver
 
     Act: TypeAlias = Callable[[Sequence[Message]], Coroutine[object, object, Sequence[str | None]]]
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 from azure.servicebus.exceptions import ServiceBusError
 
-from experimentframework_servicebus._calls import Calls
-from experimentframework_servicebus._client import open_client, receiver_of
-from experimentframework_servicebus._errors import (
+from experimentframework_servicebus._connection.calls import Calls
+from experimentframework_servicebus._connection.client import open_client, receiver_of
+from experimentframework_servicebus._connection.errors import (
     NOT_ALLOWED,
     MissingError,
     condition_of,
     lost_link,
 )
-from experimentframework_servicebus._pages import PAGE
-from experimentframework_servicebus._read_errors import reading_failure
+from experimentframework_servicebus._connection.read_errors import reading_failure
+from experimentframework_servicebus._reading.pages import PAGE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver
 
     from experimentframework_core.errors import TransientError
-    from experimentframework_servicebus._entities import Place
+    from experimentframework_servicebus._namespace.entities import Place
     from experimentframework_servicebus._options import ServiceBusOptions
 
 _NOT_SAID = "amqp:client-error"

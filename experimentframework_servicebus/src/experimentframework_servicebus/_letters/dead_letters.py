@@ -6,14 +6,14 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from experimentframework_core.broker_letters import LetterOutcome
-from experimentframework_servicebus._copies import Copies
-from experimentframework_servicebus._dead_receiver import DeadReceiver
-from experimentframework_servicebus._entities import places_of
-from experimentframework_servicebus._errors import MissingError
-from experimentframework_servicebus._letter import key_of, letter_of
-from experimentframework_servicebus._pages import up_to_end
-from experimentframework_servicebus._peeking import Peeker
-from experimentframework_servicebus._taking import Taking
+from experimentframework_servicebus._connection.errors import MissingError
+from experimentframework_servicebus._letters.copies import Copies
+from experimentframework_servicebus._letters.letter import key_of, letter_of
+from experimentframework_servicebus._letters.receiver import DeadReceiver
+from experimentframework_servicebus._letters.taking import Taking
+from experimentframework_servicebus._namespace.entities import places_of
+from experimentframework_servicebus._reading.pages import up_to_end
+from experimentframework_servicebus._reading.peeking import Peeker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from azure.servicebus.aio import ServiceBusClient
 
     from experimentframework_core.broker_letters import BrokerLetter
-    from experimentframework_servicebus._calls import Calls
-    from experimentframework_servicebus._entities import Place
+    from experimentframework_servicebus._connection.calls import Calls
+    from experimentframework_servicebus._namespace.entities import Place
     from experimentframework_servicebus._options import ServiceBusOptions
 
 

@@ -17,19 +17,19 @@ from experimentframework_core.errors import (
     ReplayError,
     TransientError,
 )
-from experimentframework_servicebus._body import body_of
-from experimentframework_servicebus._checkpoint import positions_of, written
-from experimentframework_servicebus._entities import places_of, require_subscription
-from experimentframework_servicebus._pages import up_to_end
-from experimentframework_servicebus._peeking import open_peekers, there_of
+from experimentframework_servicebus._namespace.entities import places_of, require_subscription
+from experimentframework_servicebus._reading.body import body_of
+from experimentframework_servicebus._reading.checkpoint import positions_of, written
+from experimentframework_servicebus._reading.pages import up_to_end
+from experimentframework_servicebus._reading.peeking import open_peekers, there_of
 
 if TYPE_CHECKING:
     from azure.servicebus import ServiceBusReceivedMessage
 
     from experimentframework_core.plugin import Selection
-    from experimentframework_servicebus._entities import Place
+    from experimentframework_servicebus._namespace.entities import Place
     from experimentframework_servicebus._options import ServiceBusOptions
-    from experimentframework_servicebus._peeking import Peeker
+    from experimentframework_servicebus._reading.peeking import Peeker
 
 poll_interval = 0.5
 

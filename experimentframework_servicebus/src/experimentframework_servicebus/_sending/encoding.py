@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from experimentframework_servicebus._message import Message
+    from experimentframework_servicebus._sending.message import Message
 
 _HEADER: Final = b"\x00\x53\x70"
 _PROPERTIES: Final = b"\x00\x53\x73"

@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING
 
 from azure.servicebus.exceptions import ServiceBusError
 
-from experimentframework_servicebus._batches import fill
-from experimentframework_servicebus._errors import keeps_link, lost_link, takes_no_batches
+from experimentframework_servicebus._connection.errors import (
+    keeps_link,
+    lost_link,
+    takes_no_batches,
+)
+from experimentframework_servicebus._sending.batches import fill
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,8 +21,8 @@ if TYPE_CHECKING:
     from azure.servicebus.aio import ServiceBusSender
     from azure.servicebus.amqp import AmqpAnnotatedMessage
 
-    from experimentframework_servicebus._calls import Calls
-    from experimentframework_servicebus._message import Message
+    from experimentframework_servicebus._connection.calls import Calls
+    from experimentframework_servicebus._sending.message import Message
 
 _GRACE = 0.5
 """Seconds that the client has to say itself that it timed out."""

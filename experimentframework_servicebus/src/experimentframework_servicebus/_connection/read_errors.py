@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from experimentframework_core.errors import TransientError, UnavailableError
-from experimentframework_servicebus._entities import creating, creating_subscription
-from experimentframework_servicebus._errors import (
+from experimentframework_servicebus._connection.errors import (
     CONFIGURATION,
     FULL_PAUSE,
     NOT_ALLOWED,
@@ -18,11 +17,12 @@ from experimentframework_servicebus._errors import (
     no_answer,
     speaks_of_sessions,
 )
+from experimentframework_servicebus._namespace.entities import creating, creating_subscription
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from experimentframework_servicebus._entities import Place
+    from experimentframework_servicebus._namespace.entities import Place
     from experimentframework_servicebus._options import ServiceBusOptions
 
 _PRESSURE: Final[Mapping[str, tuple[str, float]]] = {

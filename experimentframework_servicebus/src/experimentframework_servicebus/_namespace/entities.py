@@ -9,7 +9,7 @@ from experimentframework_core.config import Problem
 from experimentframework_core.destinations import usual_destination
 from experimentframework_core.errors import ConfigurationError
 from experimentframework_core.events import built_in_types
-from experimentframework_servicebus._connection_string import ConnectionString, parse
+from experimentframework_servicebus._namespace.connection_string import ConnectionString, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from azure.servicebus import ServiceBusReceivedMessage
 
     from experimentframework_core.envelope import Envelope
-    from experimentframework_servicebus._link import Link
+    from experimentframework_servicebus._receiving.link import Link
 
 _GROUP = 500
 """Messages that are settled at the same time; the client waits least in few and large groups."""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from azure.servicebus.exceptions import ServiceBusError
 
-from experimentframework_servicebus._calls import CLOSE_TIMEOUT
-from experimentframework_servicebus._client import receiver_of
-from experimentframework_servicebus._read_errors import reading_failure
+from experimentframework_servicebus._connection.calls import CLOSE_TIMEOUT
+from experimentframework_servicebus._connection.client import receiver_of
+from experimentframework_servicebus._connection.read_errors import reading_failure
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Coroutine, Iterable, Sequence
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from azure.servicebus import ServiceBusReceivedMessage as Message
     from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver
 
-    from experimentframework_servicebus._calls import Calls
-    from experimentframework_servicebus._entities import Place
+    from experimentframework_servicebus._connection.calls import Calls
+    from experimentframework_servicebus._namespace.entities import Place
     from experimentframework_servicebus._options import ServiceBusOptions
 
 MOST = 100

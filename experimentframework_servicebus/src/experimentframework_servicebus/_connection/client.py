@@ -7,8 +7,12 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from experimentframework_core.errors import UnavailableError
-from experimentframework_servicebus._connection_string import ConnectionString, is_host, parse
-from experimentframework_servicebus._quiet import quieten
+from experimentframework_servicebus._connection.quiet import quieten
+from experimentframework_servicebus._namespace.connection_string import (
+    ConnectionString,
+    is_host,
+    parse,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -17,7 +21,7 @@ if TYPE_CHECKING:
     from azure.servicebus import ServiceBusSessionFilter
     from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver, ServiceBusSender
 
-    from experimentframework_servicebus._entities import Place
+    from experimentframework_servicebus._namespace.entities import Place
     from experimentframework_servicebus._options import ServiceBusOptions
 
     Session: TypeAlias = str | Literal[ServiceBusSessionFilter.NEXT_AVAILABLE]

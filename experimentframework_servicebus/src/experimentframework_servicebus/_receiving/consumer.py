@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING
 
 from experimentframework_core.config import Problem
 from experimentframework_core.errors import ConfigurationError
-from experimentframework_servicebus._calls import Calls
-from experimentframework_servicebus._client import open_client
-from experimentframework_servicebus._entities import (
+from experimentframework_servicebus._connection.calls import Calls
+from experimentframework_servicebus._connection.client import open_client
+from experimentframework_servicebus._namespace.entities import (
     Place,
     entity_of,
     require_subscription,
     the_entity,
 )
-from experimentframework_servicebus._received import Received, complete_all
+from experimentframework_servicebus._receiving.received import Received, complete_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from experimentframework_servicebus._link import Link
     from experimentframework_servicebus._options import ServiceBusOptions
+    from experimentframework_servicebus._receiving.link import Link
 
 _SLICE = 2.0
 """Seconds for which a message is waited for in one call; a session's lock is kept between them."""
@@ -79,7 +79,7 @@ async def receive(
         UnavailableError: The queue or subscription is missing, or refuses us.
         TransientError: The service does not answer.
     """
-    from experimentframework_servicebus._link import Link
+    from experimentframework_servicebus._receiving.link import Link
 
     place = _place_of(options, event_type)
     if session is not None and not options.enable_sessions:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from experimentframework_core.errors import PermanentError, TransientError, UnavailableError
-from experimentframework_servicebus._entities import creating, host_of
-from experimentframework_servicebus._sign_in import why_refused
+from experimentframework_servicebus._namespace.entities import creating, host_of
+from experimentframework_servicebus._namespace.sign_in import why_refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

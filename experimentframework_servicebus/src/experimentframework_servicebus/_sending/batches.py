@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from experimentframework_servicebus._encoding import encoded
-from experimentframework_servicebus._entities import entity_of
-from experimentframework_servicebus._message import session_of
+from experimentframework_servicebus._namespace.entities import entity_of
+from experimentframework_servicebus._sending.encoding import encoded
+from experimentframework_servicebus._sending.message import session_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from azure.servicebus import ServiceBusMessageBatch
 
     from experimentframework_core.envelope import Record
-    from experimentframework_servicebus._message import Message
     from experimentframework_servicebus._options import ServiceBusOptions
+    from experimentframework_servicebus._sending.message import Message
 
 _ENCODED_AT_ONCE: Final = 500
 _ADDED_AT_ONCE: Final = 25

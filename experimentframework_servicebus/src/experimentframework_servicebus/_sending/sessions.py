@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from azure.servicebus.exceptions import ServiceBusError
 
-from experimentframework_servicebus._client import SOCKET_TIMEOUT
-from experimentframework_servicebus._errors import speaks_of_sessions
+from experimentframework_servicebus._connection.client import SOCKET_TIMEOUT
+from experimentframework_servicebus._connection.errors import speaks_of_sessions
 
 if TYPE_CHECKING:
     from azure.servicebus.aio import ServiceBusClient
 
-    from experimentframework_servicebus._calls import Calls
+    from experimentframework_servicebus._connection.calls import Calls
 
 
 async def requires_sessions(

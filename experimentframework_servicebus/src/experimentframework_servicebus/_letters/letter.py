@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from azure.servicebus import ServiceBusReceivedMessage
 
-    from experimentframework_servicebus._entities import Place
+    from experimentframework_servicebus._namespace.entities import Place
 
 T = TypeVar("T")
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from azure.servicebus.exceptions import ServiceBusError
 
 from experimentframework_core.errors import TransientError
-from experimentframework_servicebus._client import sender_of
-from experimentframework_servicebus._entities import Place
-from experimentframework_servicebus._errors import failure_of, refuses_content
-from experimentframework_servicebus._letter import CannotCopyError, copy_of, size_of
-from experimentframework_servicebus._pages import PAGE, partition_of
-from experimentframework_servicebus._peeking import Peeker
+from experimentframework_servicebus._connection.client import sender_of
+from experimentframework_servicebus._connection.errors import failure_of, refuses_content
+from experimentframework_servicebus._letters.letter import CannotCopyError, copy_of, size_of
+from experimentframework_servicebus._namespace.entities import Place
+from experimentframework_servicebus._reading.pages import PAGE, partition_of
+from experimentframework_servicebus._reading.peeking import Peeker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from azure.servicebus.aio import ServiceBusClient, ServiceBusSender
     from azure.servicebus.amqp import AmqpAnnotatedMessage
 
-    from experimentframework_servicebus._calls import Calls
+    from experimentframework_servicebus._connection.calls import Calls
     from experimentframework_servicebus._options import ServiceBusOptions
-    from experimentframework_servicebus._pages import Pages
+    from experimentframework_servicebus._reading.pages import Pages
 
 DELAY = timedelta(seconds=30)
 """How long a copy stays where it can be seen and not be taken."""

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from experimentframework_servicebus._connection_string import ConnectionString, parse
+from experimentframework_servicebus._namespace.connection_string import ConnectionString, parse
 
 if TYPE_CHECKING:
     from experimentframework_core.units import Secret

@@ -11,10 +11,10 @@ from azure.servicebus.exceptions import OperationTimeoutError, ServiceBusError
 
 from experimentframework_core.codec import decode
 from experimentframework_core.errors import InvalidEventError
-from experimentframework_servicebus._body import body_of
-from experimentframework_servicebus._client import receiver_of
-from experimentframework_servicebus._read_errors import reading_failure
-from experimentframework_servicebus._received import Received
+from experimentframework_servicebus._connection.client import receiver_of
+from experimentframework_servicebus._connection.read_errors import reading_failure
+from experimentframework_servicebus._reading.body import body_of
+from experimentframework_servicebus._receiving.received import Received
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from azure.servicebus.aio import ServiceBusClient
 
     from experimentframework_core.errors import TransientError
-    from experimentframework_servicebus._calls import Calls
-    from experimentframework_servicebus._client import Session
-    from experimentframework_servicebus._entities import Place
+    from experimentframework_servicebus._connection.calls import Calls
+    from experimentframework_servicebus._connection.client import Session
+    from experimentframework_servicebus._namespace.entities import Place
     from experimentframework_servicebus._options import ServiceBusOptions
 
 T = TypeVar("T")

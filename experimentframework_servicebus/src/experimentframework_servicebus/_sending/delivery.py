@@ -13,20 +13,20 @@ from experimentframework_core.errors import (
     TransientError,
     UnavailableError,
 )
-from experimentframework_servicebus._batches import groups_of
-from experimentframework_servicebus._errors import failure_of, refuses_content
-from experimentframework_servicebus._message import message_of
+from experimentframework_servicebus._connection.errors import failure_of, refuses_content
+from experimentframework_servicebus._sending.batches import groups_of
+from experimentframework_servicebus._sending.message import message_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from collections.abc import Set as AbstractSet
 
     from experimentframework_core.envelope import Record
-    from experimentframework_servicebus._batches import Group
-    from experimentframework_servicebus._errors import Failure
-    from experimentframework_servicebus._message import Message
+    from experimentframework_servicebus._connection.errors import Failure
     from experimentframework_servicebus._options import ServiceBusOptions
-    from experimentframework_servicebus._senders import Sender
+    from experimentframework_servicebus._sending.batches import Group
+    from experimentframework_servicebus._sending.message import Message
+    from experimentframework_servicebus._sending.sender import Sender
 
 
 class Delivery:

@@ -10,13 +10,13 @@ from azure.servicebus.exceptions import ServiceBusError
 from experimentframework_core.destinations import usual_destination
 from experimentframework_core.errors import UnavailableError
 from experimentframework_core.events import built_in_types
-from experimentframework_servicebus._calls import Calls
-from experimentframework_servicebus._client import sender_of
-from experimentframework_servicebus._delivery import Delivery
-from experimentframework_servicebus._entities import command_that_creates, the_entity
-from experimentframework_servicebus._errors import failure_of, is_missing
-from experimentframework_servicebus._senders import Sender
-from experimentframework_servicebus._sessions import requires_sessions, why_not
+from experimentframework_servicebus._connection.calls import Calls
+from experimentframework_servicebus._connection.client import sender_of
+from experimentframework_servicebus._connection.errors import failure_of, is_missing
+from experimentframework_servicebus._namespace.entities import command_that_creates, the_entity
+from experimentframework_servicebus._sending.delivery import Delivery
+from experimentframework_servicebus._sending.sender import Sender
+from experimentframework_servicebus._sending.sessions import requires_sessions, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from experimentframework_servicebus._quiet import context_of_call
+from experimentframework_servicebus._connection.quiet import context_of_call
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

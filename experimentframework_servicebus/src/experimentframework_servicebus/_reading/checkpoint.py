@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import msgspec
 
 from experimentframework_core.errors import ReplayError
-from experimentframework_servicebus._pages import BITS_IN_PARTITION, PARTITIONS, partition_of
+from experimentframework_servicebus._reading.pages import (
+    BITS_IN_PARTITION,
+    PARTITIONS,
+    partition_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from experimentframework_servicebus._entities import Place
-    from experimentframework_servicebus._pages import Read
+    from experimentframework_servicebus._namespace.entities import Place
+    from experimentframework_servicebus._reading.pages import Read
 
 _Number: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=PARTITIONS << BITS_IN_PARTITION)]
 _VERSION = 1
