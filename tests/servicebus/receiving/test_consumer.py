@@ -24,7 +24,7 @@ from experimentframework_core.testing import (
 )
 from experimentframework_servicebus import Consumer, ServiceBusOptions, receive
 from tests.servicebus._wire import LEAKS, ids, options_of, stored
-from tests.servicebus.test_reader import deliver, send
+from tests.servicebus.reading.test_reader import deliver, send
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,7 +71,7 @@ def consume_and_kill(peer: ServiceBusPeer, queue: str) -> bytes:
     """Run a consumer in a process until it has received, kill it, and return what it said."""
     with subprocess.Popen(
         [sys.executable, "-m", "tests.servicebus._consumer", peer.connection_string(), queue],
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         stdout=subprocess.PIPE,
     ) as consumer:
         assert consumer.stdout is not None

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.filterwarnings(*LEAKS)
 
-OF_DOTNET = Path(__file__).parents[1] / "core" / "data" / "dotnet"
+OF_DOTNET = Path(__file__).parents[2] / "core" / "data" / "dotnet"
 
 
 async def deliver(options: ServiceBusOptions, batch: Sequence[Record]) -> None:
