@@ -11,7 +11,7 @@ from experimentframework_servicebus._namespace.connection_string import (
     is_host,
     parse,
 )
-from experimentframework_servicebus._namespace.entities import why_no_entity, why_no_subscription
+from experimentframework_servicebus._namespace.names import why_no_entity, why_no_subscription
 from experimentframework_servicebus._namespace.sign_in import when_expired
 from experimentframework_servicebus._options import ServiceBusOptions
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from experimentframework_core.errors import PermanentError, TransientError, UnavailableError
-from experimentframework_servicebus._namespace.entities import creating, host_of
+from experimentframework_servicebus._namespace.connection_string import host_of
+from experimentframework_servicebus._namespace.creating import creating
 from experimentframework_servicebus._namespace.sign_in import why_refused
 
 if TYPE_CHECKING:

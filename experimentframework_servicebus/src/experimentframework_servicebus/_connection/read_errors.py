@@ -17,7 +17,7 @@ from experimentframework_servicebus._connection.errors import (
     no_answer,
     speaks_of_sessions,
 )
-from experimentframework_servicebus._namespace.entities import creating, creating_subscription
+from experimentframework_servicebus._namespace.creating import creating, creating_subscription
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,6 +11,8 @@ from experimentframework_core.units import Secret
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from experimentframework_servicebus._options import ServiceBusOptions
+
 _PARTS = (
     "Endpoint",
     "SharedAccessKeyName",
@@ -82,6 +84,15 @@ def parse(text: str) -> ConnectionString | list[str]:
         entity_path=values.get("EntityPath"),
         emulator=emulator == "true",
     )
+
+
+def host_of(options: ServiceBusOptions) -> str:
+    """Return the namespace's host."""
+    host = options.fully_qualified_namespace
+    if options.connection_string is not None:
+        found = parse(options.connection_string.reveal())
+        host = found.host if isinstance(found, ConnectionString) else None
+    return host or "NAMESPACE"
 
 
 def _split(text: str) -> tuple[dict[str, str], list[str]]:

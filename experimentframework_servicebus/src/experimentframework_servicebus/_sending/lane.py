@@ -13,7 +13,8 @@ from experimentframework_core.events import built_in_types
 from experimentframework_servicebus._connection.calls import Calls
 from experimentframework_servicebus._connection.client import sender_of
 from experimentframework_servicebus._connection.errors import failure_of, is_missing
-from experimentframework_servicebus._namespace.entities import command_that_creates, the_entity
+from experimentframework_servicebus._namespace.creating import command_that_creates
+from experimentframework_servicebus._namespace.entities import the_entity
 from experimentframework_servicebus._sending.delivery import Delivery
 from experimentframework_servicebus._sending.sender import Sender
 from experimentframework_servicebus._sending.sessions import requires_sessions, why_not
