@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+GRACE = 0.5
+"""Seconds that the client has to say itself that it timed out, beyond the time it was given."""
+
 CLOSE_TIMEOUT = 2.0
 """Seconds that links have to close; a healthy one takes half a second, at most one."""
 

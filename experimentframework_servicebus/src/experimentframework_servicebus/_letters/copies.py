@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from azure.servicebus.exceptions import ServiceBusError
 
 from experimentframework_core.errors import TransientError
+from experimentframework_servicebus._connection.calls import GRACE
 from experimentframework_servicebus._connection.client import sender_of
 from experimentframework_servicebus._connection.errors import failure_of, refuses_content
 from experimentframework_servicebus._letters.letter import CannotCopyError, copy_of, size_of
@@ -45,9 +46,6 @@ _IN_TIME = 0.8
 
 _LARGEST_REQUEST = 192 * 1024
 """Bytes that are sent at once: as much as a queue of the standard tier surely takes."""
-
-_GRACE = 0.5
-"""Seconds that the client has to say itself that it timed out."""
 
 
 class Copies:
@@ -149,7 +147,7 @@ class Copies:
         at = datetime.now(UTC) + DELAY
         return await self._calls.run(
             self._link.schedule_messages(list(copies), at, timeout=self._timeout),
-            self._timeout + _GRACE,
+            self._timeout + GRACE,
             name=f"{self._entity}.schedule",
         )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from azure.servicebus.exceptions import ServiceBusError
 
-from experimentframework_servicebus._connection.calls import CLOSE_TIMEOUT
+from experimentframework_servicebus._connection.calls import CLOSE_TIMEOUT, GRACE
 from experimentframework_servicebus._connection.client import receiver_of
 from experimentframework_servicebus._connection.read_errors import reading_failure
 
@@ -26,9 +26,6 @@ MOST = 100
 
 WAIT = 3.0
 """Seconds without a message after which there is none."""
-
-_GRACE = 0.5
-"""Seconds that the client has to say itself that it timed out."""
 
 
 class DeadReceiver:
@@ -61,7 +58,7 @@ class DeadReceiver:
                 )
             return await self._calls.run(
                 self._link.receive_messages(MOST, max_wait_time=WAIT),
-                WAIT + self._timeout + _GRACE,
+                WAIT + self._timeout + GRACE,
                 name=f"{self._place}.receive",
             )
         except (ServiceBusError, TimeoutError) as error:
@@ -74,7 +71,7 @@ class DeadReceiver:
         calls = [self._link.complete_message(each) for each in messages]
         try:
             outcomes = await self._calls.run(
-                _all_of(calls), self._timeout + _GRACE, name=f"{self._place}.complete"
+                _all_of(calls), self._timeout + GRACE, name=f"{self._place}.complete"
             )
         except TimeoutError as error:
             outcomes = [error] * len(messages)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from azure.servicebus.exceptions import ServiceBusError
 
-from experimentframework_servicebus._connection.calls import Calls
+from experimentframework_servicebus._connection.calls import GRACE, Calls
 from experimentframework_servicebus._connection.client import open_client, receiver_of
 from experimentframework_servicebus._connection.errors import (
     NOT_ALLOWED,
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from experimentframework_servicebus._options import ServiceBusOptions
 
 _NOT_SAID = "amqp:client-error"
-_GRACE = 0.5
-"""Seconds that the client has to say itself that it timed out."""
 
 
 class Peeker:
@@ -96,7 +94,7 @@ class Peeker:
         try:
             return await self._calls.run(
                 self._link.peek_messages(most, sequence_number=first, timeout=self._timeout),
-                self._timeout + _GRACE,
+                self._timeout + GRACE,
                 name=f"{self.place}.peek",
             )
         except BaseException:

@@ -11,6 +11,7 @@ from azure.servicebus.exceptions import OperationTimeoutError, ServiceBusError
 
 from experimentframework_core.codec import decode
 from experimentframework_core.errors import InvalidEventError
+from experimentframework_servicebus._connection.calls import GRACE
 from experimentframework_servicebus._connection.client import receiver_of
 from experimentframework_servicebus._connection.read_errors import reading_failure
 from experimentframework_servicebus._reading.body import body_of
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from experimentframework_servicebus._options import ServiceBusOptions
 
 T = TypeVar("T")
-
-_GRACE = 0.5
-"""Seconds that the client has to say itself that it timed out."""
 
 _RENEW_BELOW = 10.0
 """Seconds left of a session's lock with which it is renewed while a message is waited for."""
@@ -220,7 +218,7 @@ class Link:
         return await self._run(session.renew_lock(timeout=self._timeout), 0.0, "renew")
 
     async def _run(self, call: Coroutine[object, object, T], wait: float, name: str) -> T:
-        timeout = wait + self._timeout + _GRACE
+        timeout = wait + self._timeout + GRACE
         return await self._calls.run(call, timeout, name=f"{self.place}.{name}")
 
     async def _settle(

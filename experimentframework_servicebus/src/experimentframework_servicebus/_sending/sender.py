@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from azure.servicebus.exceptions import ServiceBusError
 
+from experimentframework_servicebus._connection.calls import GRACE
 from experimentframework_servicebus._connection.errors import (
     keeps_link,
     lost_link,
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
     from experimentframework_servicebus._connection.calls import Calls
     from experimentframework_servicebus._sending.message import Message
-
-_GRACE = 0.5
-"""Seconds that the client has to say itself that it timed out."""
 
 
 class Sender:
@@ -95,7 +93,7 @@ class Sender:
         try:
             await self._calls.run(
                 link.send_messages(what, timeout=timeout),
-                timeout + _GRACE,
+                timeout + GRACE,
                 name=f"{self._name}.send",
             )
         except ServiceBusError as error:
