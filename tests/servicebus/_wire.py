@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from azure.servicebus.aio import ServiceBusClient
+
 from experimentframework_core.errors import PartialBatchError, TransientError
 from experimentframework_core.plugin import OpenContext
 from experimentframework_core.units import Secret
-from experimentframework_servicebus import ServiceBusOptions
+from experimentframework_servicebus import ServiceBusOptions, plugin
+from experimentframework_servicebus._connection.client import SOCKET_TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from azure.servicebus import ServiceBusMessage
+    from azure.servicebus.amqp import AmqpAnnotatedMessage
 
     from experimentframework_core.envelope import Record
     from experimentframework_core.plugin import Backplane
@@ -33,6 +39,24 @@ def options_of(peer: ServiceBusPeer, queue: str | None = None, **said: object) -
         queue_name=queue,
         **said,  # type: ignore[arg-type]
     )
+
+
+async def deliver(options: ServiceBusOptions, batch: Sequence[Record]) -> None:
+    """Deliver records, and close."""
+    async with plugin.open(options, CONTEXT) as backplane:
+        await backplane.deliver(batch)
+
+
+async def send(
+    peer: ServiceBusPeer, queue: str, message: ServiceBusMessage | AmqpAnnotatedMessage
+) -> None:
+    """Send to a queue as somebody else does."""
+    text = peer.connection_string()
+    async with (
+        ServiceBusClient.from_connection_string(text, retry_total=0) as client,
+        client.get_queue_sender(queue, socket_timeout=SOCKET_TIMEOUT) as sender,
+    ):
+        await sender.send_messages(message, timeout=5)
 
 
 async def deliver_all(backplane: Backplane, batch: Sequence[Record]) -> int:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 from azure.servicebus import ServiceBusMessage
-from azure.servicebus.aio import ServiceBusClient
 from azure.servicebus.amqp import AmqpAnnotatedMessage
 
 from experimentframework_core.codec import encode
@@ -29,37 +28,16 @@ from experimentframework_core.testing import (
     make_records,
 )
 from experimentframework_core.units import Secret
-from experimentframework_servicebus import ServiceBusOptions, plugin, receive
-from experimentframework_servicebus._connection.client import SOCKET_TIMEOUT
+from experimentframework_servicebus import ServiceBusOptions, receive
 from experimentframework_servicebus._reading.reader import ServiceBusReader
-from tests.servicebus._wire import CONTEXT, LEAKS, ids, options_of
+from tests.servicebus._wire import LEAKS, deliver, ids, options_of, send
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from experimentframework_core.envelope import Record
     from tests.peers.amqp.peer import ServiceBusPeer
 
 pytestmark = pytest.mark.filterwarnings(*LEAKS)
 
 OF_DOTNET = Path(__file__).parents[2] / "core" / "data" / "dotnet"
-
-
-async def deliver(options: ServiceBusOptions, batch: Sequence[Record]) -> None:
-    async with plugin.open(options, CONTEXT) as backplane:
-        await backplane.deliver(batch)
-
-
-async def send(
-    peer: ServiceBusPeer, queue: str, message: ServiceBusMessage | AmqpAnnotatedMessage
-) -> None:
-    """Send to a queue as somebody else does."""
-    text = peer.connection_string()
-    async with (
-        ServiceBusClient.from_connection_string(text, retry_total=0) as client,
-        client.get_queue_sender(queue, socket_timeout=SOCKET_TIMEOUT) as sender,
-    ):
-        await sender.send_messages(message, timeout=5)
 
 
 async def read(options: ServiceBusOptions, selection: Selection | None = None) -> list[str]:

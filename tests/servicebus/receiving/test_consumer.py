@@ -23,8 +23,7 @@ from experimentframework_core.testing import (
     make_records,
 )
 from experimentframework_servicebus import Consumer, ServiceBusOptions, receive
-from tests.servicebus._wire import LEAKS, ids, options_of, stored
-from tests.servicebus.reading.test_reader import deliver, send
+from tests.servicebus._wire import LEAKS, deliver, ids, options_of, send, stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
