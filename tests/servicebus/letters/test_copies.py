@@ -19,7 +19,7 @@ from experimentframework_servicebus._namespace.entities import Place
 from experimentframework_servicebus._reading.pages import PAGE
 from experimentframework_servicebus._reading.peeking import open_peekers
 from tests.peers.servicebus_entities import ONCE, SESSIONS, TOPIC
-from tests.servicebus._received import received
+from tests.servicebus.letters._received import received
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -18,7 +18,7 @@ from experimentframework_servicebus import ServiceBusOptions
 from experimentframework_servicebus._letters.letter import CannotCopyError, copy_of, letter_of
 from experimentframework_servicebus._namespace.entities import Place
 from experimentframework_servicebus._sending.message import message_of
-from tests.servicebus._received import received
+from tests.servicebus.letters._received import received
 
 if TYPE_CHECKING:
     from azure.servicebus import ServiceBusReceivedMessage

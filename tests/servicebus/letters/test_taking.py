@@ -10,7 +10,7 @@ from azure.servicebus.amqp import AmqpAnnotatedMessage
 
 from experimentframework_core.errors import TransientError
 from experimentframework_servicebus._letters.taking import GONE, Outcome, Taking
-from tests.servicebus._received import received
+from tests.servicebus.letters._received import received
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

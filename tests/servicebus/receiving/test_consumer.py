@@ -43,7 +43,13 @@ class _Link:
 def consume_and_kill(peer: ServiceBusPeer, queue: str) -> bytes:
     """Run a consumer in a process until it has received, kill it, and return what it said."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.servicebus._consumer", peer.connection_string(), queue],
+        [
+            sys.executable,
+            "-m",
+            "tests.servicebus.receiving._consumer",
+            peer.connection_string(),
+            queue,
+        ],
         cwd=Path(__file__).parents[3],
         stdout=subprocess.PIPE,
     ) as consumer:

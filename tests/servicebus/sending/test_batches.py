@@ -13,7 +13,7 @@ from experimentframework_core.testing import make_exposure, make_outcome, make_r
 from experimentframework_servicebus import ServiceBusOptions
 from experimentframework_servicebus._sending.batches import Group, fill, groups_of
 from experimentframework_servicebus._sending.message import Message, message_of
-from tests.servicebus._links import parts_of, read
+from tests.servicebus.sending._links import parts_of, read
 
 if TYPE_CHECKING:
     from azure.servicebus.amqp import AmqpAnnotatedMessage

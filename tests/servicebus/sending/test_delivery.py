@@ -24,7 +24,7 @@ from experimentframework_servicebus import ServiceBusOptions
 from experimentframework_servicebus._connection.calls import Calls
 from experimentframework_servicebus._sending.delivery import Delivery
 from experimentframework_servicebus._sending.sender import Sender
-from tests.servicebus._links import Links
+from tests.servicebus.sending._links import Links
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from experimentframework_servicebus._sending.encoding import encoded
 from experimentframework_servicebus._sending.message import Message
-from tests.servicebus._links import parts_of, read
+from tests.servicebus.sending._links import parts_of, read
 
 _texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=128)
 _long_texts = _texts | st.text("aé", min_size=250, max_size=260)

@@ -18,7 +18,7 @@ from experimentframework_servicebus import ServiceBusOptions
 from experimentframework_servicebus._connection.calls import Calls
 from experimentframework_servicebus._sending.message import message_of
 from experimentframework_servicebus._sending.sender import Sender
-from tests.servicebus._links import Links
+from tests.servicebus.sending._links import Links
 
 RECORDS = make_records(30)
 MESSAGES = [message_of(record, ServiceBusOptions()) for record in RECORDS]
