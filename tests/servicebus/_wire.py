@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from azure.servicebus.aio import ServiceBusClient
 
-from experimentframework_core.errors import PartialBatchError, TransientError
 from experimentframework_core.plugin import OpenContext
 from experimentframework_core.units import Secret
 from experimentframework_servicebus import ServiceBusOptions, plugin
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
     from azure.servicebus.amqp import AmqpAnnotatedMessage
 
     from experimentframework_core.envelope import Record
-    from experimentframework_core.plugin import Backplane
     from tests.peers.amqp.peer import ServiceBusPeer
 
 CONTEXT = OpenContext(name="events", delivery_timeout=10)
@@ -57,22 +54,6 @@ async def send(
         client.get_queue_sender(queue, socket_timeout=SOCKET_TIMEOUT) as sender,
     ):
         await sender.send_messages(message, timeout=5)
-
-
-async def deliver_all(backplane: Backplane, batch: Sequence[Record]) -> int:
-    """Deliver as a channel does, without its pauses; return how many calls failed."""
-    left, failed = list(batch), 0
-    while left:
-        try:
-            await backplane.deliver(left)
-        except PartialBatchError as error:
-            left = [left[index] for index in sorted(error.failures)]
-        except TransientError:
-            await asyncio.sleep(0.01)
-        else:
-            break
-        failed += 1
-    return failed
 
 
 def ids(records: Sequence[Record]) -> list[str]:

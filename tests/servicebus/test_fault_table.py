@@ -31,9 +31,10 @@ from tests.peers.amqp.faults import (
     SERVER_BUSY,
     Fault,
 )
+from tests.peers.delivering import deliver_all
 from tests.peers.tally import LONG, Tally, counted, tell
 from tests.servicebus import _client_child as child
-from tests.servicebus._wire import LEAKS, deliver_all, options_of, stored
+from tests.servicebus._wire import LEAKS, options_of, stored
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

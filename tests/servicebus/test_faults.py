@@ -13,7 +13,8 @@ from experimentframework_core.plugin import OpenContext
 from experimentframework_core.testing import make_exposure, make_record, make_records
 from experimentframework_servicebus import plugin
 from experimentframework_servicebus._connection.errors import BUSY_PAUSE, FULL_PAUSE
-from tests.servicebus._wire import CONTEXT, LEAKS, deliver_all, ids, options_of, stored
+from tests.peers.delivering import deliver_all
+from tests.servicebus._wire import CONTEXT, LEAKS, ids, options_of, stored
 
 if TYPE_CHECKING:
     from experimentframework_core.envelope import Record

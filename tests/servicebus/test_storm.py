@@ -20,8 +20,9 @@ from experimentframework_core.config import (
 from experimentframework_core.plugin import OpenContext
 from experimentframework_core.testing import make_exposure, make_record
 from experimentframework_servicebus import plugin
+from tests.peers.delivering import deliver_all
 from tests.peers.tally import LONG, Tally, counted
-from tests.servicebus._wire import LEAKS, deliver_all, ids, options_of, stored
+from tests.servicebus._wire import LEAKS, ids, options_of, stored
 
 if TYPE_CHECKING:
     from experimentframework_core.envelope import Record
