@@ -18,12 +18,13 @@ from experimentframework_kafka._backplane import KafkaBackplane
 from tests.kafka._proxy import FaultProxy
 from tests.kafka._tally import LONG, Tally, tally
 from tests.kafka.topics import create_topic
-from tests.peers.kafka_java import JavaBroker, free_port
+from tests.peers.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from experimentframework_core.envelope import Record
+    from tests.peers.kafka_java import JavaBroker
 
 
 PATIENT = OpenContext(name="events", delivery_timeout=30)

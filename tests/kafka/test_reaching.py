@@ -14,10 +14,12 @@ from experimentframework_kafka import KafkaOptions, KafkaSecurity, _producer, _r
 from experimentframework_kafka._reader import read_kafka
 from tests.kafka._consumer import consume
 from tests.kafka._peer import KAFKA_0_10, KAFKA_2_0, KAFKA_OF_SOME_DAY, peer
-from tests.peers.kafka_java import JavaBroker, free_port
+from tests.peers.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from tests.peers.kafka_java import JavaBroker
 
 CONTEXT = OpenContext(name="events")
 
