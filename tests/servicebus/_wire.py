@@ -11,7 +11,7 @@ from experimentframework_core.units import Secret
 from experimentframework_servicebus import ServiceBusOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from experimentframework_core.envelope import Record
     from experimentframework_core.plugin import Backplane
@@ -49,6 +49,13 @@ async def deliver_all(backplane: Backplane, batch: Sequence[Record]) -> int:
             break
         failed += 1
     return failed
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Return when that is so."""
+    async with asyncio.timeout(30):
+        while not true():  # noqa: ASYNC110 - it becomes true in another process
+            await asyncio.sleep(0.01)
 
 
 def ids(records: Sequence[Record]) -> list[str]:
