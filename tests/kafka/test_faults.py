@@ -285,7 +285,7 @@ async def test_closing_is_bounded_while_the_broker_hangs(own_broker: JavaBroker)
     took = loop.time() - began
     own_broker.go_on()
 
-    assert took < 5
+    assert took < 20
 
 
 @pytest.mark.timeout(60)

@@ -36,8 +36,10 @@ async def test_a_bad_broker_before_a_good_one_keeps_nobody_waiting(
     hangs: bool,  # noqa: FBT001
     brokers: str,
     make_topic: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Given the first hangs or is dead, When the backplane opens, Then it does by the second."""
+    monkeypatch.setattr(_reaching, "PATIENCE", 40.0)
     topic, records = make_topic(), make_records(3)
     loop = asyncio.get_running_loop()
     async with peer(None) as hanging:
