@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sysconfig
 import time
@@ -14,6 +13,7 @@ import httpx
 import pytest
 
 from tests.docs.pages import blocks_of, docs
+from tests.peers.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,8 +26,7 @@ start, *others = [block.code for block in blocks_of(folder / "README.md", "conso
 @pytest.fixture
 def port() -> int:
     """Return a port that is free."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from experimentframework_core.config import load_text
 from experimentframework_core.plugins import find_plugin
 from tests.docs.pages import docs
 from tests.docs.test_fastapi_app import address_of
+from tests.peers.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,14 +32,6 @@ pod: dict[str, Any] = by_kind["StatefulSet"]["spec"]["template"]
 experiments: str = by_kind["ConfigMap"]["data"]["experiments.yaml"]
 
 
-def closed_port() -> int:
-    """Return a port on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[str]:
     """Start the app with the manifest's configuration, its broker down; return its address."""
@@ -51,7 +43,7 @@ def shop(tmp_path: Path) -> Iterator[str]:
         env={
             "EXPERIMENTS": str(file),
             "BUFFER_FOLDER": str(tmp_path / "buffer"),
-            "KAFKA_BROKERS": f"127.0.0.1:{closed_port()}",
+            "KAFKA_BROKERS": f"127.0.0.1:{free_port()}",
             "PATH": os.environ["PATH"],
             "PYTHONDONTWRITEBYTECODE": "1",
         },

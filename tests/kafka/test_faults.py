@@ -20,12 +20,13 @@ from tests.kafka._proxy import FaultProxy
 from tests.kafka._tally import LONG, Tally, tally
 from tests.kafka.topics import create_topic
 from tests.peers.delivering import deliver_all
-from tests.peers.kafka_java import JavaBroker, free_port
+from tests.peers.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from experimentframework_core.envelope import Record
+    from tests.peers.kafka_java import JavaBroker
 
 
 pytestmark = pytest.mark.timeout(300)
@@ -276,7 +277,7 @@ async def test_closing_is_bounded_while_the_broker_hangs(topic: Topic) -> None:
     took = loop.time() - began
     topic.broker.go_on()
 
-    assert took < 5
+    assert took < 20
 
 
 async def test_closing_after_the_broker_died_leaves_nothing_behind(topic: Topic) -> None:

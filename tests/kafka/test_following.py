@@ -316,4 +316,4 @@ async def test_leaving_is_bounded_while_the_broker_hangs(own_broker: JavaBroker)
     took = loop.time() - began
     own_broker.go_on()
 
-    assert took < 5
+    assert took < 20

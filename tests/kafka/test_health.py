@@ -26,12 +26,13 @@ from tests.kafka._consumer import consume
 from tests.kafka._mock_cluster import NOBODY, MockCluster, library
 from tests.kafka._peer import KAFKA_0_10, peer
 from tests.kafka.topics import create_topic, delete_topic
-from tests.peers.kafka_java import JavaBroker, free_port
+from tests.peers.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from experimentframework_core import Health
+    from tests.peers.kafka_java import JavaBroker
 
 PATIENCE = 20.0
 

@@ -163,7 +163,7 @@ async def test_wrong_credentials_are_told_by_health(secure: JavaBroker) -> None:
     node = BackplaneOptions(type="kafka", options=KafkaOptions(brokers=broker, security=security))
     async with DataPlane(DataPlaneOptions(backplane=node, shutdown_timeout_ms=100)) as plane:
         receipt = await plane.publish(make_exposure())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 health = await plane.health()
                 if health.status is HealthStatus.UNHEALTHY:

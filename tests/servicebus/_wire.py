@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from azure.servicebus.aio import ServiceBusClient
@@ -12,7 +13,7 @@ from experimentframework_servicebus import ServiceBusOptions, plugin
 from experimentframework_servicebus._connection.client import SOCKET_TIMEOUT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from azure.servicebus import ServiceBusMessage
     from azure.servicebus.amqp import AmqpAnnotatedMessage
@@ -54,6 +55,13 @@ async def send(
         client.get_queue_sender(queue, socket_timeout=SOCKET_TIMEOUT) as sender,
     ):
         await sender.send_messages(message, timeout=5)
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Return when that is so."""
+    async with asyncio.timeout(30):
+        while not true():  # noqa: ASYNC110 - it becomes true in another process
+            await asyncio.sleep(0.01)
 
 
 def ids(records: Sequence[Record]) -> list[str]:

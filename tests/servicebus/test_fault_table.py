@@ -257,4 +257,4 @@ async def test_leaving_ends_in_time_while_the_service_hangs(own_peer: ServiceBus
         print(f"\nleft with {events:,} queued: {took:.2f} s of {deadline:.0f}")  # noqa: T201
     assert (counts.delivered, counts.dropped) == (1, {"shutdown": events})
     # It is late, not stuck, when other programs have the processors.
-    assert took < 2 * deadline + 2
+    assert took < 2 * deadline + 10

@@ -30,7 +30,7 @@ from experimentframework_core.testing import (
 from experimentframework_core.units import Secret
 from experimentframework_servicebus import ServiceBusOptions, receive
 from experimentframework_servicebus._reading.reader import ServiceBusReader
-from tests.servicebus._wire import LEAKS, deliver, ids, options_of, send
+from tests.servicebus._wire import LEAKS, deliver, ids, options_of, send, until
 
 if TYPE_CHECKING:
     from tests.peers.amqp.peer import ServiceBusPeer
@@ -275,11 +275,12 @@ async def test_who_calls_again_after_a_failure_goes_on(
     assert begun + rest == ids(records)
 
 
-async def test_a_reading_can_be_left_while_it_waits(peer: ServiceBusPeer, queue: str) -> None:
+async def test_a_reading_can_be_left_while_it_waits(own_peer: ServiceBusPeer) -> None:
     """Given a reading that follows, When it is cancelled, Then it is over, and disconnected."""
-    before = peer.state.connections
-    reader = ServiceBusReader(options_of(peer, queue), Selection(follow=True))
+    own_peer.queue("events")
+    reader = ServiceBusReader(options_of(own_peer, "events"), Selection(follow=True))
     waiting = asyncio.ensure_future(anext(reader))
+    await until(lambda: own_peer.state.connections == 1)
     done, _ = await asyncio.wait({waiting}, timeout=1)
     assert not done
 
@@ -288,4 +289,4 @@ async def test_a_reading_can_be_left_while_it_waits(peer: ServiceBusPeer, queue:
         await waiting
     await reader.aclose()
 
-    assert peer.state.connections == before
+    await until(lambda: own_peer.state.connections == 0)
