@@ -33,7 +33,7 @@ async def open_service_bus(
         UnavailableError: It refuses us, or the queue or topic is missing.
     """
     from experimentframework_servicebus._connection.client import open_client
-    from experimentframework_servicebus._sending.lane import ServiceBusBackplane
+    from experimentframework_servicebus._sending.backplane import ServiceBusBackplane
 
     async with open_client(options) as client:
         backplane = ServiceBusBackplane(options, client, context.delivery_timeout)
