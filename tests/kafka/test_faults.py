@@ -10,11 +10,12 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import OutOfOrderSequenceNumber
 
-from experimentframework_core.errors import PartialBatchError, TransientError
+from experimentframework_core.errors import TransientError
 from experimentframework_core.plugin import Backplane, OpenContext
 from experimentframework_core.testing import make_exposure, make_record, make_records
 from experimentframework_kafka import KafkaOptions, plugin
 from experimentframework_kafka._backplane import KafkaBackplane
+from tests.kafka._delivering import deliver_all
 from tests.kafka._proxy import FaultProxy
 from tests.kafka._tally import LONG, Tally, tally
 from tests.kafka.topics import create_topic
@@ -41,20 +42,6 @@ def _story(number: int, subjects: int = 12) -> list[Record]:
     ]
 
 
-async def _deliver_all(backplane: Backplane, batch: Sequence[Record]) -> None:
-    """Deliver as a channel does: what failed for now comes again, in order."""
-    left = list(batch)
-    while left:
-        try:
-            await backplane.deliver(left)
-        except PartialBatchError as error:
-            left = [left[index] for index in sorted(error.failures)]
-        except TransientError:
-            await asyncio.sleep(0.1)
-        else:
-            return
-
-
 @pytest.fixture
 async def proxied(own_broker: JavaBroker) -> AsyncIterator[tuple[FaultProxy, str]]:
     """Return a proxy that the broker of the test names as its own address, and where it is."""
@@ -68,7 +55,7 @@ async def _stream(
     """Deliver in batches, with something to be done before each."""
     for at in range(0, len(records), 500):
         before()
-        await _deliver_all(backplane, records[at : at + 500])
+        await deliver_all(backplane, records[at : at + 500])
 
 
 async def _kill(broker: JavaBroker, times: int) -> None:
@@ -79,7 +66,6 @@ async def _kill(broker: JavaBroker, times: int) -> None:
         await asyncio.to_thread(broker.start)
 
 
-@pytest.mark.timeout(300)
 async def test_a_broker_is_killed_again_and_again(own_broker: JavaBroker) -> None:
     """Given kills with -9 in the stream, When all is over, Then all is there, once, in order."""
     topic = create_topic(own_broker.brokers, 3)
@@ -90,7 +76,7 @@ async def test_a_broker_is_killed_again_and_again(own_broker: JavaBroker) -> Non
     async with plugin.open(options, PATIENT) as backplane:
         killing = asyncio.ensure_future(_kill(own_broker, kills))
         for at in range(0, len(records), 500):
-            await _deliver_all(backplane, records[at : at + 500])
+            await deliver_all(backplane, records[at : at + 500])
             await asyncio.sleep(0.1)
         await killing
 
@@ -98,7 +84,6 @@ async def test_a_broker_is_killed_again_and_again(own_broker: JavaBroker) -> Non
     assert found == Tally(len(records))
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("own_broker", [{"proxied": True}], indirect=True)
 @pytest.mark.parametrize("idempotent", [True, False])
 async def test_acknowledgements_are_lost(
@@ -124,7 +109,6 @@ async def test_acknowledgements_are_lost(
     assert (found.lost, found.disordered, found.twice == 0) == (0, 0, idempotent)
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("own_broker", [{"proxied": True}], indirect=True)
 @pytest.mark.parametrize("idempotent", [True, False])
 async def test_requests_are_lost(
@@ -149,7 +133,6 @@ async def test_requests_are_lost(
     assert tally(own_broker.brokers, topic, records, fault) == Tally(len(records))
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("own_broker", [{"proxied": True}], indirect=True)
 async def test_acknowledgements_are_lost_while_the_broker_is_killed(
     own_broker: JavaBroker, proxied: tuple[FaultProxy, str]
@@ -175,7 +158,6 @@ async def test_acknowledgements_are_lost_while_the_broker_is_killed(
     assert tally(own_broker.brokers, topic, records, fault) == Tally(len(records))
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("own_broker", [{"proxied": True}], indirect=True)
 async def test_a_slow_broker_is_waited_for(
     own_broker: JavaBroker, proxied: tuple[FaultProxy, str]
@@ -193,7 +175,6 @@ async def test_a_slow_broker_is_waited_for(
     assert found == Tally(len(records))
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("own_broker", [{"proxied": True}], indirect=True)
 async def test_answers_that_come_too_late_are_asked_for_again(
     own_broker: JavaBroker, proxied: tuple[FaultProxy, str]
@@ -211,14 +192,13 @@ async def test_answers_that_come_too_late_are_asked_for_again(
 
     async with plugin.open(options, PATIENT) as backplane:
         for at in range(0, len(records), 500):
-            delivering = _deliver_all(backplane, records[at : at + 500])
+            delivering = deliver_all(backplane, records[at : at + 500])
             await asyncio.gather(delivering, *([be_late_for_a_while()] if at % 2500 == 0 else []))
 
     found = tally(own_broker.brokers, topic, records, "answers later than requestTimeoutMs")
     assert found == Tally(len(records))
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("own_broker", [{"proxied": True}], indirect=True)
 async def test_a_broker_that_hangs_delays_and_loses_nothing(
     own_broker: JavaBroker, proxied: tuple[FaultProxy, str]
@@ -230,17 +210,16 @@ async def test_a_broker_that_hangs_delays_and_loses_nothing(
     records = _story(20_000 if LONG else 500)
 
     async with plugin.open(options, OpenContext(name="events", delivery_timeout=1)) as backplane:
-        await backplane.deliver(records[:100])
+        await deliver_all(backplane, records[:100])
         proxy.handing_on.clear()
         with pytest.raises(TransientError, match="not acknowledged in time"):
             await backplane.deliver(records[100:])
         proxy.handing_on.set()
-        await _deliver_all(backplane, records[100:])
+        await deliver_all(backplane, records[100:])
 
     assert tally(own_broker.brokers, topic, records, "a hang") == Tally(len(records))
 
 
-@pytest.mark.timeout(120)
 async def test_brokers_that_are_gone_are_told_long_before_the_delivery_ends(
     own_broker: JavaBroker,
 ) -> None:
@@ -258,7 +237,7 @@ async def test_brokers_that_are_gone_are_told_long_before_the_delivery_ends(
                 await backplane.deliver(records[500:])
         took = loop.time() - began
         await asyncio.to_thread(own_broker.start)
-        await _deliver_all(backplane, records[500:])
+        await deliver_all(backplane, records[500:])
 
     assert took < PATIENT.delivery_timeout / 2
     assert str(raised.value) == (
@@ -269,7 +248,6 @@ async def test_brokers_that_are_gone_are_told_long_before_the_delivery_ends(
     assert found == Tally(len(records))
 
 
-@pytest.mark.timeout(60)
 async def test_closing_is_bounded_while_the_broker_hangs(own_broker: JavaBroker) -> None:
     """Given a broker that has stopped, When the backplane closes, Then it does so in seconds."""
     topic = create_topic(own_broker.brokers, 1)
@@ -277,7 +255,7 @@ async def test_closing_is_bounded_while_the_broker_hangs(own_broker: JavaBroker)
     loop = asyncio.get_running_loop()
 
     async with plugin.open(options, OpenContext(name="events", delivery_timeout=1)) as backplane:
-        await backplane.deliver(make_records(5))
+        await deliver_all(backplane, make_records(5))
         own_broker.pause()
         with suppress(TransientError):
             await backplane.deliver(make_records(5))
@@ -288,7 +266,6 @@ async def test_closing_is_bounded_while_the_broker_hangs(own_broker: JavaBroker)
     assert took < 20
 
 
-@pytest.mark.timeout(60)
 async def test_closing_after_the_broker_died_leaves_nothing_behind(own_broker: JavaBroker) -> None:
     """Given a batch that no broker will take, When the backplane closes, Then all of it ends."""
     topic = create_topic(own_broker.brokers, 1)
@@ -297,7 +274,7 @@ async def test_closing_after_the_broker_died_leaves_nothing_behind(own_broker: J
     loop.set_exception_handler(lambda _, context: said.append(context))
 
     async with plugin.open(options, OpenContext(name="events", delivery_timeout=1)) as backplane:
-        await backplane.deliver(make_records(5))
+        await deliver_all(backplane, make_records(5))
         own_broker.kill()
         with pytest.raises(TransientError, match="not acknowledged in time"):
             await backplane.deliver(make_records(5))
@@ -346,7 +323,6 @@ async def test_a_producer_that_the_brokers_do_not_know_any_more_is_replaced(
     assert tally(brokers, topic, records, "a producer with a gap") == Tally(len(records))
 
 
-@pytest.mark.timeout(120)
 async def test_brokers_that_have_moved_are_found(own_broker: JavaBroker) -> None:
     """Given all known brokers are gone, When others are where it began, Then they are used."""
     listening = free_port()
@@ -357,10 +333,10 @@ async def test_brokers_that_have_moved_are_found(own_broker: JavaBroker) -> None
     records = _story(20)
 
     async with plugin.open(options, OpenContext(name="events", delivery_timeout=3)) as backplane:
-        await backplane.deliver(records[:10])
+        await deliver_all(backplane, records[:10])
         own_broker.kill()
         own_broker.move_to(listening)
         await asyncio.to_thread(own_broker.start)
-        await _deliver_all(backplane, records[10:])
+        await deliver_all(backplane, records[10:])
 
     assert tally(own_broker.brokers, topic, records, "brokers that moved") == Tally(len(records))
