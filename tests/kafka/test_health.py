@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from experimentframework_core import Health
     from tests.peers.kafka_java import JavaBroker
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @pytest.fixture(autouse=True)
