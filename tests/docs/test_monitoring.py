@@ -171,5 +171,5 @@ async def test_each_worker_has_a_port_of_its_own() -> None:
 
 async def scraped(port: int) -> str:
     """Return what is answered to a scrape of that port."""
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=30) as client:
         return (await client.get(f"http://127.0.0.1:{port}/metrics")).text

@@ -38,7 +38,6 @@ def folder(tmp_path: Path) -> Iterator[Path]:
             os.kill(pid, signal.SIGKILL)
 
 
-@pytest.mark.timeout(180)
 def test_each_step_does_what_the_tutorial_says(folder: Path) -> None:
     """Given an empty folder, When each command is run in order, Then it prints what is shown."""
     port = str(free_port())

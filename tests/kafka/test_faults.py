@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from tests.peers.kafka_java import JavaBroker
 
 
-pytestmark = pytest.mark.timeout(300)
-
 PATIENT = OpenContext(name="events", delivery_timeout=30)
 HURRIED = OpenContext(name="events", delivery_timeout=1)
 LOST = 20
@@ -230,7 +228,7 @@ async def test_a_broker_that_hangs_delays_and_loses_nothing(
     records = story(20_000 if LONG else 500)
 
     async with plugin.open(proxied.options(), HURRIED) as backplane:
-        await backplane.deliver(records[:100])
+        await deliver_all(backplane, records[:100])
         proxy.handing_on.clear()
         with pytest.raises(TransientError, match="not acknowledged in time"):
             await backplane.deliver(records[100:])
@@ -269,7 +267,7 @@ async def test_closing_is_bounded_while_the_broker_hangs(topic: Topic) -> None:
     loop = asyncio.get_running_loop()
 
     async with plugin.open(topic.options(), HURRIED) as backplane:
-        await backplane.deliver(make_records(5))
+        await deliver_all(backplane, make_records(5))
         topic.broker.pause()
         with suppress(TransientError):
             await backplane.deliver(make_records(5))
@@ -286,7 +284,7 @@ async def test_closing_after_the_broker_died_leaves_nothing_behind(topic: Topic)
     loop.set_exception_handler(lambda _, context: said.append(context))
 
     async with plugin.open(topic.options(), HURRIED) as backplane:
-        await backplane.deliver(make_records(5))
+        await deliver_all(backplane, make_records(5))
         topic.broker.kill()
         with pytest.raises(TransientError, match="not acknowledged in time"):
             await backplane.deliver(make_records(5))
@@ -342,7 +340,7 @@ async def test_brokers_that_have_moved_are_found(topic: Topic) -> None:
     records = story(20)
 
     async with plugin.open(options, OpenContext(name="events", delivery_timeout=3)) as backplane:
-        await backplane.deliver(records[:10])
+        await deliver_all(backplane, records[:10])
         broker.kill()
         broker.move_to(listening)
         await asyncio.to_thread(broker.start)

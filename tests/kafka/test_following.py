@@ -185,7 +185,6 @@ async def test_a_topic_that_is_made_anew_while_it_is_followed_is_told(
     await reader.aclose()
 
 
-@pytest.mark.timeout(120)
 async def test_a_broker_that_comes_back_is_read_on(own_broker: JavaBroker) -> None:
     """Given a broker dies while it is followed, When it is back, Then what comes is read."""
     topic = create_topic(own_broker.brokers, 1)
@@ -206,7 +205,6 @@ async def test_a_broker_that_comes_back_is_read_on(own_broker: JavaBroker) -> No
     assert (first, second) == (_bodies(early), _bodies(late))
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("ends", ["dies", "hangs"])
 async def test_a_broker_that_stays_away_is_told_and_read_on_later(
     own_broker: JavaBroker, ends: str
@@ -241,7 +239,6 @@ async def test_a_broker_that_stays_away_is_told_and_read_on_later(
     assert (first, second) == (_bodies(early), _bodies(late))
 
 
-@pytest.mark.timeout(120)
 async def test_a_reading_to_the_end_goes_on_after_a_kill(own_broker: JavaBroker) -> None:
     """Given a broker dies while all is read, When it is back, Then the rest comes, once."""
     topic = create_topic(own_broker.brokers, 2)
@@ -300,7 +297,6 @@ async def test_closing_ends_who_waits_for_the_first_event() -> None:
     assert waiting.exception() is None
 
 
-@pytest.mark.timeout(60)
 async def test_leaving_is_bounded_while_the_broker_hangs(own_broker: JavaBroker) -> None:
     """Given a broker that has stopped, When a reading is left, Then that takes seconds."""
     topic = create_topic(own_broker.brokers, 1)

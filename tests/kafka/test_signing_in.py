@@ -113,7 +113,6 @@ async def test_a_listener_that_must_be_signed_in_to_is_told(secure: JavaBroker) 
     )
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("own_broker", [WITH_SCRAM], indirect=True)
 async def test_a_password_that_is_changed_meanwhile_is_told(own_broker: JavaBroker) -> None:
     """Given another password and a new start, When events are delivered, Then that is told."""

@@ -26,7 +26,7 @@ from confluent_kafka.cimpl import NewPartitions, NewTopic
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 _numbers = count(1)
 
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from experimentframework_core.plugin import Backplane
     from tests.peers.amqp.peer import ServiceBusPeer
 
-pytestmark = [pytest.mark.filterwarnings(*LEAKS), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.filterwarnings(*LEAKS)
 
 CONTEXT = OpenContext(name="events", delivery_timeout=30)
 EVENTS, TIMES = (10_000, 20) if LONG else (500, 1)

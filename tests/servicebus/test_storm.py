@@ -62,7 +62,6 @@ def story() -> list[Record]:
     ]
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.filterwarnings(*LEAKS)
 async def test_a_plane_in_a_storm(peer: ServiceBusPeer, entity: str) -> None:
     """Given a storm and duplicate detection, When all is flushed, Then each is once, in order."""
@@ -95,7 +94,6 @@ async def test_a_plane_in_a_storm(peer: ServiceBusPeer, entity: str) -> None:
     assert found == Tally(EVENTS)
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.filterwarnings(*LEAKS)
 async def test_without_duplicate_detection_nothing_is_lost(
     peer: ServiceBusPeer, queue: str
