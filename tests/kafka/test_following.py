@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from experimentframework_core.codec import encode
 from experimentframework_core.errors import ReplayError, TransientError, UnavailableError
@@ -16,6 +17,7 @@ from experimentframework_kafka import KafkaOptions, _reader, plugin
 from experimentframework_kafka._reader import KafkaReader
 from tests.kafka._peer import peer
 from tests.kafka.topics import add_partitions, create_topic, delete_topic, drop_before
+from tests.peers.delivering import deliver_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +31,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 async def _deliver(options: KafkaOptions, batch: Sequence[Record]) -> None:
     async with plugin.open(options, OpenContext(name="events")) as backplane:
-        await backplane.deliver(batch)
+        await deliver_all(backplane, batch)
 
 
 async def _take(reader: KafkaReader, number: int) -> set[bytes]:
@@ -211,8 +213,8 @@ async def test_a_broker_that_stays_away_is_told_and_read_on_later(
 ) -> None:
     """Given a broker stays away, When patience is over, Then that is told; later it goes on."""
     topic = create_topic(own_broker.brokers, 1)
-    options = KafkaOptions(brokers=own_broker.brokers, topic=topic, request_timeout_ms=2000)
-    reader = KafkaReader(options, FOLLOW)
+    options = KafkaOptions(brokers=own_broker.brokers, topic=topic)
+    reader = KafkaReader(replace(options, request_timeout_ms=2000), FOLLOW)
     early, late = make_records(3), make_records(3)
     await _deliver(options, early)
     first = await _take(reader, 3)
