@@ -81,6 +81,11 @@ def content(path: Path) -> str:
     return path.read_text()
 
 
+def begun_for(path: Path, *, since: set[threading.Thread]) -> list[threading.Thread]:
+    """Return the threads of a database that are new: one of an earlier test may still be ending."""
+    return [each for each in set(threading.enumerate()) - since if path.name in each.name]
+
+
 class Gate:
     """Work that begins, says so, and ends when it may."""
 
@@ -100,13 +105,13 @@ class Gate:
 
 async def test_nothing_is_opened_before_the_first_use(path: Path) -> None:
     """A database that is not used makes no file and no thread."""
-    threads = threading.active_count()
+    before = set(threading.enumerate())
 
     async with Database(path, prepare=_prepare):
-        pass
+        begun = begun_for(path, since=before)
 
     assert not is_there(path)
-    assert threading.active_count() == threads
+    assert begun == []
 
 
 async def test_parent_folders_are_made(tmp_path: Path) -> None:
@@ -432,14 +437,17 @@ async def test_a_cancelled_task_closes_its_database(path: Path) -> None:
             began.set()
             await asyncio.Event().wait()
 
+    before = set(threading.enumerate())
     task = asyncio.create_task(use())
     await began.wait()
+    begun = begun_for(path, since=before)
 
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
 
-    assert not [thread for thread in threading.enumerate() if path.name in thread.name]
+    assert len(begun) == 1
+    assert begun_for(path, since=before) == []
     assert _stored(path) == [1]
 
 

@@ -21,7 +21,7 @@ from experimentframework_core.testing import (
     make_records,
 )
 from tests.docs.pages import docs, write_files
-from tests.peers.kafka_java import free_port
+from tests.peers.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -180,7 +180,7 @@ async def test_an_acknowledgement_survives_the_reload() -> None:
         waiting = asyncio.ensure_future(plane.publish(make_exposure(), ack="delivered"))
         await until(lambda: plane.statistics().backplanes["down"].retried > 0)
         await plane.reload(scene.options("up"))
-        receipt = await asyncio.wait_for(waiting, 10)
+        receipt = await asyncio.wait_for(waiting, 30)
 
     assert receipt.status == "delivered"
 
@@ -319,7 +319,7 @@ async def test_a_durable_event_is_on_disk_although_the_old_channel_hangs(tmp_pat
         await publish(plane, 1)
         await hang.started.wait()
         await plane.reload(scene.options(buffer=buffer, batch_size=1))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             receipt = await plane.publish(make_exposure(subject_id="2"), ack="durable")
         hang.release()
         await plane.flush()
@@ -517,7 +517,7 @@ async def test_reloads_do_not_wait_for_the_executor_of_the_application(tmp_path:
     asyncio.get_running_loop().set_default_executor(executor)
 
     try:
-        async with asyncio.timeout(10), scene.plane() as plane:
+        async with asyncio.timeout(30), scene.plane() as plane:
             await plane.reload(scene.options(buffer=disk))
             receipt = await plane.publish(make_exposure(), ack="durable")
             await plane.reload(scene.options())

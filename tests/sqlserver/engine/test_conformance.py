@@ -12,7 +12,7 @@ from experimentframework_core.testing._cases._delivery import DeliveryCases
 from experimentframework_core.testing._cases._guarantees import GuaranteeCases
 from experimentframework_core.units import Secret
 from experimentframework_sqlserver import SqlServerOptions, plugin
-from tests.peers.kafka_java import free_port
+from tests.peers.ports import free_port
 from tests.sqlserver.engine.database import execute
 
 if TYPE_CHECKING:

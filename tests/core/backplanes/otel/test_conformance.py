@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,6 +15,7 @@ from experimentframework_core.testing import (
 )
 from tests.core.backplanes.otel._collectors import PROTOCOLS
 from tests.peers.otlp import AWAY, Answer
+from tests.peers.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,13 +24,6 @@ if TYPE_CHECKING:
     from tests.peers.otlp import Collector
 
 REFUSED = Answer(400, "INVALID_ARGUMENT", "a subject that is poison")
-
-
-def unused_port() -> int:
-    """Return a port on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class OnCollector(BackplaneConformance[OpenTelemetryOptions]):
@@ -56,7 +49,7 @@ class OnCollector(BackplaneConformance[OpenTelemetryOptions]):
             )
 
     def unreachable(self, options: OpenTelemetryOptions) -> OpenTelemetryOptions:
-        return msgspec.structs.replace(options, endpoint=f"http://127.0.0.1:{unused_port()}")
+        return msgspec.structs.replace(options, endpoint=f"http://127.0.0.1:{free_port()}")
 
     def poison(self, options: OpenTelemetryOptions) -> Record:
         return make_record(make_exposure(subject_id="poison"))
