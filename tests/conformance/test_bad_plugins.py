@@ -12,11 +12,20 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from experimentframework_core.testing import BackplaneConformance
-from tests.conformance.bad_plugins import delivery, guarantees, kit, opening, plane, reading, shape
+from tests.conformance.bad_plugins import (
+    cut_short,
+    delivery,
+    guarantees,
+    kit,
+    opening,
+    plane,
+    reading,
+    shape,
+)
 from tests.conformance.bad_plugins.base import Bad
 
 ROOT = Path(__file__).parents[2]
-MODULES = (kit, shape, opening, delivery, guarantees, reading, plane)
+MODULES = (kit, shape, opening, delivery, guarantees, cut_short, reading, plane)
 BAD = {
     name: plugin
     for module in MODULES

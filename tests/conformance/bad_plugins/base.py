@@ -14,6 +14,9 @@ from tests.conformance.reference_plugin import FileBackplane, FileOptions, opene
 from tests.conformance.test_reference_plugin import ReferenceConformance
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from experimentframework_core.envelope import Record
     from experimentframework_core.plugin import BackplanePlugin
 
 
@@ -38,6 +41,9 @@ class Bad(ReferenceConformance):
 
     __test__ = False
     fails: ClassVar[set[str]]
+
+    def cut_short(self, options: FileOptions, batch: Sequence[Record]) -> None:
+        """Cut nothing short: what is bad in other ways would be bad then, too."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
