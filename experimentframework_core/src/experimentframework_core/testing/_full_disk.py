@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,12 +26,15 @@ async def full_disk(path: Path | str, *, room: int) -> AsyncIterator[None]:
         room: How much of what is written has room.
     """
     resource = pytest.importorskip("resource", reason="this system limits the size of no file")
+    # Python would take a cut file of a module's code for a whole one.
+    no_bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (_size_of(Path(path)) + room, hard))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        sys.dont_write_bytecode = no_bytecode
 
 
 def _size_of(file: Path) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,10 +16,10 @@ from experimentframework_core.testing import (
     make_record,
 )
 from tests.core.backplanes.otel._collectors import PROTOCOLS
-from tests.peers.otlp import AWAY, Answer
+from tests.peers.otlp import AWAY, LOST, TAKEN, Answer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from experimentframework_core.envelope import Record
     from tests.peers.otlp import Collector
@@ -63,6 +64,14 @@ class OnCollector(BackplaneConformance[OpenTelemetryOptions]):
 
     def flaky(self, options: OpenTelemetryOptions) -> Record:
         return make_record(make_exposure(subject_id="flaky"))
+
+    @asynccontextmanager
+    async def cut_short(
+        self, options: OpenTelemetryOptions, batch: Sequence[Record]
+    ) -> AsyncIterator[None]:
+        self.collector.always = LOST
+        yield
+        self.collector.always = TAKEN
 
 
 class OfSpans(OnCollector):
