@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 PAUSE = 0.05
 """Seconds before what failed comes again."""
 
+HURRY = 2
+"""A client that tries again by itself has that share of the patience, and the rest is left."""
+
 
 class CutShortCases(Harness[OptionsT]):
     """What becomes of a batch that was cut short, where `cut_short` says how to do that."""
@@ -35,7 +38,7 @@ class CutShortCases(Harness[OptionsT]):
         before, batch = make_records(3), interleaved(keys=3, each=40)
         cut = self._cut(options, batch)
 
-        async with self.opened(options) as backplane:
+        async with self.opened(options, hurry=HURRY) as backplane:
             await self.bounded(backplane.deliver(before))
             async with cut:
                 failed = await self._failed(backplane, batch)
@@ -53,7 +56,7 @@ class CutShortCases(Harness[OptionsT]):
         before, batch, after = (interleaved(keys=3, each=each) for each in (1, 40, 1))
         cut = self._cut(options, batch)
 
-        async with self.opened(options) as backplane:
+        async with self.opened(options, hurry=HURRY) as backplane:
             await self.bounded(backplane.deliver(before))
             async with cut:
                 failed = await self._failed(backplane, batch)
@@ -72,7 +75,7 @@ class CutShortCases(Harness[OptionsT]):
 
         async with cut, self.in_time("the process that dies"):
             said = await said_by_a_lost_process(
-                self.plugin, options, batch, delivery_timeout=self.patience
+                self.plugin, options, batch, delivery_timeout=self.patience / HURRY
             )
 
         assert said != CONFIRMED, "`cut_short` cuts nothing: the whole batch was delivered"

@@ -110,11 +110,11 @@ class Harness(Generic[OptionsT]):
 
     @asynccontextmanager
     async def opened(
-        self, options: OptionsT, *, lane: int = 0, lanes: int = 1
+        self, options: OptionsT, *, lane: int = 0, lanes: int = 1, hurry: int = 1
     ) -> AsyncIterator[Backplane]:
-        """Open an instance and close it, each within the patience."""
+        """Open an instance and close it, each within the patience; ``hurry`` shares that out."""
         context = OpenContext(
-            name="conformance", lane=lane, lanes=lanes, delivery_timeout=self.patience
+            name="conformance", lane=lane, lanes=lanes, delivery_timeout=self.patience / hurry
         )
         manager = self.plugin.open(options, context)
         async with self.in_time("opening"):
