@@ -62,7 +62,9 @@ class FaultProxy:
         assert task is not None
         self._tasks.add(task)
         try:
-            await self._connect(reader, writer)
+            # The streams of Python 3.11 would log that somebody has cancelled it.
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._connect(reader, writer)
         finally:
             self._tasks.discard(task)
 
@@ -88,6 +90,7 @@ class FaultProxy:
         finally:
             for each in writers:
                 each.close()
+            for each in writers:
                 with contextlib.suppress(OSError):
                     await each.wait_closed()
 

@@ -64,12 +64,10 @@ class TestKafka(CutShortCases[KafkaOptions]):
         self.proxy.spare_requests, self.proxy.lose_requests = 0, 0
 
 
-class TestKafkaWithoutIdempotence(TestKafka):
-    idempotent = False
-
-
 class TestKafkaUnanswered(TestKafka):
-    """The requests are taken, and their answers get lost."""
+    """The requests are taken, and their answers get lost; some events are there twice then."""
+
+    idempotent = False
 
     @asynccontextmanager
     async def cut_short(
