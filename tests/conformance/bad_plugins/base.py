@@ -33,8 +33,8 @@ def stores(backplane: type[FileBackplane], **features: bool) -> BackplanePlugin[
     )
 
 
-class Bad(ReferenceConformance):
-    """A plugin that breaks a rule.
+class Breaking:
+    """What breaks a rule.
 
     Attributes:
         fails: Exactly the cases that fail.
@@ -43,12 +43,16 @@ class Bad(ReferenceConformance):
     __test__ = False
     fails: ClassVar[set[str]]
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.__test__ = "fails" in vars(cls)
+
+
+class Bad(Breaking, ReferenceConformance):
+    """A plugin that breaks a rule, with every case; where nothing is cut short."""
+
     def cut_short(
         self, options: FileOptions, batch: Sequence[Record]
     ) -> AbstractAsyncContextManager[None] | None:
         """Leave those cases out: what is bad in other ways would be bad there, too."""
         return None
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        cls.__test__ = True

@@ -7,8 +7,10 @@ from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, ClassVar
 
 from experimentframework_core.errors import PartialBatchError, PermanentError, TransientError
-from tests.conformance.bad_plugins.base import Bad, stores
-from tests.conformance.reference_plugin import FileBackplane, FileOptions
+from experimentframework_core.testing import full_disk
+from experimentframework_core.testing._cases._cut_short import CutShortCases
+from tests.conformance.bad_plugins.base import Breaking, stores
+from tests.conformance.reference_plugin import FileBackplane, FileOptions, plugin
 from tests.conformance.test_reference_plugin import ReferenceConformance
 
 if TYPE_CHECKING:
@@ -22,13 +24,19 @@ COMES_AGAIN = "test_what_was_cut_short_arrives_in_the_end"
 DIES = "test_a_process_that_dies_in_a_batch_loses_nothing"
 
 
-class CutShort:
-    """What is cut short here, and in no other file of bad plugins."""
+class BadCutShort(Breaking, CutShortCases[FileOptions]):
+    """A plugin that breaks a rule when it is cut short: with those cases alone."""
 
-    cut_short = ReferenceConformance.cut_short
+    plugin = plugin
+    options = ReferenceConformance.options
+
+    def cut_short(
+        self, options: FileOptions, batch: Sequence[Record]
+    ) -> AbstractAsyncContextManager[None]:
+        return full_disk(options.path, room=len(batch[0].body) + 100)
 
 
-class CutsNothing(CutShort, Bad):
+class CutsNothing(BadCutShort):
     fails: ClassVar = {TOLD, DIES}
 
     def cut_short(
@@ -37,7 +45,7 @@ class CutsNothing(CutShort, Bad):
         return nullcontext()
 
 
-class GluesToWhatWasCut(CutShort, Bad):
+class GluesToWhatWasCut(BadCutShort):
     fails: ClassVar = {TOLD, COMES_AGAIN, DIES}
 
     class Broken(FileBackplane):
@@ -47,7 +55,7 @@ class GluesToWhatWasCut(CutShort, Bad):
     plugin = stores(Broken)
 
 
-class LeavesHalfALine(CutShort, Bad):
+class LeavesHalfALine(BadCutShort):
     """Until the next delivery."""
 
     fails: ClassVar = {TOLD}
@@ -63,7 +71,7 @@ class LeavesHalfALine(CutShort, Bad):
     plugin = stores(Broken)
 
 
-class ThinksOfNoProcessBefore(CutShort, Bad):
+class ThinksOfNoProcessBefore(BadCutShort):
     fails: ClassVar = {DIES}
 
     class Broken(FileBackplane):
@@ -80,7 +88,7 @@ class ThinksOfNoProcessBefore(CutShort, Bad):
     plugin = stores(Broken)
 
 
-class ConfirmsAHalf(CutShort, Bad):
+class ConfirmsAHalf(BadCutShort):
     fails: ClassVar = {TOLD, COMES_AGAIN}
 
     class Broken(FileBackplane):
@@ -91,7 +99,7 @@ class ConfirmsAHalf(CutShort, Bad):
     plugin = stores(Broken)
 
 
-class ConfirmsAllButTheFirst(CutShort, Bad):
+class ConfirmsAllButTheFirst(BadCutShort):
     fails: ClassVar = {TOLD, COMES_AGAIN}
 
     class Broken(FileBackplane):
@@ -104,7 +112,7 @@ class ConfirmsAllButTheFirst(CutShort, Bad):
     plugin = stores(Broken)
 
 
-class RefusesForLackOfRoom(CutShort, Bad):
+class RefusesForLackOfRoom(BadCutShort):
     fails: ClassVar = {TOLD, COMES_AGAIN}
 
     class Broken(FileBackplane):
@@ -118,7 +126,7 @@ class RefusesForLackOfRoom(CutShort, Bad):
     plugin = stores(Broken)
 
 
-class RepeatsWhatHadArrived(CutShort, Bad):
+class RepeatsWhatHadArrived(BadCutShort):
     fails: ClassVar = {COMES_AGAIN}
 
     class Broken(FileBackplane):
@@ -137,7 +145,7 @@ class RepeatsWhatHadArrived(CutShort, Bad):
     plugin = stores(Broken)
 
 
-class LetsTheLastGoFirst(CutShort, Bad):
+class LetsTheLastGoFirst(BadCutShort):
     fails: ClassVar = {COMES_AGAIN}
 
     class Broken(FileBackplane):

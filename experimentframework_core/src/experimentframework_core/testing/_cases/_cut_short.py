@@ -52,24 +52,28 @@ class CutShortCases(Harness[OptionsT]):
         assert failed, "`cut_short` cuts nothing: the whole batch was delivered"
 
     async def test_what_was_cut_short_arrives_in_the_end(self, options: OptionsT) -> None:
-        """What failed comes again, and then other batches: all is there, as it is declared."""
+        """What failed comes again, behind records of others: all is there, as it is declared."""
         before, batch, after = (interleaved(keys=3, each=each) for each in (1, 40, 1))
+        others = make_records(3)
         cut = self._cut(options, batch)
 
         async with self.opened(options, hurry=HURRY) as backplane:
             await self.bounded(backplane.deliver(before))
             async with cut:
                 failed = await self._failed(backplane, batch)
+            # Another instance comes first: what is spoilt behind the cut is not what comes again.
+            await self.deliver(options, others)
             await self._deliver_again(backplane, [batch[index] for index in failed])
             await self._deliver_again(backplane, after)
 
-        await self._assert_all_as_declared(options, [*before, *batch, *after])
+        await self._assert_all_as_declared(options, [*before, *batch, *others, *after])
 
     async def test_a_process_that_dies_in_a_batch_loses_nothing(self, options: OptionsT) -> None:
         """Durable: a process is killed in the middle; the next one delivers the batch again."""
         if not self.features.durable:
             pytest.skip("features.durable is not declared")
-        before, batch, after = (interleaved(keys=3, each=each) for each in (1, 40, 1))
+        before, batch = interleaved(keys=3, each=1), interleaved(keys=3, each=40)
+        others = make_records(3)
         cut = self._cut(options, batch)
         await self.deliver(options, before)
 
@@ -80,9 +84,9 @@ class CutShortCases(Harness[OptionsT]):
 
         assert said != CONFIRMED, "`cut_short` cuts nothing: the whole batch was delivered"
         async with self.opened(options) as backplane:
+            await self._deliver_again(backplane, others)
             await self._deliver_again(backplane, batch)
-            await self._deliver_again(backplane, after)
-        await self._assert_all_as_declared(options, [*before, *batch, *after])
+        await self._assert_all_as_declared(options, [*before, *batch, *others])
 
     def _cut(self, options: OptionsT, batch: Sequence[Record]) -> AbstractAsyncContextManager[None]:
         cut = self.cut_short(options, batch)
