@@ -64,7 +64,7 @@ def failures(tmp_path_factory: pytest.TempPathFactory) -> Failures:
     return found
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", BAD)
 def test_exactly_the_broken_rule_is_found(name: str, failures: Failures) -> None:
     """Given a plugin that breaks one rule, when the kit runs, then that rule's case fails."""
