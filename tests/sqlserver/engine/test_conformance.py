@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from experimentframework_core.testing import BackplaneConformance, make_record
+from experimentframework_core.testing._cases._cut_short import CutShortCases
 from experimentframework_core.testing._cases._delivery import DeliveryCases
 from experimentframework_core.testing._cases._guarantees import GuaranteeCases
 from experimentframework_core.units import Secret
@@ -65,10 +66,21 @@ class TestSqlServer(BackplaneConformance[SqlServerOptions]):
 
 
 class TestSqlServerWithoutIdempotency(
-    DeliveryCases[SqlServerOptions], GuaranteeCases[SqlServerOptions]
+    DeliveryCases[SqlServerOptions],
+    GuaranteeCases[SqlServerOptions],
+    CutShortCases[SqlServerOptions],
 ):
     plugin = plugin
     poison = TestSqlServer.poison
+
+    def cut_short(
+        self, options: SqlServerOptions, batch: Sequence[Record]
+    ) -> AbstractAsyncContextManager[None] | None:
+        return None if self.peer is None else _cutting(self.peer, batch)
+
+    @pytest.fixture(autouse=True)
+    def _of_the_engine(self, engine: Engine) -> None:
+        self.peer = engine.peer
 
     @pytest.fixture
     def options(self, engine: Engine, table: str) -> SqlServerOptions:
