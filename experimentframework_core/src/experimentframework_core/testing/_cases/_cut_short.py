@@ -12,7 +12,11 @@ import pytest
 from experimentframework_core.errors import PartialBatchError, TransientError
 from experimentframework_core.plugin import OptionsT
 from experimentframework_core.testing._cases._harness import Harness
-from experimentframework_core.testing._cases._process import CONFIRMED, said_by_a_lost_process
+from experimentframework_core.testing._cases._process import (
+    CONFIRMED,
+    FAILED,
+    said_by_a_lost_process,
+)
 from experimentframework_core.testing._cases._samples import interleaved
 from experimentframework_core.testing._records import make_records
 
@@ -83,6 +87,7 @@ class CutShortCases(Harness[OptionsT]):
             )
 
         assert said != CONFIRMED, "`cut_short` cuts nothing: the whole batch was delivered"
+        assert said == "" or said.startswith(FAILED), f"the process had another end: {said}"
         async with self.opened(options) as backplane:
             await self._deliver_again(backplane, others)
             await self._deliver_again(backplane, batch)

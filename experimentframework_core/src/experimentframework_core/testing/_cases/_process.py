@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from experimentframework_core.errors import DeliveryError
 from experimentframework_core.plugin import BackplanePlugin, OpenContext, OptionsT
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from experimentframework_core.envelope import Record
 
 CONFIRMED: Final = "confirmed"
+FAILED: Final = "failed"
 
 
 async def said_by_a_lost_process(
@@ -31,7 +33,8 @@ async def said_by_a_lost_process(
     """Deliver in a forked process that is killed right after, or by writing to a full disk.
 
     Returns:
-        `CONFIRMED`, the traceback of what it raised, or nothing where it died in the middle.
+        `CONFIRMED`; `FAILED` and the traceback, where ``deliver`` raised what a plugin may raise;
+        the traceback of anything else; or nothing where it died in the middle.
     """
     if not hasattr(os, "fork"):
         pytest.skip("this system has no fork")
@@ -81,6 +84,8 @@ def _deliver_and_die(
         async with plugin.open(options, context) as backplane:
             try:
                 await backplane.deliver(records)
+            except DeliveryError:
+                die(f"{FAILED}: {traceback.format_exc()}")
             except Exception:  # noqa: BLE001  the other process says it
                 die(traceback.format_exc())
             die(CONFIRMED)
