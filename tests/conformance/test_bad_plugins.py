@@ -12,16 +12,25 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from experimentframework_core.testing import BackplaneConformance
-from tests.conformance.bad_plugins import delivery, guarantees, kit, opening, plane, reading, shape
-from tests.conformance.bad_plugins.base import Bad
+from tests.conformance.bad_plugins import (
+    cut_short,
+    delivery,
+    guarantees,
+    kit,
+    opening,
+    plane,
+    reading,
+    shape,
+)
+from tests.conformance.bad_plugins.base import Breaking
 
 ROOT = Path(__file__).parents[2]
-MODULES = (kit, shape, opening, delivery, guarantees, reading, plane)
+MODULES = (kit, shape, opening, delivery, guarantees, cut_short, reading, plane)
 BAD = {
     name: plugin
     for module in MODULES
     for name, plugin in vars(module).items()
-    if isinstance(plugin, type) and issubclass(plugin, Bad) and "fails" in vars(plugin)
+    if isinstance(plugin, type) and issubclass(plugin, Breaking) and "fails" in vars(plugin)
 }
 CASES = {name for name in dir(BackplaneConformance) if name.startswith("test_")}
 

@@ -14,6 +14,10 @@ from tests.conformance.reference_plugin import FileBackplane, FileOptions, opene
 from tests.conformance.test_reference_plugin import ReferenceConformance
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from experimentframework_core.envelope import Record
     from experimentframework_core.plugin import BackplanePlugin
 
 
@@ -29,8 +33,8 @@ def stores(backplane: type[FileBackplane], **features: bool) -> BackplanePlugin[
     )
 
 
-class Bad(ReferenceConformance):
-    """A plugin that breaks a rule.
+class Breaking:
+    """What breaks a rule.
 
     Attributes:
         fails: Exactly the cases that fail.
@@ -41,4 +45,14 @@ class Bad(ReferenceConformance):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.__test__ = True
+        cls.__test__ = "fails" in vars(cls)
+
+
+class Bad(Breaking, ReferenceConformance):
+    """A plugin that breaks a rule, with every case; where nothing is cut short."""
+
+    def cut_short(
+        self, options: FileOptions, batch: Sequence[Record]
+    ) -> AbstractAsyncContextManager[None] | None:
+        """Leave those cases out: what is bad in other ways would be bad there, too."""
+        return None

@@ -217,6 +217,21 @@ async def test_another_meters_instrument_of_that_name_is_no_clash(
     assert found["events.delivered", "shop", "exposure"] == 1
 
 
+async def test_an_instrument_of_another_version_of_our_meter_is_no_clash(
+    reader: InMemoryMetricReader, provider: MeterProvider
+) -> None:
+    """Given one of our names in our meter of another version, then both are there, apart."""
+    gauge = provider.get_meter(SCOPE, "0.0.1").create_gauge("experimentframework.events.delivered")
+    gauge.set(17)
+
+    async with named("shop", FaultyBackplane(), provider) as plane:
+        await plane.publish(make_exposure(), ack="delivered")
+        found = points(reader)
+
+    assert found["events.delivered",] == 17
+    assert found["events.delivered", "shop", "exposure"] == 1
+
+
 class Broken(MeterProvider):
     """A provider that fails at once, or only when something is recorded."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,11 +15,11 @@ from experimentframework_core.testing import (
     make_record,
 )
 from tests.core.backplanes.otel._collectors import PROTOCOLS
-from tests.peers.otlp import AWAY, Answer
+from tests.peers.otlp import AWAY, LOST, TAKEN, Answer
 from tests.peers.ports import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from experimentframework_core.envelope import Record
     from tests.peers.otlp import Collector
@@ -56,6 +57,14 @@ class OnCollector(BackplaneConformance[OpenTelemetryOptions]):
 
     def flaky(self, options: OpenTelemetryOptions) -> Record:
         return make_record(make_exposure(subject_id="flaky"))
+
+    @asynccontextmanager
+    async def cut_short(
+        self, options: OpenTelemetryOptions, batch: Sequence[Record]
+    ) -> AsyncIterator[None]:
+        self.collector.always = LOST
+        yield
+        self.collector.always = TAKEN
 
 
 class OfSpans(OnCollector):
