@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -39,10 +40,29 @@ Failures = dict[str, dict[str, str]]
 
 @pytest.fixture(scope="module")
 def failures(tmp_path_factory: pytest.TempPathFactory) -> Failures:
-    """Run the kit on every bad plugin, in a process of its own; return what failed, by plugin."""
-    folder = tmp_path_factory.mktemp("bad")
-    _install_impostor(folder)
+    """Run the kit on every bad plugin; return what failed, by plugin.
+
+    It runs in a process of its own, once, also where several processes share the tests.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "bad"
+    folder.mkdir(exist_ok=True)
     report = folder / "report.xml"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not report.exists():
+            _run_the_kit(folder, report)
+
+    found: Failures = defaultdict(dict)
+    for case in ET.parse(report).iter("testcase"):  # noqa: S314  it is our own report
+        for trouble in (*case.findall("failure"), *case.findall("error")):
+            plugin = case.get("classname", "").rpartition(".")[2]
+            found[plugin][case.get("name", "")] = trouble.get("message", "")
+    return found
+
+
+def _run_the_kit(folder: Path, report: Path) -> None:
+    _install_impostor(folder)
     options = ["-q", "-p", "no:cacheprovider", f"--junitxml={report}", "--tb=line"]
     path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
 
@@ -56,12 +76,6 @@ def failures(tmp_path_factory: pytest.TempPathFactory) -> Failures:
     )
 
     assert report.exists(), done.stdout + done.stderr
-    found: Failures = defaultdict(dict)
-    for case in ET.parse(report).iter("testcase"):  # noqa: S314  it is our own report
-        for trouble in (*case.findall("failure"), *case.findall("error")):
-            plugin = case.get("classname", "").rpartition(".")[2]
-            found[plugin][case.get("name", "")] = trouble.get("message", "")
-    return found
 
 
 @pytest.mark.timeout(900)
@@ -85,7 +99,7 @@ def test_every_case_can_fail() -> None:
 def _install_impostor(folder: Path) -> None:
     """Let a distribution offer the type ``impostor``, by an object that is not under test."""
     info = folder / "impostor-1.0.dist-info"
-    info.mkdir()
+    info.mkdir(exist_ok=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: impostor\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
         "[experimentframework.backplanes]\nimpostor = tests.conformance.reference_plugin:impostor\n"
