@@ -8,7 +8,9 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+from tests.faults._scale import is_long
 from tests.peers import kafka_java
 from tests.peers.docker import docker_answers
 from tests.peers.kafka_choice import choose
@@ -17,6 +19,17 @@ from tests.peers.require import require, required
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+settings.register_profile(
+    "sure",
+    deadline=None,
+    derandomize=not is_long,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("sure")
+# How long an example takes is the machine's business. Every run has the same examples, unless it
+# is to be long: one that fails by chance tells of no change.
 
 
 def pytest_configure() -> None:
