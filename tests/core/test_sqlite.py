@@ -483,7 +483,7 @@ def test_a_forked_child_harms_nothing(path: Path) -> None:
         os._exit(os.waitstatus_to_exitcode(status))
     """)
 
-    done = subprocess.run([sys.executable, "-c", program, path], timeout=50, check=False)
+    done = subprocess.run([sys.executable, "-c", program, path], timeout=250, check=False)
 
     assert done.returncode == 7
     assert _stored(path) == [1, 1]
@@ -496,7 +496,7 @@ def test_importing_does_not_load_sqlite() -> None:
     )
 
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=50, check=True
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=250, check=True
     )
 
     assert done.stdout.strip() == "False"

@@ -66,7 +66,7 @@ def run(tmp_path: Path, script: str, ending: str = "", *, good: int = 0) -> str:
         ],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=250,
         check=False,
     )
     assert ran.returncode == good, ran.stderr
@@ -295,7 +295,7 @@ def test_the_interpreters_end_drains(tmp_path: Path, ending: str, good: int) -> 
     ran = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path / "db"), ending],
         capture_output=True,
-        timeout=50,
+        timeout=250,
         check=False,
     )
 

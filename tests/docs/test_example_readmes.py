@@ -40,7 +40,7 @@ def place(tmp_path: Path, port: int) -> Iterator[Path]:
     )
     yield place
     server.terminate()
-    server.wait(30)
+    server.wait(100)
 
 
 def adapted(command: str, port: int) -> str:

@@ -54,7 +54,7 @@ class Server(msgspec.Struct):
     def stop(self) -> None:
         """Ask it to end, as a platform does, and wait until it has."""
         self.process.send_signal(signal.SIGTERM)
-        self.process.communicate(timeout=30)
+        self.process.communicate(timeout=100)
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_each_request_is_one_event(serve: Callable[[str | Path], Server], tmp_pa
     database = tmp_path / "events.db"
     server = serve(database)
 
-    subprocess.run([sys.executable, "-c", client, server.url], check=True, timeout=50)
+    subprocess.run([sys.executable, "-c", client, server.url], check=True, timeout=250)
     server.stop()
 
     exposures = stored(database, "exposure")

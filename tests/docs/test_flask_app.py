@@ -68,7 +68,7 @@ def test_each_request_is_one_event(
     health = httpx.get(f"{url}/health", timeout=30)
 
     server.send_signal(signal.SIGTERM)
-    server.wait(30)
+    server.wait(100)
 
     with closing(sqlite3.connect(tmp_path / "events.db")) as connection:
         stored = dict(connection.execute("SELECT event_id, type FROM events"))

@@ -52,7 +52,7 @@ def shop(tmp_path: Path) -> Iterator[str]:
     )
     yield address_of(process)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=30)
+    process.communicate(timeout=100)
 
 
 def ready(url: str) -> httpx.Response:

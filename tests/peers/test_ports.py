@@ -65,7 +65,7 @@ def test_another_process_is_not_given_it() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=50,
+        timeout=250,
     )
 
     assert other.stdout == ""

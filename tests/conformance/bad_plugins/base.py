@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
+import pytest
 
 from tests.conformance.reference_plugin import FileBackplane, FileOptions, opener, plugin
 from tests.conformance.test_reference_plugin import ReferenceConformance
@@ -42,6 +43,12 @@ class Breaking:
 
     __test__ = False
     fails: ClassVar[set[str]]
+
+    @pytest.fixture(autouse=True)
+    def _patient_with_what_goes_well(self, request: pytest.FixtureRequest) -> None:
+        """Let a busy machine be no broken rule: only what is to fail may be short of time."""
+        if request.node.name not in self.fails:
+            self.patience = 60.0
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

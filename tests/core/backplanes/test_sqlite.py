@@ -428,7 +428,7 @@ class TestBadFiles:
             [sys.executable, "-c", program, path],
             capture_output=True,
             text=True,
-            timeout=50,
+            timeout=250,
             check=True,
         )
 

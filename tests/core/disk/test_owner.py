@@ -64,7 +64,7 @@ class Other:
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.communicate(timeout=20)
+        self.process.communicate(timeout=100)
 
 
 @pytest.fixture

@@ -425,7 +425,7 @@ def run(script: str) -> None:
         [sys.executable, "-W", "error", "-c", PROCESS + script],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=250,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr

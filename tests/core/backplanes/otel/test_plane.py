@@ -230,7 +230,7 @@ dataPlane:
         capture_output=True,
         text=True,
         check=False,
-        timeout=50,
+        timeout=250,
     )
 
     (found,) = [each for each in json.loads(result.stdout)["checks"] if not each["ok"]]
