@@ -17,7 +17,7 @@ from tests.faults.simulate import main, report, simulate
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from experimentframework_core._disk.journal import Commit, Row
+    from experimentframework_core._disk.journal import Commit, Opened, Row
     from experimentframework_core._rules.buffer import Cut
     from experimentframework_core.envelope import Record
 
@@ -52,15 +52,20 @@ def test_a_seed_plays_the_same_again() -> None:
 
 def marked_when_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Settle records when they are taken out of the window, before they are delivered."""
-    cut = DiskQueue.cut
+    cut, recover = DiskQueue.cut, DiskBuffer.recover
+    buffers: dict[DiskQueue, DiskBuffer] = {}
+
+    def noting(buffer: DiskBuffer, opened: Opened) -> None:
+        buffers.update(dict.fromkeys(buffer.disk_queues, buffer))
+        recover(buffer, opened)
 
     def early(queue: DiskQueue, most: int, most_bytes: int, now: float) -> Cut:
         taken = cut(queue, most, most_bytes, now)
-        buffer: DiskBuffer = queue.on_starving.__self__  # type: ignore[attr-defined]
         for number in taken.numbers:
-            buffer._settle(number, number)
+            buffers[queue]._settle(number, number)
         return taken
 
+    monkeypatch.setattr(DiskBuffer, "recover", noting)
     monkeypatch.setattr(DiskQueue, "cut", early)
 
 
