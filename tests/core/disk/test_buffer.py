@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from experimentframework_core._disk import buffer as module
-from experimentframework_core._disk import trimming
+from experimentframework_core._disk import draft as drafts
+from experimentframework_core._disk import trimming, windows
 from experimentframework_core._disk.buffer import Bounds, DiskBuffer
+from experimentframework_core._disk.entry import record_of
 from experimentframework_core._disk.journal import Commit, Opened, Row
 from experimentframework_core._disk.settled import Settled
 from experimentframework_core._rules.batch import Item
@@ -52,14 +53,14 @@ def filled(names: Iterable[object], **facts: Any) -> DiskBuffer:
 
 def commit(buffer: DiskBuffer, *, trim: bool = False) -> Commit:
     """Have a commit succeed."""
-    made = buffer.begin(trim=trim)
-    buffer.committed_records(made)
+    made = buffer.draft.begin(trim=trim)
+    buffer.draft.committed_records(made)
     return made
 
 
 def deliver(buffer: DiskBuffer, numbers: list[int]) -> None:
     """Have these taken out of the only window, whose oldest they are, and delivered."""
-    cut = buffer.disk_queues[0].cut(len(numbers), 100_000, 0.0)
+    cut = buffer.windows.queues[0].cut(len(numbers), 100_000, 0.0)
     assert list(cut.numbers) == numbers
     buffer.release(cut.records, cut.numbers)
 
@@ -99,7 +100,7 @@ def test_numbers_are_gapless() -> None:
     """Given records, when they are taken, then a commit has the numbers 1, 2, 3 in their order."""
     buffer = filled("abc")
 
-    made = buffer.begin(trim=False)
+    made = buffer.draft.begin(trim=False)
 
     assert [(each.sequence, each.body[12:13]) for each in made.rows] == [
         (1, b"a"), (2, b"b"), (3, b"c"),
@@ -114,7 +115,7 @@ def test_a_row_has_the_wall_clocks_time() -> None:
     clock.now = 123.4567
     buffer.offer(make("a"))
 
-    made = buffer.begin(trim=False)
+    made = buffer.draft.begin(trim=False)
 
     assert made.rows[0].accepted_at == round((EPOCH + 123.4567) * 1000)
 
@@ -124,7 +125,7 @@ def test_what_is_delivered_first_is_not_written() -> None:
     buffer = filled("abc")
     deliver(buffer, [1])
 
-    made = buffer.begin(trim=False)
+    made = buffer.draft.begin(trim=False)
 
     assert (numbers_of(made), made.below, made.last) == ([2, 3], 2, 3)
 
@@ -134,7 +135,7 @@ def test_a_commit_says_the_bytes_of_what_is_unsettled() -> None:
     buffer = filled("abc")
     deliver(buffer, [1])
 
-    made = buffer.begin(trim=False)
+    made = buffer.draft.begin(trim=False)
 
     assert made.bytes == 2 * 60
 
@@ -145,7 +146,7 @@ def test_a_written_record_is_not_written_again() -> None:
     commit(buffer)
     buffer.offer(make("c"))
 
-    made = buffer.begin(trim=False)
+    made = buffer.draft.begin(trim=False)
 
     assert numbers_of(made) == [3]
 
@@ -153,11 +154,11 @@ def test_a_written_record_is_not_written_again() -> None:
 def test_a_failed_commit_is_given_again() -> None:
     """Given a commit that failed, then the next one has its rows, and its marks are due."""
     buffer = filled("ab")
-    buffer.begin(trim=False)
-    buffer.failed()
+    buffer.draft.begin(trim=False)
+    buffer.draft.failed()
     buffer.offer(make("c"))
 
-    made = buffer.begin(trim=False)
+    made = buffer.draft.begin(trim=False)
 
     assert numbers_of(made) == [1, 2, 3]
 
@@ -165,13 +166,13 @@ def test_a_failed_commit_is_given_again() -> None:
 def test_tells_what_a_commit_has_written() -> None:
     """Given a commit, when another record comes meanwhile, then only the written ones are told."""
     buffer = filled("ab")
-    made = buffer.begin(trim=False)
+    made = buffer.draft.begin(trim=False)
     buffer.offer(make("c"))
 
-    written = buffer.committed_records(made)
+    written = buffer.draft.committed_records(made)
 
     assert ids(written) == ["a", "b"]
-    assert (buffer.is_written(2), buffer.is_written(3)) == (True, False)
+    assert (buffer.draft.is_written(2), buffer.draft.is_written(3)) == (True, False)
 
 
 def test_what_was_delivered_unwritten_counts_as_written() -> None:
@@ -180,32 +181,32 @@ def test_what_was_delivered_unwritten_counts_as_written() -> None:
 
     deliver(buffer, [1, 2])
 
-    assert buffer.is_written(2)
-    assert not buffer.commit_due
+    assert buffer.draft.is_written(2)
+    assert not buffer.draft.commit_due
 
 
 def test_marks_are_due_once_a_written_record_is_settled() -> None:
     """Given a written record, when it is delivered, then a commit with its mark is due."""
     buffer = filled("ab")
     commit(buffer)
-    assert not buffer.commit_due
+    assert not buffer.draft.commit_due
 
     deliver(buffer, [1])
 
-    assert buffer.marks_due
-    assert buffer.begin(trim=False).below == 2
+    assert buffer.draft.marks_due
+    assert buffer.draft.begin(trim=False).below == 2
 
 
 def test_what_is_settled_while_it_is_written_is_marked_next() -> None:
     """Given a commit on its way, when a record of it is delivered, then its mark is still due."""
     buffer = filled("ab")
-    made = buffer.begin(trim=False)
+    made = buffer.draft.begin(trim=False)
 
     deliver(buffer, [1])
-    buffer.committed_records(made)
+    buffer.draft.committed_records(made)
 
-    assert buffer.marks_due
-    assert buffer.begin(trim=True).trim == ((1, 1),)
+    assert buffer.draft.marks_due
+    assert buffer.draft.begin(trim=True).trim == ((1, 1),)
 
 
 def test_what_is_settled_out_of_order_is_in_a_block() -> None:
@@ -214,7 +215,7 @@ def test_what_is_settled_out_of_order_is_in_a_block() -> None:
     commit(buffer)
 
     settle(buffer, [make("c")], [3])
-    made = buffer.begin(trim=False)
+    made = buffer.draft.begin(trim=False)
 
     assert made.below == 1
     assert 3 in Settled(made.below, made.blocks)
@@ -227,7 +228,7 @@ def test_trims_what_is_settled_in_few_ranges() -> None:
     for numbers in ([1, 3, 5], [2, 4, 6]):
         settle(buffer, [make("a")] * 3, numbers)
 
-    made = buffer.begin(trim=True)
+    made = buffer.draft.begin(trim=True)
 
     assert made.trim == ((1, 6),)
 
@@ -235,11 +236,11 @@ def test_trims_what_is_settled_in_few_ranges() -> None:
 def test_trims_after_a_commit_of_unknown_outcome() -> None:
     """Given a failed commit whose rows may be in the file, when they settle, they are trimmed."""
     buffer = filled("ab")
-    buffer.begin(trim=False)
-    buffer.failed()
+    buffer.draft.begin(trim=False)
+    buffer.draft.failed()
     deliver(buffer, [1, 2])
 
-    made = buffer.begin(trim=True)
+    made = buffer.draft.begin(trim=True)
 
     assert numbers_of(made) == []
     assert (made.below, made.trim) == (3, ((1, 2),))
@@ -250,10 +251,10 @@ def test_a_failed_trim_is_given_again() -> None:
     buffer = filled("ab")
     commit(buffer)
     deliver(buffer, [1])
-    buffer.begin(trim=True)
-    buffer.failed()
+    buffer.draft.begin(trim=True)
+    buffer.draft.failed()
 
-    made = buffer.begin(trim=True)
+    made = buffer.draft.begin(trim=True)
 
     assert made.trim == ((1, 1),)
 
@@ -265,30 +266,30 @@ def test_many_settled_rows_are_reason_for_a_commit(monkeypatch: pytest.MonkeyPat
     commit(buffer)
     deliver(buffer, [1])
     commit(buffer)
-    assert not buffer.commit_due
+    assert not buffer.draft.commit_due
 
     deliver(buffer, [2])
     commit(buffer)
 
-    assert buffer.commit_due
-    assert buffer.trim_worthwhile
+    assert buffer.draft.commit_due
+    assert buffer.draft.trim_worthwhile
 
 
 def test_what_nobody_waits_for_is_put_off_where_that_is_wanted() -> None:
     """Given a lazy buffer, then a commit is due only once somebody waits for it."""
     buffer = filled("ab", lazy=True)
-    assert not buffer.commit_due
+    assert not buffer.draft.commit_due
 
-    buffer.want_written()
+    buffer.draft.want_written()
 
-    assert buffer.commit_due
+    assert buffer.draft.commit_due
 
 
 def test_what_fills_half_of_the_memory_is_not_put_off() -> None:
     """Given a lazy buffer, when more than half of what may be pending is, then it is written."""
     buffer = filled(range(6), lazy=True, pending=10)
 
-    assert (buffer.pressed, buffer.commit_due) == (True, True)
+    assert (buffer._pending.half_full, buffer.draft.commit_due) == (True, True)
 
 
 def test_congestion_ends_with_a_commit() -> None:
@@ -309,7 +310,7 @@ def test_who_waits_for_a_record_is_not_held_back_by_others_commits() -> None:
     taken = buffer.offer_awaited(make("x"))
 
     assert taken
-    assert numbers_of(buffer.begin(trim=False)) == [1, 2, 3, 4]
+    assert numbers_of(buffer.draft.begin(trim=False)) == [1, 2, 3, 4]
 
 
 def test_awaited_records_do_not_fill_the_memory_where_the_disk_takes_none() -> None:
@@ -344,10 +345,10 @@ def test_the_writer_is_woken_once_for_what_waits_together() -> None:
     """Given a writer that knows of a record, when others follow, then it is not woken again."""
     woken: list[int] = []
     buffer = empty()
-    buffer.on_write = lambda: woken.append(buffer.last)
+    buffer.draft.on_write = lambda: woken.append(buffer.draft.last)
     for name in "abc":
         buffer.offer(make(name))
-        buffer.want_written()
+        buffer.draft.want_written()
 
     commit(buffer)
     buffer.offer(make("d"))
@@ -359,41 +360,41 @@ def test_enough_that_somebody_waits_for_is_reason_for_a_commit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Given records that somebody waits for, when they are enough, then the writer is woken."""
-    monkeypatch.setattr(module, "ENOUGH_EVENTS", 3)
+    monkeypatch.setattr(drafts, "ENOUGH_EVENTS", 3)
     woken: list[int] = []
     buffer = filled("ab")
-    buffer.on_write = lambda: woken.append(buffer.last)
-    buffer.want_written()
-    before = buffer.commit_is_worthwhile
+    buffer.draft.on_write = lambda: woken.append(buffer.draft.last)
+    buffer.draft.want_written()
+    before = buffer.draft.commit_is_worthwhile
 
     buffer.offer(make("c"))
-    buffer.want_written()
+    buffer.draft.want_written()
 
-    assert (before, buffer.commit_is_worthwhile, woken) == (False, True, [3])
+    assert (before, buffer.draft.commit_is_worthwhile, woken) == (False, True, [3])
 
 
 def test_who_waits_behind_many_that_nobody_awaits_is_reason_enough(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Given many records that nobody awaits, when one is awaited, then the writer is woken once."""
-    monkeypatch.setattr(module, "ENOUGH_EVENTS", 3)
+    monkeypatch.setattr(drafts, "ENOUGH_EVENTS", 3)
     woken: list[int] = []
     buffer = filled("abcd")
-    buffer.on_write = lambda: woken.append(buffer.last)
+    buffer.draft.on_write = lambda: woken.append(buffer.draft.last)
 
     for name in "ef":
         buffer.offer(make(name))
-        buffer.want_written()
+        buffer.draft.want_written()
 
     assert woken == [5]
 
 
 def test_enough_that_nobody_waits_for_is_no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Given many records that nobody waits for, then they gather as long as they may."""
-    monkeypatch.setattr(module, "ENOUGH_EVENTS", 3)
+    monkeypatch.setattr(drafts, "ENOUGH_EVENTS", 3)
     buffer = filled("abcd")
 
-    assert not buffer.commit_is_worthwhile
+    assert not buffer.draft.commit_is_worthwhile
 
 
 def test_leaves_what_was_never_written() -> None:
@@ -404,10 +405,10 @@ def test_leaves_what_was_never_written() -> None:
     buffer.offer(make("c"))
     settle(buffer, [make("b")], [2])
 
-    left = buffer.leave_unwritten()
+    left = buffer.draft.leave_unwritten()
 
     assert [(item.record.event_id, item.sequence) for item in left] == [("c", 3)]
-    assert buffer.unwritten == 1
+    assert buffer.draft.unwritten == 1
 
 
 # What a process finds.
@@ -431,7 +432,7 @@ def test_goes_on_counting_where_the_journal_ends() -> None:
 
     buffer.offer(make("x"))
 
-    assert numbers_of(buffer.begin(trim=False)) == [6]
+    assert numbers_of(buffer.draft.begin(trim=False)) == [6]
 
 
 def test_every_lane_reads_from_the_first_unsettled() -> None:
@@ -439,7 +440,7 @@ def test_every_lane_reads_from_the_first_unsettled() -> None:
     buffer = empty(lanes=2)
     buffer.recover(opened(5, below=3))
 
-    wants = buffer.wants()
+    wants = buffer.windows.wants()
 
     assert [(want.after, want.lane, want.lanes, want.most) for want in wants] == [
         (2, 0, 2, 4), (2, 1, 2, 4),
@@ -453,8 +454,8 @@ def test_a_new_record_does_not_pass_recovered_ones() -> None:
 
     buffer.offer(make("x"))
 
-    assert ids(buffer.disk_queues[0].records) == []
-    assert buffer.starving
+    assert ids(buffer.windows.queues[0].records) == []
+    assert buffer.windows.starving
 
 
 def test_a_drained_journal_is_not_read() -> None:
@@ -463,8 +464,8 @@ def test_a_drained_journal_is_not_read() -> None:
 
     buffer.recover(opened(5, below=6))
 
-    assert buffer.wants() == []
-    assert not buffer.starving
+    assert buffer.windows.wants() == []
+    assert not buffer.windows.starving
 
 
 def test_trims_what_earlier_lives_have_settled() -> None:
@@ -473,7 +474,7 @@ def test_trims_what_earlier_lives_have_settled() -> None:
 
     buffer.recover(opened(9, below=3, settled=[5, 6, 8]))
 
-    assert buffer.begin(trim=True).trim == ((1, 2), (5, 6), (8, 8))
+    assert buffer.draft.begin(trim=True).trim == ((1, 2), (5, 6), (8, 8))
 
 
 def test_a_rows_age_is_its_true_age() -> None:
@@ -482,9 +483,9 @@ def test_a_rows_age_is_its_true_age() -> None:
     buffer = empty(clock=clock)
     buffer.recover(opened(1, size=60))
 
-    buffer.enter(0, row(1, at=-500.0), make(1))
+    buffer.windows.enter(0, row(1, at=-500.0), make(1))
 
-    assert buffer.disk_queues[0].oldest(clock.now) == pytest.approx(-500.0)
+    assert buffer.windows.queues[0].oldest(clock.now) == pytest.approx(-500.0)
 
 
 def test_no_row_is_from_the_future() -> None:
@@ -493,9 +494,9 @@ def test_no_row_is_from_the_future() -> None:
     buffer = empty(clock=clock)
     buffer.recover(opened(1, size=60))
 
-    buffer.enter(0, row(1, at=9999.0), make(1))
+    buffer.windows.enter(0, row(1, at=9999.0), make(1))
 
-    assert buffer.disk_queues[0].oldest(clock.now) == clock.now
+    assert buffer.windows.queues[0].oldest(clock.now) == clock.now
 
 
 # What comes back from disk.
@@ -507,20 +508,20 @@ def test_a_settled_row_is_not_delivered_again() -> None:
     buffer.recover(opened(4, settled=[1, 3], size=120))
 
     for number in (2, 3, 4):
-        buffer.enter(0, row(number), make(number))
+        buffer.windows.enter(0, row(number), make(number))
 
-    assert list(buffer.disk_queues[0].numbers) == [2, 4]
+    assert list(buffer.windows.queues[0].numbers) == [2, 4]
 
 
 def test_reading_ends_where_the_journal_does() -> None:
     """Given a page up to the end of the journal, then the lane is not behind any more."""
     buffer = empty()
     buffer.recover(opened(3, size=60, settled=[1, 2]))
-    buffer.enter(0, row(3), make(3))
+    buffer.windows.enter(0, row(3), make(3))
 
-    buffer.read_through(0, 3)
+    buffer.windows.read_through(0, 3)
 
-    assert not buffer.disk_queues[0].behind
+    assert not buffer.windows.queues[0].behind
 
 
 def test_catches_up_with_what_is_not_written_yet() -> None:
@@ -528,12 +529,12 @@ def test_catches_up_with_what_is_not_written_yet() -> None:
     buffer = empty()
     buffer.recover(opened(1, size=60))
     buffer.offer(make("x"))
-    buffer.enter(0, row(1), make(1))
+    buffer.windows.enter(0, row(1), make(1))
 
-    buffer.read_through(0, 1)
+    buffer.windows.read_through(0, 1)
 
-    assert list(buffer.disk_queues[0].numbers) == [1, 2]
-    assert not buffer.disk_queues[0].behind
+    assert list(buffer.windows.queues[0].numbers) == [1, 2]
+    assert not buffer.windows.queues[0].behind
 
 
 def test_catches_up_as_far_as_there_is_room() -> None:
@@ -541,11 +542,11 @@ def test_catches_up_as_far_as_there_is_room() -> None:
     buffer = filled(range(9), window=4)
     deliver(buffer, [1, 2, 3])
 
-    wants = buffer.wants()
+    wants = buffer.windows.wants()
 
     assert wants == []
-    assert list(buffer.disk_queues[0].numbers) == [4, 5, 6, 7]
-    assert buffer.disk_queues[0].behind
+    assert list(buffer.windows.queues[0].numbers) == [4, 5, 6, 7]
+    assert buffer.windows.queues[0].behind
 
 
 def test_what_is_written_meanwhile_is_read_from_disk() -> None:
@@ -554,18 +555,18 @@ def test_what_is_written_meanwhile_is_read_from_disk() -> None:
     commit(buffer)
     deliver(buffer, [1, 2, 3])
 
-    (want,) = buffer.wants()
+    (want,) = buffer.windows.wants()
 
     assert (want.after, want.most) == (4, 3)
 
 
 def test_a_page_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Given a window with more room than a page has, then the page's bound holds."""
-    monkeypatch.setattr(module, "PAGE_EVENTS", 2)
+    monkeypatch.setattr(windows, "PAGE_EVENTS", 2)
     buffer = empty(window=50)
     buffer.recover(opened(9, size=540))
 
-    (want,) = buffer.wants()
+    (want,) = buffer.windows.wants()
 
     assert want.most == 2
 
@@ -580,7 +581,7 @@ def test_adopts_without_bounds_and_counts_as_recovered() -> None:
     buffer.adopt([(row(7), make(7)), (row(9), make(9))])
 
     assert (buffer.enqueued, buffer.recovered, buffer.events) == (2, 2, 4)
-    assert numbers_of(buffer.begin(trim=False)) == [1, 2, 3, 4]
+    assert numbers_of(buffer.draft.begin(trim=False)) == [1, 2, 3, 4]
 
 
 def test_an_adopted_record_keeps_its_age() -> None:
@@ -589,21 +590,21 @@ def test_an_adopted_record_keeps_its_age() -> None:
 
     buffer.adopt([(row(7, at=-20.0), make(7))])
 
-    assert buffer.begin(trim=False).rows[0].accepted_at == row(7, at=-20.0).accepted_at
+    assert buffer.draft.begin(trim=False).rows[0].accepted_at == row(7, at=-20.0).accepted_at
 
 
 def test_an_adopted_record_larger_than_half_of_the_window_has_its_turn() -> None:
     """Given one that does not fit beside another, when there is no page for it, then it comes."""
     buffer = empty(max_events=10)
-    queue = buffer.disk_queues[0]
+    queue = buffer.windows.queues[0]
     queue._max_bytes = 1000
     buffer.offer(make("a", size=400))
     adopted = make("b", size=700)
     buffer.adopt([(Row(1, 0, 0, adopted.body), adopted)])
 
-    wants = buffer.wants()
+    wants = buffer.windows.wants()
 
-    assert (wants, buffer.starving, list(queue.numbers)) == ([], False, [1, 2])
+    assert (wants, buffer.windows.starving, list(queue.numbers)) == ([], False, [1, 2])
 
 
 def test_what_is_lost_leaves_the_books() -> None:
@@ -621,13 +622,13 @@ def test_what_memory_holds_is_not_lost_and_written_again() -> None:
     """Given damaged rows that a window or a lane holds, then the next commit writes them again."""
     buffer = filled(range(6), window=4)
     commit(buffer)
-    cut = buffer.disk_queues[0].cut(1, 100_000, 0.0)
+    cut = buffer.windows.queues[0].cut(1, 100_000, 0.0)
     held = [Item(cut.records[0], 1, cut.accepted_at)]
 
     lost = buffer.lose([(1, 2), (6, 6)], held)
 
     assert lost == 1
-    assert numbers_of(buffer.begin(trim=False)) == [1, 2]
+    assert numbers_of(buffer.draft.begin(trim=False)) == [1, 2]
 
 
 @pytest.mark.parametrize("works", [True, False])
@@ -636,16 +637,16 @@ def test_what_is_lost_while_a_commit_is_on_its_way_is_written_again(*, works: bo
     buffer = filled("ab")
     commit(buffer)
     buffer.offer(make("c"))
-    made = buffer.begin(trim=False)
+    made = buffer.draft.begin(trim=False)
 
     buffer.lose([(2, 2)], ())
     if works:
-        buffer.committed_records(made)
+        buffer.draft.committed_records(made)
     else:
-        buffer.failed()
+        buffer.draft.failed()
 
-    assert buffer.commit_due
-    assert numbers_of(buffer.begin(trim=False)) == ([2] if works else [2, 3])
+    assert buffer.draft.commit_due
+    assert numbers_of(buffer.draft.begin(trim=False)) == ([2] if works else [2, 3])
 
 
 def test_the_writer_is_woken_for_what_is_written_again() -> None:
@@ -653,7 +654,7 @@ def test_the_writer_is_woken_for_what_is_written_again() -> None:
     buffer = filled("ab")
     commit(buffer)
     woken: list[bool] = []
-    buffer.on_write = lambda: woken.append(buffer.commit_due)
+    buffer.draft.on_write = lambda: woken.append(buffer.draft.commit_due)
 
     buffer.lose([(1, 2)], ())
 
@@ -668,7 +669,7 @@ def test_what_is_lost_twice_is_written_again_once() -> None:
     buffer.lose([(1, 2)], ())
     buffer.lose([(2, 3)], ())
 
-    assert numbers_of(buffer.begin(trim=False)) == [1, 2, 3]
+    assert numbers_of(buffer.draft.begin(trim=False)) == [1, 2, 3]
 
 
 def test_every_mark_is_written_after_a_loss() -> None:
@@ -679,7 +680,7 @@ def test_every_mark_is_written_after_a_loss() -> None:
     commit(buffer)
 
     buffer.lose([(2, 2)], ())
-    made = buffer.begin(trim=False)
+    made = buffer.draft.begin(trim=False)
 
     assert 4 in Settled(made.below, made.blocks)
 
@@ -693,7 +694,7 @@ def test_what_is_not_written_yet_cannot_be_lost() -> None:
     lost = buffer.lose([(1, 9)], ())
 
     assert (lost, buffer.unsettled(3)) == (1, 2)
-    assert numbers_of(buffer.begin(trim=False)) == [1, 3]
+    assert numbers_of(buffer.draft.begin(trim=False)) == [1, 3]
 
 
 def test_bytes_end_at_zero_after_a_loss() -> None:
@@ -730,7 +731,7 @@ def test_evicting_is_settling() -> None:
     evicted = buffer.evict()
 
     assert evicted is not None
-    assert (evicted.event_id, buffer.marks_due, buffer.events) == ("a", True, 1)
+    assert (evicted.event_id, buffer.draft.marks_due, buffer.events) == ("a", True, 1)
 
 
 def test_hands_everything_over_once() -> None:
@@ -744,6 +745,6 @@ def test_hands_everything_over_once() -> None:
 
 def test_an_unreadable_body_is_kept_as_it_is() -> None:
     """Given a body that is no event, then a record is made that still has its bytes."""
-    record = module.record_of(b"no event")
+    record = record_of(b"no event")
 
     assert (record.body, record.event_type) == (b"no event", "(unreadable)")

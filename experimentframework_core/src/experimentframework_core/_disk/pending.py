@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from experimentframework_core._disk.window import Entry
+    from experimentframework_core._disk.entry import Entry
     from experimentframework_core.envelope import Record
 
 
