@@ -124,25 +124,27 @@ class Draft:
     @property
     def unwritten(self) -> int:
         """How many records that wait for their fate are not in the journal."""
-        return sum(entry.sequence not in self.settled for entry in self._pending)
+        return len(self._unwritten())
 
     def leave_unwritten(self) -> list[Item]:
         """Give up what could not be written when the journal was closed, and return it."""
-        left = [each for each in self._pending if each.sequence not in self.settled]
-        return [Item(each.record, each.sequence, each.accepted_at) for each in left]
+        return [Item(each.record, each.sequence, each.accepted_at) for each in self._unwritten()]
+
+    def _unwritten(self) -> list[Entry]:
+        settled = self.settled
+        return [each for each in self._pending if each.sequence not in settled]
 
     def begin(self, *, trim: bool) -> Commit:
         """Return what the journal is to be told now; then call `committed_records` or `failed`."""
         self.marks_due = False
         self._hurried = False
         self._writing = self.last
-        settled, row_of = self.settled, self._clocks.row_of
         return Commit(
-            rows=[row_of(each) for each in self._pending if each.sequence not in settled],
+            rows=self._clocks.rows_of(self._unwritten()),
             last=self.last,
             bytes=self._size(),
-            below=settled.below,
-            blocks=settled.changes(),
+            below=self.settled.below,
+            blocks=self.settled.changes(),
             trim=self._trimming.begin() if trim else (),
         )
 

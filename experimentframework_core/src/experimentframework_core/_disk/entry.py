@@ -12,7 +12,7 @@ from experimentframework_core.envelope import Record
 from experimentframework_core.errors import InvalidEventError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -43,10 +43,15 @@ class Clocks:
         self.now = now
         self._epoch = epoch
 
-    def row_of(self, entry: Entry) -> Row:
-        """Return what the journal keeps of a record."""
-        accepted_at = round((entry.accepted_at + self._epoch) * 1000)
-        return Row(entry.sequence, accepted_at, entry.slot, entry.record.body)
+    def rows_of(self, entries: Iterable[Entry]) -> list[Row]:
+        """Return what the journal keeps of these records."""
+        epoch = self._epoch
+        return [
+            Row(
+                each.sequence, round((each.accepted_at + epoch) * 1000), each.slot, each.record.body
+            )
+            for each in entries
+        ]
 
     def accepted_at(self, row: Row) -> float:
         """Return a row's time on the channel's clock; never one that is still to come."""
