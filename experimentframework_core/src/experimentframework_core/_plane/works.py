@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from experimentframework_core._channel.channel import Channel
     from experimentframework_core._metrics.of_plane import PlaneMetrics
     from experimentframework_core._plane.comparison import Comparison
-    from experimentframework_core._plane.line import Place
+    from experimentframework_core._plane.place import Place
     from experimentframework_core.backplanes.composite import Destination
     from experimentframework_core.config import DataPlaneOptions
     from experimentframework_core.deadletter import DeadLetterStore
