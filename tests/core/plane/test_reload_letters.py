@@ -53,7 +53,7 @@ async def test_dead_letter_files_of_former_reloads_are_closed(tmp_path: Path) ->
         await until(lambda: all(store._closed for store in stores))
         await publish(plane, 4)
         await plane.flush()
-        kept = list(plane._works._stores)
+        kept = list(plane._works.stores.files)
 
     assert kept == [tmp_path / "3"]
     assert (tmp_path / "3").read_text().count("bad") == 1
