@@ -26,10 +26,10 @@ ENOUGH_EVENTS = 64
 class Draft:
     """Drafts one commit after the other: each says all that the journal does not know yet.
 
-    A record is in it from `add` until a commit has it, or it is settled: then its row is not
-    written any more. A commit that was begun ends by `committed_records` or by `failed`. Before
-    that there is no other one; and one that failed may be in the file nevertheless, so what it
-    says is told again, and what was in it is deleted once it is settled.
+    A record is in it from `add` until a commit with it has succeeded; one that is settled before
+    is not written at all. `begin` starts a commit, and `committed_records` or `failed` ends it
+    before the next. One that failed may be in the file nevertheless: what it says is told again,
+    and its rows count as written, so that they are deleted once they are settled.
 
     Attributes:
         lazy: Write only what has no room in memory, and what somebody waits for.
@@ -63,7 +63,7 @@ class Draft:
         self._again: list[Entry] = []
         self._hurried = False
         self._wanted_through = 0
-        # Rows up to the first are in the file, perhaps; up to the second they are on their way.
+        # Up to the first, rows may be in the file; up to the second, they are on their way to it.
         self._written = self._writing = 0
 
     def recover(self, opened: Opened) -> None:
