@@ -61,7 +61,6 @@ layers = (
     ("units",),
     ("_sqlite",),
     ("_portal",),
-    ("_entry_points", "_failpoints", "_log", "_new_thread", "_own_thread", "_paths", "_tasks"),
     (
         "_entry_points",
         "_failpoints",
@@ -69,6 +68,7 @@ layers = (
         "_new_thread",
         "_own_thread",
         "_paths",
+        "_syncing",
         "_tasks",
         "_traceparent",
     ),
