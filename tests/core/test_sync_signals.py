@@ -19,7 +19,7 @@ BEGINNING = """
     from experimentframework_core.sync import SyncDataPlane
     from experimentframework_core.testing import Sink, make_exposure
 
-    faulthandler.dump_traceback_later(40, exit=True)
+    faulthandler.dump_traceback_later(200, exit=True)
     sink, event, handled = Sink(), make_exposure(), 0
     options = DataPlaneOptions(on_failure="drop", buffer=BufferOptions(max_events=10**6))
     plane = SyncDataPlane(options, backplane=sink)
@@ -50,7 +50,7 @@ def run(script: str) -> str:
         [sys.executable, "-c", textwrap.dedent(BEGINNING) + textwrap.dedent(script)],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=250,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr

@@ -70,6 +70,7 @@ layers = (
         "_new_thread",
         "_own_thread",
         "_paths",
+        "_syncing",
         "_tasks",
         "_traceparent",
     ),
