@@ -273,7 +273,9 @@ class DataPlane(Bound):
             AckTimeoutError: The acknowledgement did not come in time; the event stays queued.
             ValueError: ``ack="durable"`` without a disk buffer.
         """
-        if get_ident() != self._thread or not self._is_running():
+        # What an object holds is fetched before it is called: so Python 3.11 specialises both.
+        is_running = self._is_running
+        if get_ident() != self._thread or not is_running():
             self._refuse()
         route = self._short_ways.get(type(event))
         if route is None or ack is not None:
@@ -282,20 +284,21 @@ class DataPlane(Bound):
         # From here on the same as there, without the calls.
         self._tally.published += 1
         event_id = str(uuid7())
+        seal, offer = route.seal, route.offer
         try:
-            record = route.seal(event, event_id, correlation_id, metadata)
+            record = seal(event, event_id, correlation_id, metadata)
         except PublishError:
             self._tally.rejected += 1
             raise
         if record is None:
             return self._entrance.filter(SAMPLED)
-        answer = route.offer(record)
+        answer = offer(record)
         if answer is FULL:
             return await self._entrance.offering.make_room(route, record, route.full())
         route.accepted += 1
-        self._turn -= 1
+        self._turn = turn = self._turn - 1
         # Without yielding, a caller that never waits would starve the deliveries.
-        if self._turn <= 0:
+        if turn <= 0:
             self._turn = self._turn_length
             for _ in range(TURNS):
                 await asyncio.sleep(0)

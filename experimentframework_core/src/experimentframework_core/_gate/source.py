@@ -85,7 +85,7 @@ encode_into(Sealed(event_id, {timestamp}, EVENT_TYPE, VERSION, payload,
                    correlation_id, facts, traceparent), buffer)
 if len(buffer) > MAX_BYTES:
     raise too_large(len(buffer), MAX_BYTES)
-body = bytes(buffer)
+body = b"" + buffer  # bytes(buffer) takes twice the time
 BUFFERS.append(buffer)
 return Record(body, EVENT_TYPE, VERSION, {routing}, correlation_id, traceparent)
 """

@@ -26,7 +26,7 @@ UNROUTED = Receipt(None, "filtered", "unrouted")
 SAMPLED = Receipt(None, "filtered", "sampled")
 
 
-class Route(msgspec.Struct):
+class Route:
     """What a plane does with one event type.
 
     Attributes:
@@ -41,13 +41,22 @@ class Route(msgspec.Struct):
         accepted: How many were offered to the channels on the loop's thread.
     """
 
-    event_type: str
-    channels: tuple[Channel, ...]
-    seal: Callable[..., Record | None]
-    offer: Callable[[Record], int]
-    full: Callable[[], Sequence[Channel]]
-    filtered: Receipt | None = None
-    accepted: int = 0
+    __slots__ = ("accepted", "channels", "event_type", "filtered", "full", "offer", "seal")
+
+    def __init__(
+        self,
+        event_type: str,
+        channels: tuple[Channel, ...],
+        seal: Callable[..., Record | None],
+        filtered: Receipt | None,
+    ) -> None:
+        """Begin with nothing accepted."""
+        self.event_type = event_type
+        self.channels = channels
+        self.seal = seal
+        self.offer, self.full = _offers(channels)
+        self.filtered = filtered
+        self.accepted = 0
 
 
 class Router:
@@ -191,8 +200,7 @@ class Router:
         filtered = None if channels else UNROUTED
         if name in self._rules.disabled:
             filtered = TOGGLE
-        offer, full = _offers(channels)
-        return Route(name, channels, seal, offer, full, filtered)
+        return Route(name, channels, seal, filtered)
 
 
 def _offers(
