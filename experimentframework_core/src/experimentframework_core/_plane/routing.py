@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
-
-import msgspec
+from typing import TYPE_CHECKING, Any
 
 from experimentframework_core import codec
-from experimentframework_core._channel.channel import Channel
 from experimentframework_core._channel.condition import UNREGISTERED
 from experimentframework_core._gate.gate import Gate, Rules, refuse_foreign_errors, seal_envelope
 from experimentframework_core._gate.late_import import ImportWatch
@@ -20,6 +16,13 @@ from experimentframework_core.envelope import Envelope, Record
 from experimentframework_core.errors import InvalidEventError
 from experimentframework_core.events import EventType, event_type_named, event_type_of
 from experimentframework_core.status import Receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import msgspec
+
+    from experimentframework_core._channel.channel import Channel
 
 TOGGLE = Receipt(None, "filtered", "toggle")
 UNROUTED = Receipt(None, "filtered", "unrouted")
