@@ -275,7 +275,7 @@ def test_ctrl_c_delivers_what_was_read_and_remembers(folder: Path) -> None:
     fill(folder / "a.db", 2_000)
     arguments = (*REPLAY, "--checkpoint", "place.json")
     with subprocess.Popen(
-        [COMMAND, *arguments, "--rate", "1000", "--json"],
+        [COMMAND, *arguments, "--rate", "20", "--json"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment_with(),
