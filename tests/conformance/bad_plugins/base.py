@@ -39,6 +39,7 @@ class Bad(ReferenceConformance):
 
     __test__ = False
     fails: ClassVar[set[str]]
+    patience = 10.0
 
     @pytest.fixture(autouse=True)
     def _patient_with_what_goes_well(self, request: pytest.FixtureRequest) -> None:
