@@ -43,6 +43,7 @@ class Breaking:
 
     __test__ = False
     fails: ClassVar[set[str]]
+    patience = 10.0
 
     @pytest.fixture(autouse=True)
     def _patient_with_what_goes_well(self, request: pytest.FixtureRequest) -> None:
