@@ -54,7 +54,7 @@ OriginOption = Annotated[
     typer.Option(
         "--origin",
         metavar="FILE|none|any",
-        help="Those of this configuration, not --config's; none: of Python code; repeatable.",
+        help="Whose, if not the configuration's; none: of Python; any; repeatable.",
     ),
 ]
 SinceOption = Annotated[

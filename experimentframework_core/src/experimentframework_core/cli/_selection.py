@@ -28,7 +28,7 @@ OriginOption = Annotated[
     typer.Option(
         "--origin",
         metavar="FILE|none|any",
-        help="Whose dead letters, if not --config's; none: of Python code; repeatable.",
+        help="Whose dead letters, if not the configuration's; none: of Python; repeatable.",
     ),
 ]
 TypesOption = Annotated[
