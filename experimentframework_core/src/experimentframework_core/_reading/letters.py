@@ -95,7 +95,7 @@ class LettersReader(ResumingReader[Event], Generic[Event]):
         store: Store | None = None
         async with AsyncExitStack() as stack:
             while True:
-                if store is None and (self._path.exists() or self._chosen.after):
+                if store is None and (self._is_there or self._chosen.after):
                     store = open_letters(self._path)
                     stack.push_async_callback(store.aclose)
                     self._refuse_another_file(await store.end())
@@ -107,6 +107,12 @@ class LettersReader(ResumingReader[Event], Generic[Event]):
                 if not self._selection.follow:
                     return
                 await asyncio.sleep(poll_interval)
+
+    @property
+    def _is_there(self) -> bool:
+        """Whether there is a file; one that is just being made does not say yet what it is."""
+        waits = self._selection.follow
+        return self._path.exists() and (not waits or self._path.stat().st_size > 0)
 
     async def _look_for_spellings(self, store: Store) -> None:
         if self._origins:

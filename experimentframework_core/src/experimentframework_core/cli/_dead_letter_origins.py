@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ANY = "any"
 NONE = "none"
+_OF_PYTHON = "none: made in Python"
 NAMED = 5
 """Origins that are named of those that are left out."""
 
@@ -97,7 +98,7 @@ async def _found(paths: Sequence[Path], chosen: LetterFilter) -> dict[str, int]:
 
 def _left_out(left: dict[str, int]) -> str:
     number = count(sum(left.values()), "dead letter")
-    whose = [f"{shown(origin)} ({each:,})" for origin, each in left.items()]
+    whose = [f"{origin or _OF_PYTHON} ({each:,})" for origin, each in left.items()]
     more = [f"{len(whose) - NAMED:,} more"] if len(whose) > NAMED else []
     named = ", ".join([*whose[:NAMED], *more])
     return f"Left out {number} of other configurations: {named}. See --origin FILE, none or any."
