@@ -18,6 +18,7 @@ from experimentframework_core.deadletter import (
     DeadLetterStore,
     SqliteDeadLetterStore,
     default_path,
+    open_letters,
 )
 from experimentframework_core.errors import TransientError, UnavailableError
 from tests.core.letters._letters import NOON, make_letter
@@ -58,7 +59,8 @@ async def test_a_letter_is_kept_whole(store: SqliteDeadLetterStore, path: Path) 
     body = bytes(range(256))
     later = NOON + timedelta(microseconds=1)
 
-    await store.write([make_letter(body=body, attempts=3, last_at=later, traceback="File …")])
+    told = {"traceback": "File …", "origin": "/srv/experiments.yaml"}
+    await store.write([make_letter(body=body, attempts=3, last_at=later, **told)])
 
     noon = int(NOON.timestamp()) * 1_000_000
     assert query(path, "SELECT * FROM dead_letters") == [
@@ -77,6 +79,7 @@ async def test_a_letter_is_kept_whole(store: SqliteDeadLetterStore, path: Path) 
             noon,
             "File …",
             body,
+            "/srv/experiments.yaml",
         )
     ]
 
@@ -120,6 +123,54 @@ async def test_letters_survive_the_store(path: Path) -> None:
 
     async with SqliteDeadLetterStore(path) as again:
         assert await again.count() == 1
+
+
+FORMER = """
+CREATE TABLE dead_letters (
+    position INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT NOT NULL, backplane TEXT NOT NULL,
+    event_type TEXT NOT NULL, experiment TEXT, reason TEXT NOT NULL, error TEXT NOT NULL,
+    error_class TEXT NOT NULL, attempts INTEGER NOT NULL, first_at INTEGER NOT NULL,
+    last_at INTEGER NOT NULL, stored_at INTEGER NOT NULL, traceback TEXT, body BLOB NOT NULL,
+    UNIQUE (event_id, backplane)
+);
+CREATE INDEX dead_letters_by_time ON dead_letters (last_at);
+PRAGMA application_id=0x4578446C;
+PRAGMA user_version=1;
+INSERT INTO dead_letters VALUES
+    (3, 'e-1', 'kafka', 'exposure', NULL, 'refused', 'no', 'E', 1, 0, 0, 0, NULL, x'00'),
+    (9, 'e-2', 'kafka', 'exposure', NULL, 'refused', 'no', 'E', 1, 0, 0, 0, NULL, x'00');
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "kept"),
+    [
+        ("DELETE FROM dead_letters WHERE position = 9", [(3, "e-1", "")]),
+        ("DELETE FROM dead_letters", []),
+    ],
+)
+async def test_a_store_of_the_first_version_is_upgraded(
+    change: str, kept: list[tuple[int, str, str]], path: Path
+) -> None:
+    """Given a store without origins, When it is used, Then nothing is lost, no position reused."""
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as former:
+        former.executescript(FORMER + change)
+        former.commit()
+
+    async with open_letters(path) as found:
+        before = [
+            (each.position, each.letter.event_id, each.letter.origin)
+            async for each in found.select()
+        ]
+    async with SqliteDeadLetterStore(path) as store:
+        await store.write([make_letter("e-1", origin="/srv/experiments.yaml")])
+        after = [each.position async for each in store.select()]
+
+    assert before == kept
+    assert after == [*(position for position, _, _ in kept), 10]
+    assert query(path, "PRAGMA user_version") == [(2,)]
+    assert query(path, "SELECT name FROM sqlite_master WHERE name LIKE '%time'") != []
 
 
 async def test_several_processes_share_the_file(path: Path) -> None:

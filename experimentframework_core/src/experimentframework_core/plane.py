@@ -11,6 +11,7 @@ from uuid_utils import uuid7
 
 from experimentframework_core._exposure import current
 from experimentframework_core._exposure.recorder import Recorder
+from experimentframework_core._letters.origin import coming_from
 from experimentframework_core._log import logger
 from experimentframework_core._metrics.of_plane import PlaneMetrics
 from experimentframework_core._plane.bound import Bound
@@ -123,14 +124,14 @@ class DataPlane(Bound):
         """
         files = Files(paths)
         options, problems = files.read()
-        with warned(problems):
+        with warned(problems), coming_from(files.origin):
             plane = cls(options, meter_provider=meter_provider)
         plane._reloading.files = files
         return plane
 
     def _anew(self) -> DataPlane:
         """Return another plane as this one was made, to be opened by another process."""
-        with warned(()):
+        with warned(()), coming_from(self._reloading.origin):
             plane = DataPlane(
                 self.options, backplane=self._given, meter_provider=self._meter_provider
             )

@@ -25,7 +25,12 @@ class Desk:
         self.buffer = Buffer(max_events=10, max_bytes=100_000)
         self.ledger = Ledger("kafka", self.buffer)
         self.letters = PendingDeadLetters(
-            "kafka", store, ledger=self.ledger, timeout=5, warnings=Repeated(lambda: 0.0)
+            "kafka",
+            store,
+            ledger=self.ledger,
+            timeout=5,
+            warnings=Repeated(lambda: 0.0),
+            origin="/srv/experiments.yaml",
         )
 
     def refuse(self, *names: str, lane: int = 0, details: str | None = None) -> None:
@@ -66,6 +71,7 @@ async def test_a_letter_has_the_whole_story() -> None:
     assert (letter.attempts, letter.reason, letter.error) == (4, "refused", "too long")
     assert (letter.last_at - letter.first_at).total_seconds() == 60
     assert letter.traceback == "Traceback \\ud800"
+    assert letter.origin == "/srv/experiments.yaml"
 
 
 async def test_what_cannot_be_written_stays(caplog: pytest.LogCaptureFixture) -> None:

@@ -205,14 +205,14 @@ def test_another_process_may_write_meanwhile(
         async def main():
             async with STORES[sys.argv[1]](sys.argv[2]) as store:
                 for number in range(100):
-                    await store.write([make_letter(f"w-{number:06}")])
+                    await store.write([make_letter(f"w-{number:06}", origin=sys.argv[3])])
                     print(number, flush=True)
 
         asyncio.run(main())
     """)
     path = os.pathsep.join(each for each in sys.path if each)
     with subprocess.Popen(
-        [sys.executable, "-c", program, kind, tmp_path / "letters"],
+        [sys.executable, "-c", program, kind, tmp_path / "letters", configure()],
         stdout=subprocess.PIPE,
         env=environment_with(PYTHONPATH=path),
     ) as writer:

@@ -100,12 +100,12 @@ def test_a_newer_store_is_a_failure(tmp_path: Path) -> None:
 
     keep("sqlite", path, [make_letter()])
     with closing(sqlite3.connect(path)) as store:
-        store.execute("PRAGMA user_version=2")
+        store.execute("PRAGMA user_version=3")
 
     ran = run_here("dead-letter", "list", "--store", path)
 
     assert ran.code == 1
-    assert "has version 2, this experimentframework knows version 1" in ran.err
+    assert "has version 3, this experimentframework knows version 2" in ran.err
 
 
 def test_damaged_lines_are_said(tmp_path: Path) -> None:

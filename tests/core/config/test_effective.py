@@ -101,7 +101,7 @@ def test_the_older_spellings_mean_the_buffer(mode: str, when_full: str) -> None:
 
 def test_every_setting_of_a_channel_can_be_said_at_a_backplane() -> None:
     """Given the channel's settings, When a backplane's keys are looked at, Then all are there."""
-    of_the_plane = {"shutdown_timeout_ms"}
+    of_the_plane = {"shutdown_timeout_ms", "origin"}
 
     settings = set(ChannelConfig.__struct_fields__) - of_the_plane
 

@@ -51,11 +51,16 @@ async def ids_in(store: ReadableLetters, chosen: LetterFilter | None = None) -> 
 
 
 def keep(kind: str, path: Path, letters: Iterable[DeadLetter]) -> Path:
-    """Put letters into a file of that kind, outside of any loop, and return its path."""
+    """Put letters into a file of that kind, outside of any loop, and return its path.
+
+    They come from the ``experiments.json`` beside it, unless they say another origin.
+    """
+    origin = str(path.with_name("experiments.json"))
+    coming = [msgspec.structs.replace(each, origin=each.origin or origin) for each in letters]
 
     async def write() -> None:
         async with STORES[kind](path) as store:
-            await store.write(list(letters))
+            await store.write(coming)
 
     asyncio.run(write())
     return path

@@ -120,6 +120,14 @@ def test_the_letter_is_a_canonical_event(body: bytes) -> None:
     assert (record.experiment, record.timestamp) == ("checkout", NOON)
 
 
+def test_the_event_has_no_path_of_this_machine() -> None:
+    """Given a letter with an origin, When it is an event, Then that is not told."""
+    record = as_record(make_letter(origin="/srv/experiments.yaml"))
+
+    assert b"/srv" not in record.body
+    assert letter_of(record).origin == ""
+
+
 def test_the_id_is_that_of_the_event_and_its_backplane() -> None:
     """Given letters, When they tell of one event at one backplane, Then they have one id."""
     letters = [

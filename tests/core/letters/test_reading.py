@@ -136,6 +136,23 @@ async def test_the_last_story_of_an_event_counts(store: ReadableLetters) -> None
     assert await store.count() == 2
 
 
+async def test_each_origin_has_its_own_letter(store: ReadableLetters) -> None:
+    """Given one event of two configurations, When one's letter goes, Then the other's stays."""
+    await store.write([make_letter("a", origin="/b"), make_letter("a", origin="/a")])
+    await store.write([make_letter("a", origin="/a", attempts=7), make_letter("z")])
+
+    before = await store.origins(), await store.origins(LetterFilter(ids=("a",)))
+    removed = await store.purge(LetterFilter(origins=("/a",)))
+
+    left = [each.letter async for each in store.select()]
+    assert before == ({"": 1, "/a": 1, "/b": 1}, {"/a": 1, "/b": 1})
+    assert removed == 1
+    assert {(each.event_id, each.origin, each.attempts) for each in left} == {
+        ("a", "/b", 1),
+        ("z", "", 1),
+    }
+
+
 async def test_many_letters_are_read_in_slices(
     store: ReadableLetters, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -357,3 +357,56 @@ async def test_a_watched_secret_may_go_and_come_back(tmp_path: Path) -> None:
         health = await plane.health()
 
     assert health.refused_reload is None
+
+
+class TestOrigin:
+    """Which files letters are said to come from."""
+
+    def test_those_that_say_the_data_plane(self, tmp_path: Path) -> None:
+        """Given files of which one has experiments only, When read, Then the others are told."""
+        base = written(tmp_path / "base.yaml")
+        over = tmp_path / "over.yaml"
+        over.write_text("dataPlane: {batchSize: 7}\n")
+        others = tmp_path / "others.yaml"
+        others.write_text("experiments: []\n")
+        files = Files([base, over, others])
+
+        files.read()
+
+        assert files.origin == f"{base}:{over}"
+
+    def test_a_folder_and_the_file_that_includes_are_the_same(self, tmp_path: Path) -> None:
+        """Given a file, When it is found in its folder or included, Then it is one origin."""
+        base = written(tmp_path / "experiments.yaml")
+        including = tmp_path / "all.yml"
+        including.write_text("configurationPaths: [experiments.yaml]\n")
+        ways = [Files([each]) for each in (base, tmp_path, including)]
+
+        for files in ways:
+            files.read()
+
+        assert [files.origin for files in ways] == [str(base)] * 3
+
+    async def test_letters_are_told_by_what_was_read_last(self, tmp_path: Path) -> None:
+        """Given a reload with one file more, When an event is refused, Then both are its origin.
+
+        The channel, which delivers as before, is the same. A plane made anew knows it, too.
+        """
+        base = written(tmp_path / "experiments.yaml", "samplingRate: 1")
+        added = tmp_path / "ExperimentDefinitions"
+
+        async with DataPlane.from_file(tmp_path) as plane:
+            (channel,) = plane._works.channels
+            before = channel._parts.letters.origin
+            added.mkdir()
+            (added / "more.yaml").write_text("dataPlane: {samplingRate: 0.5}\n")
+            await plane.reload()
+            after = channel._parts.letters.origin
+            same = list(plane._works.channels) == [channel]
+            await plane.reload(plane.options)
+            kept = channel._parts.letters.origin
+
+        both = f"{added / 'more.yaml'}:{base}"
+        assert (before, after, same, kept) == (str(base), both, True, both)
+        async with plane._anew() as again:
+            assert again._works.channels[0]._parts.letters.origin == both

@@ -193,6 +193,23 @@ async def test_it_follows_a_store_that_comes_later(
     assert (first.event_id, second.event_id) == ("a", "b")
 
 
+async def test_a_file_that_is_just_being_made_is_waited_for(
+    kind: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given an empty file, which may become any store, When letters come, Then they are given."""
+    monkeypatch.setattr(reading_letters, "poll_interval", 0.01)
+    path.touch()
+    reader = reader_of(path, Selection(follow=True))
+    waiting = asyncio.ensure_future(anext(reader))
+    await asyncio.sleep(0.02)
+
+    await keep(kind, path, make_letter("a"))
+    first = await waiting
+    await reader.aclose()
+
+    assert first.event_id == "a"
+
+
 async def test_it_goes_on_after_a_cancelled_wait(
     kind: str, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -87,7 +87,9 @@ async def test_all_may_go_to_one(store: SqliteDeadLetterStore) -> None:
 async def test_what_is_refused_again_keeps_its_story(store: SqliteDeadLetterStore) -> None:
     """Given a letter, When it is refused again, Then the story goes on; nothing else is lost."""
     hour = timedelta(hours=1)
-    await store.write([make_letter("a", attempts=4, last_at=NOON + hour), make_letter("b")])
+    await store.write(
+        [make_letter("a", attempts=4, last_at=NOON + hour, origin="/a"), make_letter("b")]
+    )
     bad = refuse(lambda record: record.event_id == "a", PermanentError("still too large"))
     kafka = FaultyBackplane(afterwards=bad)
 
@@ -97,7 +99,7 @@ async def test_what_is_refused_again_keeps_its_story(store: SqliteDeadLetterStor
     ((letter,),) = [[each.letter async for each in store.select()]]
     assert requeue.fates == {"kafka": Fates(recovered=2, delivered=1, refused=1)}
     assert (letter.event_id, letter.error, letter.first_at) == ("a", "still too large", NOON)
-    assert letter.attempts > 4
+    assert (letter.attempts > 4, letter.origin) == (True, "/a")
     assert letter.last_at > NOON + hour
     assert letter.body == make_letter("a").body
 

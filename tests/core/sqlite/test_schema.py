@@ -50,6 +50,34 @@ class TestSchema:
             with pytest.raises(UnavailableError, match=r"has version 2.* knows version 1; upgrade"):
                 self.schema.create(connection, path)
 
+    def test_a_former_version_is_upgraded_step_by_step(self, path: Path) -> None:
+        """A file of any former version gets what has come since, once."""
+        steps = {1: ("INSERT INTO numbers VALUES (1)",), 2: ("INSERT INTO numbers VALUES (2)",)}
+        newer = self.schema._replace(version=3, upgrades=steps)
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            self.schema.create(connection, path)
+
+            newer.check(connection, path)
+            newer.create(connection, path)
+            newer.create(connection, path)
+
+            assert numbers(connection) == [1, 2]
+            with pytest.raises(UnavailableError, match="has version 3"):
+                self.schema.check(connection, path)
+
+    def test_an_upgrade_that_fails_changes_nothing(self, path: Path) -> None:
+        """The file is as it was, and can be upgraded later."""
+        steps = {1: ("INSERT INTO numbers VALUES (1)", "CREATE nonsense")}
+        newer = self.schema._replace(version=2, upgrades=steps)
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            self.schema.create(connection, path)
+
+            with pytest.raises(sqlite3.OperationalError):
+                newer.create(connection, path)
+
+            assert numbers(connection) == []
+            self.schema.check(connection, path)
+
     def test_tables_are_made_as_a_whole_or_not_at_all(self, path: Path) -> None:
         """A statement that fails leaves an empty file, which can be used later."""
         broken = self.schema._replace(statements=(*self.schema.statements, "CREATE nonsense"))

@@ -91,6 +91,7 @@ def assemble(
         ledger=ledger,
         timeout=config.delivery_timeout_ms / 1000,
         warnings=warnings,
+        origin=config.origin,
     )
     breaker = _breaker(config, draw)
     lanes: list[Lane] = []
@@ -115,6 +116,7 @@ def reassemble(
     The lanes must have ended. There are as many new ones, which take over what those have left.
     """
     parts.letters.redirect(dead_letters)
+    parts.letters.origin = config.origin
     ended = tuple(parts.lanes)
     parts.lanes.clear()
     parts = parts._replace(breaker=_breaker(config, draw), store=dead_letters)

@@ -144,8 +144,9 @@ class Channel:
         return self._condition.started
 
     def reroute(self, config: ChannelConfig) -> None:
-        """Take other event types; nothing else may differ in ``config``."""
+        """Take other event types, and have another origin; no more may differ in ``config``."""
         self._config = config
+        self._parts.letters.origin = config.origin
 
     async def renew(
         self,

@@ -31,6 +31,7 @@ class PendingDeadLetters:
 
     Attributes:
         error: Why the store could not be written last time; None when all is well.
+        origin: Where the configuration comes from.
     """
 
     def __init__(
@@ -41,9 +42,11 @@ class PendingDeadLetters:
         ledger: Ledger,
         timeout: float,
         warnings: Repeated,
+        origin: str = "",
     ) -> None:
         """Write for the backplane ``name`` to ``store``; None drops what is refused."""
         self.error: Exception | None = None
+        self.origin = origin
         self._name = name
         self._store = store
         self._ledger = ledger
@@ -72,7 +75,7 @@ class PendingDeadLetters:
                     "experimentframework.events_dropped", refusal.reason, text_of(refusal.error)
                 )
             else:
-                letter = _letter(self._name, refusal, now)
+                letter = _letter(self._name, self.origin, refusal, now)
                 self._pending[lane].append((refusal.item, letter))
 
     def pending(self, lane: int) -> bool:
@@ -121,7 +124,7 @@ class PendingDeadLetters:
         self._warnings.warning(event, backplane=self._name, reason=reason, error=error)
 
 
-def _letter(backplane: str, refusal: Refusal, now: float) -> DeadLetter:
+def _letter(backplane: str, origin: str, refusal: Refusal, now: float) -> DeadLetter:
     item = refusal.item
     failed_for = 0.0 if item.first_failed_at is None else now - item.first_failed_at
     last_at = datetime.now(UTC)
@@ -138,4 +141,5 @@ def _letter(backplane: str, refusal: Refusal, now: float) -> DeadLetter:
         attempts=item.offered,
         first_at=last_at - timedelta(seconds=failed_for),
         last_at=last_at,
+        origin=origin,
     )

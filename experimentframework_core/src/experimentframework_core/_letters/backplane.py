@@ -60,11 +60,14 @@ class _Envelope(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def as_record(letter: DeadLetter) -> Record:
-    """Return ``letter`` as an event; the same event and backplane always give the same id."""
+    """Return ``letter`` as an event; the same event and backplane always give the same id.
+
+    Its origin is left out: who reads the destination knows whose letters go there.
+    """
     experiment = letter.experiment
     if experiment is not None and len(experiment) > LONGEST_EXPERIMENT:
         experiment = None
-    story = story_of(msgspec.structs.replace(letter, experiment=experiment))
+    story = story_of(msgspec.structs.replace(letter, experiment=experiment, origin=""))
     event_id = str(uuid.uuid5(_namespace, f"{letter.backplane}\0{letter.event_id}"))
     envelope = _Envelope(event_id, story.last_at, EVENT_TYPE, VERSION, story)
     return Record(

@@ -88,6 +88,11 @@ class FileDeadLetterStore:
         await self._run(self._index.refresh, _READ)
         return await self._run(partial(self._index.count, chosen), _READ)
 
+    async def origins(self, chosen: LetterFilter = EVERY_LETTER) -> dict[str, int]:
+        """Return how many letters are chosen of each origin; none where there is no file."""
+        await self._run(self._index.refresh, _READ)
+        return await self._run(partial(self._index.origins, chosen), _READ)
+
     async def end(self) -> int:
         """Return where the file ends: no letter behind that position was written yet."""
         return await self._run(self._index.refresh, _READ)

@@ -33,6 +33,7 @@ class Removed(msgspec.Struct, frozen=True, array_like=True):
     event_id: str
     backplane: str
     through: int
+    origin: str = ""
 
 
 class Line(NamedTuple):

@@ -9,6 +9,7 @@ from msgspec.structs import astuple, replace
 
 from experimentframework_core._letters import letter_file as file
 from experimentframework_core._letters import letter_rows as rows
+from experimentframework_core._letters.letter_schema import schema
 from experimentframework_core.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ _insert = rows.upsert.replace("(event_id,", "(position, event_id,", 1).replace(
     "VALUES (?,", "VALUES (?, ?,", 1
 )
 _latest = f"{_insert.rstrip()}, position = excluded.position, stored_at = excluded.stored_at"
-_remove = "DELETE FROM dead_letters WHERE event_id = ? AND backplane = ? AND position <= ?"
+_remove = (
+    "DELETE FROM dead_letters WHERE event_id = ? AND backplane = ? AND position <= ? AND origin = ?"
+)
 
 
 class LetterIndex:
@@ -77,6 +80,10 @@ class LetterIndex:
         """Return how many letters are chosen."""
         return rows.count(rows.condition(chosen), self._connection)
 
+    def origins(self, chosen: LetterFilter) -> dict[str, int]:
+        """Return how many letters are chosen of each origin."""
+        return rows.origins(rows.condition(chosen), self._connection)
+
     def complete(self, letters: Sequence[StoredLetter]) -> list[StoredLetter]:
         """Return letters of a slice with their events."""
         found = []
@@ -91,7 +98,7 @@ class LetterIndex:
     def removals(self, positions: Sequence[int]) -> list[file.Removed]:
         """Return what to write so that the letters at these positions count no longer."""
         found = self._connection.execute(
-            "SELECT event_id, backplane, position FROM dead_letters"
+            "SELECT event_id, backplane, position, origin FROM dead_letters"
             " WHERE position IN (SELECT value FROM json_each(?))",
             (json.dumps(list(positions)),),
         )
@@ -122,6 +129,6 @@ class LetterIndex:
             import sqlite3
 
             self._made = sqlite3.connect("")
-            for statement in rows.schema.statements:
+            for statement in schema.statements:
                 self._made.execute(statement)
         return self._made

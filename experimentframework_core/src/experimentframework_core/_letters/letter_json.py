@@ -34,6 +34,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defa
     first_at: datetime
     last_at: datetime
     traceback: str | None = None
+    origin: str = ""
     event: msgspec.Raw | UnsetType = UNSET
     event_base64: bytes | UnsetType = UNSET
 
@@ -53,6 +54,7 @@ def story_of(letter: DeadLetter) -> Story:
         first_at=letter.first_at.astimezone(UTC),
         last_at=letter.last_at.astimezone(UTC),
         traceback=letter.traceback,
+        origin=letter.origin,
         event=msgspec.Raw(letter.body) if whole else UNSET,
         event_base64=UNSET if whole else letter.body,
     )
@@ -81,6 +83,7 @@ def letter_in(story: Story) -> DeadLetter:
         first_at=story.first_at,
         last_at=story.last_at,
         traceback=story.traceback,
+        origin=story.origin,
     )
 
 

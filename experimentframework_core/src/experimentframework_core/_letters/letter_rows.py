@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from experimentframework_core._letters.letters import DeadLetter, StoredLetter
 from experimentframework_core._sqlite.database import microseconds, transaction
-from experimentframework_core._sqlite.schema import Schema
 
 if TYPE_CHECKING:
     import sqlite3
@@ -16,38 +15,11 @@ if TYPE_CHECKING:
 
     from experimentframework_core._letters.letters import LetterFilter
 
-schema = Schema(
-    kind="dead-letter store",
-    application_id=0x4578446C,  # "ExDl"
-    version=1,
-    statements=(
-        """
-CREATE TABLE dead_letters (
-    position    INTEGER PRIMARY KEY AUTOINCREMENT,
-    event_id    TEXT NOT NULL,
-    backplane   TEXT NOT NULL,
-    event_type  TEXT NOT NULL,
-    experiment  TEXT,
-    reason      TEXT NOT NULL,
-    error       TEXT NOT NULL,
-    error_class TEXT NOT NULL,
-    attempts    INTEGER NOT NULL,
-    first_at    INTEGER NOT NULL,  -- microseconds since 1970-01-01 UTC
-    last_at     INTEGER NOT NULL,  -- the same
-    stored_at   INTEGER NOT NULL,  -- the same
-    traceback   TEXT,
-    body        BLOB NOT NULL,     -- the event as it was to be delivered
-    UNIQUE (event_id, backplane)
-)
-""",
-        "CREATE INDEX dead_letters_by_time ON dead_letters (last_at)",
-    ),
-)
 upsert = """
 INSERT INTO dead_letters (event_id, backplane, event_type, experiment, reason, error, error_class,
-                          attempts, first_at, last_at, stored_at, traceback, body)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (event_id, backplane) DO UPDATE SET
+                          attempts, first_at, last_at, stored_at, traceback, body, origin)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (event_id, backplane, origin) DO UPDATE SET
     reason = excluded.reason, error = excluded.error, error_class = excluded.error_class,
     attempts = excluded.attempts,
     first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at),
@@ -56,7 +28,7 @@ ON CONFLICT (event_id, backplane) DO UPDATE SET
 
 _columns = (
     "position, stored_at, event_id, backplane, event_type, experiment, reason, error, error_class,"
-    " attempts, first_at, last_at, traceback, body"
+    " attempts, first_at, last_at, traceback, body, origin"
 )
 _epoch = datetime(1970, 1, 1, tzinfo=UTC)
 _range = 5000
@@ -89,6 +61,7 @@ def condition(chosen: LetterFilter) -> Condition:
             ("backplane", chosen.backplanes),
             ("reason", chosen.reasons),
             ("event_id", chosen.ids),
+            ("origin", chosen.origins),
         )
         if values
     ]
@@ -120,6 +93,7 @@ def row(letter: DeadLetter, stored_at: datetime) -> tuple[str | int | bytes | No
         microseconds(stored_at),
         letter.traceback,
         letter.body,
+        letter.origin,
     )
 
 
@@ -163,6 +137,15 @@ def count(where: Condition, connection: sqlite3.Connection) -> int:
     return int(number)
 
 
+def origins(where: Condition, connection: sqlite3.Connection) -> dict[str, int]:
+    """Return how many of the chosen letters are of each origin, sorted."""
+    sql = (
+        f"SELECT origin, count(*) FROM dead_letters WHERE position > 0{where.sql}"  # noqa: S608 - constants
+        " GROUP BY origin ORDER BY origin"
+    )
+    return dict(connection.execute(sql, where.parameters).fetchall())
+
+
 def purge_slice(
     where: Condition, after: int, last: int, connection: sqlite3.Connection
 ) -> tuple[int, int] | None:
@@ -194,7 +177,7 @@ def _next_range(after: int, last: int, connection: sqlite3.Connection) -> tuple[
 
 def _letter(found: tuple[Any, ...]) -> StoredLetter:
     (position, stored_at, event_id, backplane, event_type, experiment, *story) = found
-    reason, error, error_class, attempts, first_at, last_at, traceback, body = story
+    reason, error, error_class, attempts, first_at, last_at, traceback, body, origin = story
     return StoredLetter(
         position,
         _time(stored_at),
@@ -211,6 +194,7 @@ def _letter(found: tuple[Any, ...]) -> StoredLetter:
             first_at=_time(first_at),
             last_at=_time(last_at),
             traceback=traceback,
+            origin=origin,
         ),
     )
 

@@ -27,6 +27,9 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
         first_at: When it was offered first, in UTC.
         last_at: When it was offered last, in UTC.
         traceback: Where the backplane raised, if that was a bug of it.
+        origin: The configuration of the plane: the absolute paths of the files that say its
+            ``dataPlane``, sorted, as in ``PATH`` where they are several. Empty where its options
+            were made in Python.
     """
 
     event_id: str
@@ -41,6 +44,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     first_at: datetime
     last_at: datetime
     traceback: str | None = None
+    origin: str = ""
 
 
 class StoredLetter(msgspec.Struct, frozen=True):
@@ -66,6 +70,7 @@ class LetterFilter(msgspec.Struct, frozen=True, kw_only=True):
         backplanes: Names of the backplanes that did not take them.
         reasons: ``refused``, ``attempts`` or ``plugin_error``.
         ids: Event ids.
+        origins: Configurations, as `DeadLetter.origin` names them.
         since: The first time, inclusive; compared with ``last_at``.
         until: The last time, exclusive; the same.
         after: The position behind which they are in their store; 0 for all.
@@ -76,6 +81,7 @@ class LetterFilter(msgspec.Struct, frozen=True, kw_only=True):
     backplanes: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
     after: int = 0
@@ -93,7 +99,9 @@ class DeadLetterStore(Protocol):
         """Where they are, for a person: a path, or a destination's name."""
 
     async def write(self, letters: Sequence[DeadLetter]) -> None:
-        """Return once all are durable. One event of one backplane is kept once: the last counts.
+        """Return once all are durable.
+
+        One event of one backplane and one origin is kept once: the last counts.
 
         Raises:
             TransientError: Not confirmed, possibly written; write them again.
@@ -117,6 +125,9 @@ class ReadableLetters(DeadLetterStore, Protocol):
 
     async def count(self, chosen: LetterFilter = EVERY_LETTER) -> int:
         """Return how many there are."""
+
+    async def origins(self, chosen: LetterFilter = EVERY_LETTER) -> dict[str, int]:
+        """Return how many there are of each origin, sorted."""
 
     async def purge(self, chosen: LetterFilter = EVERY_LETTER) -> int:
         """Remove for ever what is there now, a slice at a time; return how many that were."""

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from experimentframework_core._letters import letter_rows as rows
+from experimentframework_core._letters.letter_schema import schema
 from experimentframework_core._letters.letters import EVERY_LETTER
 from experimentframework_core._sqlite.database import Database, share, transaction
 from experimentframework_core.errors import TransientError, UnavailableError
@@ -88,6 +89,12 @@ class SqliteDeadLetterStore:
         work = partial(rows.count, rows.condition(chosen))
         return await self._patiently(work, doing="count the dead letters in")
 
+    async def origins(self, chosen: LetterFilter = EVERY_LETTER) -> dict[str, int]:
+        """Return how many letters are chosen of each origin; none where there is no file."""
+        if self._is_missing:
+            return {}
+        return await self._patiently(partial(rows.origins, rows.condition(chosen)), doing=_READ)
+
     async def end(self) -> int:
         """Return the highest position that a letter ever had; 0 where there is no file."""
         return 0 if self._is_missing else await self._patiently(rows.end, doing=_READ)
@@ -132,9 +139,9 @@ class SqliteDeadLetterStore:
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         if not self._create:
-            rows.schema.check(connection, self._database.path)
+            schema.check(connection, self._database.path)
         share(connection)
-        rows.schema.create(connection, self._database.path)
+        schema.create(connection, self._database.path)
 
     def _store(self, letters: Sequence[DeadLetter], connection: sqlite3.Connection) -> None:
         now = self._now()

@@ -6,6 +6,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from experimentframework_core._letters.origin import origin_of
 from experimentframework_core.config import data_plane_of, read_configuration
 from experimentframework_core.plugins import find_plugin
 
@@ -20,7 +21,11 @@ MOST_BYTES = 1024 * 1024
 
 
 class Files:
-    """Reads a configuration from the same paths again and again."""
+    """Reads a configuration from the same paths again and again.
+
+    Attributes:
+        origin: Where what was read last comes from, for dead letters.
+    """
 
     def __init__(self, paths: Sequence[str | os.PathLike[str]]) -> None:
         """Read files and folders, the later ones winning; None of them: the current folder.
@@ -30,6 +35,7 @@ class Files:
         self._paths = tuple(paths) or (".",)
         self._folder = _current()
         self._looked_at: tuple[Path, ...] = ()
+        self.origin = ""
 
     def read(self) -> tuple[DataPlaneOptions, Sequence[Problem]]:
         """Return the options that stand there now, and what may surprise about them.
@@ -46,6 +52,7 @@ class Files:
             found = tuple(dict.fromkeys((*self._looked_at, *found)))
         self._looked_at = found
         configuration = loaded.valid()
+        self.origin = origin_of(self._folder / file for file in loaded.files_of_data_plane)
         return data_plane_of(configuration, loaded.files[0]), loaded.problems
 
     def look(self) -> bytes:

@@ -88,7 +88,7 @@ class Line:
         return [place.store for place in self._places if place.store is not None]
 
     def reroute(self, destination: Destination) -> None:
-        """Have the newest channel take other event types; nothing else may differ."""
+        """Have the newest channel take other event types; deliveries may not differ."""
         place = self._places[-1]
         place.channel.reroute(destination.config)
         self._places[-1] = msgspec.structs.replace(place, destination=destination)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from experimentframework_core._letters.origin import coming_from
 from experimentframework_core._log import Repeated, brief, logger
 from experimentframework_core._new_thread import in_new_thread
 from experimentframework_core._plane.setup import warned
@@ -49,6 +50,11 @@ class Reloading:
         self._watching: asyncio.Task[None] | None = None
         self._warnings = Repeated()
 
+    @property
+    def origin(self) -> str:
+        """Where the options come from, for dead letters."""
+        return self.files.origin if self.files else ""
+
     async def run(self, options: DataPlaneOptions | None) -> ReloadResult:
         """Reload, as `DataPlane.reload` describes it."""
         async with self._one_at_a_time:
@@ -76,7 +82,8 @@ class Reloading:
     async def _change(self, options: DataPlaneOptions) -> ReloadResult:
         before = self._works.options
         try:
-            result = await self._works.reload(options)
+            with coming_from(self.origin):
+                result = await self._works.reload(options)
             self._in_force()
         finally:
             await self._works.stores.close_unused()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from experimentframework_core._letters import origin
 from experimentframework_core._log import logger
 from experimentframework_core.backplanes.composite import (
     Destination,
@@ -77,7 +78,7 @@ def resolve(
         raise ConfigurationError(problems)
     if backplane is not None:
         return options, [given(options, backplane)]
-    return options, destinations(options, find)
+    return options, destinations(options, find, origin=origin.present())
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic
 
 import msgspec
 
+from experimentframework_core._letters.origin import spellings
 from experimentframework_core._reading.letter_events import (
     Event,
     Form,
@@ -45,10 +46,12 @@ class LettersOptions(ChannelSettings, frozen=True, kw_only=True, rename="camel")
     Attributes:
         path: The file of their store.
         backplane: Only what this one did not take; None for all.
+        origins: Only those of these configurations; none for all.
     """
 
     path: str
     backplane: str | None = None
+    origins: tuple[str, ...] = ()
 
 
 class LettersReader(ResumingReader[Event], Generic[Event]):
@@ -78,6 +81,7 @@ class LettersReader(ResumingReader[Event], Generic[Event]):
         self._path = Path(options.path).expanduser().absolute()
         self._selection = selection
         self._form = form
+        self._origins = options.origins
         self._chosen = LetterFilter(
             types=selection.types,
             experiments=selection.experiments,
@@ -91,10 +95,11 @@ class LettersReader(ResumingReader[Event], Generic[Event]):
         store: Store | None = None
         async with AsyncExitStack() as stack:
             while True:
-                if store is None and (self._path.exists() or self._chosen.after):
+                if store is None and (self._is_there or self._chosen.after):
                     store = open_letters(self._path)
                     stack.push_async_callback(store.aclose)
                     self._refuse_another_file(await store.end())
+                    await self._look_for_spellings(store)
                 if store is not None:
                     async with aclosing(self._stored(store)) as found:
                         async for each in found:
@@ -102,6 +107,17 @@ class LettersReader(ResumingReader[Event], Generic[Event]):
                 if not self._selection.follow:
                     return
                 await asyncio.sleep(poll_interval)
+
+    @property
+    def _is_there(self) -> bool:
+        """Whether there is a file; one that is just being made does not say yet what it is."""
+        waits = self._selection.follow
+        return self._path.exists() and (not waits or self._path.stat().st_size > 0)
+
+    async def _look_for_spellings(self, store: Store) -> None:
+        if self._origins:
+            found = spellings(self._origins, await store.origins())
+            self._chosen = msgspec.structs.replace(self._chosen, origins=found)
 
     async def _stored(self, store: Store) -> AsyncGenerator[Event | ReplayError, None]:
         began, end = self._chosen.after, await store.end()
@@ -148,9 +164,12 @@ def read_letter_records(options: LettersOptions, selection: Selection) -> Letter
     return LettersReader(options, selection, as_record)
 
 
-def letters_in(path: Path, name: str, backplane: str | None = None) -> Source:
-    """Return the dead letters in a file as a source, all or those of one backplane."""
-    return Source(name, _in_files, LettersOptions(path=str(path), backplane=backplane))
+def letters_in(
+    path: Path, name: str, backplane: str | None = None, origins: tuple[str, ...] = ()
+) -> Source:
+    """Return the dead letters in a file as a source: all, of one backplane, of some origins."""
+    options = LettersOptions(path=str(path), backplane=backplane, origins=origins)
+    return Source(name, _in_files, options)
 
 
 def _opens_nothing(

@@ -61,14 +61,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def ways_to(
-    target: DataPlaneOptions, name: str | None
+    target: DataPlaneOptions, name: str | None, *, origin: str = ""
 ) -> tuple[tuple[Destination, ...], tuple[Source, ...]]:
     """Return where a checked configuration's events go, and the backplanes that they reach there.
 
     Raises:
         ReplayError: It has no backplane of that name.
     """
-    found = destinations(target, find_plugin)
+    found = destinations(target, find_plugin, origin=origin)
     names = [each.config.name for each in found]
     if name is not None and name not in names:
         message = f"there is no backplane {name!r}; expected {', '.join(names)}"
@@ -100,14 +100,17 @@ def plan_of(  # noqa: PLR0913 - all that can be said of a replay
     rate: float | None = None,
     patience: float = PATIENCE,
     dry_run: bool = False,
+    origin: str = "",
 ) -> Plan:
     """Return a plan that can be carried out, from where its checkpoint file says on.
+
+    What the target refuses are dead letters of ``origin``.
 
     Raises:
         ReplayError: It would be in vain or without end, the checkpoint file cannot be used, or
             one of the files cannot be written.
     """
-    ways, members = ways_to(target, to_backplane)
+    ways, members = ways_to(target, to_backplane, origin=origin)
     _check(source, selection, members)
     facts = facts_of(source, selection, members)
     if checkpoint is not None and (position := checkpoint_file.load(checkpoint, facts)):

@@ -145,6 +145,7 @@ def _continued(before: DeadLetter, again: DeadLetter) -> DeadLetter:
     return msgspec.structs.replace(
         again,
         backplane=before.backplane,
+        origin=before.origin,
         attempts=before.attempts + again.attempts,
         first_at=before.first_at,
     )

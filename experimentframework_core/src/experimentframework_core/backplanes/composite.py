@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from experimentframework_core._discreet import open_discreetly
 from experimentframework_core._log import Repeated
@@ -50,14 +51,14 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
 
     def delivers_as(self, other: Destination) -> bool:
         """Return whether both deliver alike; which event types they take may differ."""
-        config = msgspec.structs.replace(
+        config = replace(
             self.config, **{name: getattr(other.config, name) for name in _OF_THE_PLANE}
         )
         return config == other.config and self.source == other.source
 
 
-_OF_THE_PLANE = ("events", "ack_timeout_ms", "shutdown_timeout_ms")
-"""The settings in a channel's that the plane alone acts upon."""
+_OF_THE_PLANE = ("events", "ack_timeout_ms", "shutdown_timeout_ms", "origin")
+"""The settings in a channel's that change nothing about its deliveries."""
 
 
 def default_key(record: Record) -> str:
@@ -65,13 +66,22 @@ def default_key(record: Record) -> str:
     return record.experiment or record.event_id
 
 
-def destinations(options: DataPlaneOptions, find_plugin: FindPlugin) -> list[Destination]:
-    """Return the destinations of a checked configuration, a composite's in its order."""
+def destinations(
+    options: DataPlaneOptions, find_plugin: FindPlugin, *, origin: str = ""
+) -> list[Destination]:
+    """Return the destinations of a checked configuration, a composite's in its order.
+
+    Args:
+        options: The configuration.
+        find_plugin: Finds the plugin of a type.
+        origin: Where the configuration comes from, for its dead letters.
+    """
     node = options.backplane
     if node is None:
         return []
     nodes = node.backplanes or () if node.type == "composite" else (node,)
-    return [_destination(options, each, find_plugin) for each in nodes]
+    made = [_destination(options, each, find_plugin) for each in nodes]
+    return [replace(each, config=replace(each.config, origin=origin)) for each in made]
 
 
 def _destination(

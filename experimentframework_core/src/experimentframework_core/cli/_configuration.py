@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from experimentframework_core._letters.origin import origin_of
 from experimentframework_core.cli._output import say
 from experimentframework_core.config import data_plane_of, read_configuration
 from experimentframework_core.plugins import find_plugin
@@ -20,8 +21,20 @@ if TYPE_CHECKING:
 _NEVER_GIVE_UP_MS = 1_000_000_000
 
 
+class Read(NamedTuple):
+    """The options in a configuration, and where they come from, for dead letters."""
+
+    options: DataPlaneOptions
+    origin: str
+
+
 def load(path: Path) -> DataPlaneOptions:
-    """Return the options in a file or folder; warnings go to stderr.
+    """Return the options in a file or folder; as `read`."""
+    return read(path).options
+
+
+def read(path: Path) -> Read:
+    """Return the options in a file or folder, and their origin; warnings go to stderr.
 
     Raises:
         ConfigurationError: With every problem, or that a file cannot be read.
@@ -31,7 +44,8 @@ def load(path: Path) -> DataPlaneOptions:
     for problem in loaded.problems:
         if problem.severity == "warning":
             say(str(problem))
-    return data_plane_of(configuration, loaded.files[0])
+    options = data_plane_of(configuration, loaded.files[0])
+    return Read(options, origin_of(loaded.files_of_data_plane))
 
 
 def files_of(path: Path) -> list[Path]:

@@ -28,6 +28,7 @@ from experimentframework_core.cli._dead_letter_options import (
     KeeperOption,
     LettersOption,
     MostOption,
+    OriginOption,
     ReasonOption,
     SinceOption,
     StoreOption,
@@ -36,8 +37,13 @@ from experimentframework_core.cli._dead_letter_options import (
     check_local,
     chosen_by,
 )
+from experimentframework_core.cli._dead_letter_origins import (
+    Whose,
+    only_of,
+    refuse_of_broker,
+)
 from experimentframework_core.cli._dead_letter_requeue import requeue_letters
-from experimentframework_core.cli._dead_letter_stores import paths_of
+from experimentframework_core.cli._dead_letter_stores import place_of
 from experimentframework_core.cli._output import (
     USAGE,
     CommandError,
@@ -61,6 +67,7 @@ def list_letters(  # noqa: PLR0913 - one for each option
     backplanes: BackplaneOption = None,
     reasons: ReasonOption = None,
     ids: IdOption = None,
+    origins: OriginOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
     limit: Annotated[
@@ -87,11 +94,13 @@ def list_letters(  # noqa: PLR0913 - one for each option
     if not as_json:
         limit = limit or SHOWN
     if keeper is Keeper.BROKER:
+        refuse_of_broker(origins)
         source = broker_of(config, store, backplanes)
         return list_of_broker(source, chosen, limit=limit, newest=newest, as_json=as_json)
     check_local(chosen)
-    paths = paths_of(config, store)
-    return list_of_stores(paths, chosen, limit=limit, newest=newest, as_json=as_json)
+    place = place_of(config, store)
+    chosen = only_of(Whose.of(origins, place.origin), place.paths, chosen)
+    return list_of_stores(place.paths, chosen, limit=limit, newest=newest, as_json=as_json)
 
 
 def show(
@@ -101,13 +110,17 @@ def show(
     store: StoreOption = None,
     keeper: KeeperOption = Keeper.LOCAL,
     backplanes: BackplaneOption = None,
+    origins: OriginOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Show everything about the dead letters of one event, the event and a traceback too."""
     if keeper is Keeper.BROKER:
+        refuse_of_broker(origins)
         return show_of_broker(broker_of(config, store, backplanes), event_id, as_json=as_json)
     chosen = LetterFilter(ids=(event_id,), backplanes=tuple(backplanes or ()))
-    return show_of_stores(paths_of(config, store), chosen, as_json=as_json)
+    place = place_of(config, store)
+    chosen = only_of(Whose.of(origins, place.origin), place.paths, chosen)
+    return show_of_stores(place.paths, chosen, as_json=as_json)
 
 
 def purge(  # noqa: PLR0913 - one for each option
@@ -120,6 +133,7 @@ def purge(  # noqa: PLR0913 - one for each option
     backplanes: BackplaneOption = None,
     reasons: ReasonOption = None,
     ids: IdOption = None,
+    origins: OriginOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
     limit: MostOption = None,
@@ -140,6 +154,7 @@ def purge(  # noqa: PLR0913 - one for each option
         until=until,
     )
     if keeper is Keeper.BROKER:
+        refuse_of_broker(origins)
         return purge_of_broker(
             broker_of(config, store, backplanes),
             chosen,
@@ -152,8 +167,9 @@ def purge(  # noqa: PLR0913 - one for each option
     if chosen.until is None:
         # What comes while somebody reads the question was not asked for.
         chosen = msgspec.structs.replace(chosen, until=now)
-    paths = paths_of(config, store)
-    return purge_of_stores(paths, chosen, yes=yes, dry_run=dry_run, as_json=as_json)
+    place = place_of(config, store)
+    chosen = only_of(Whose.of(origins, place.origin), place.paths, chosen)
+    return purge_of_stores(place.paths, chosen, yes=yes, dry_run=dry_run, as_json=as_json)
 
 
 def requeue(  # noqa: PLR0913 - one for each option
@@ -169,6 +185,7 @@ def requeue(  # noqa: PLR0913 - one for each option
     backplanes: BackplaneOption = None,
     reasons: ReasonOption = None,
     ids: IdOption = None,
+    origins: OriginOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
     limit: MostOption = None,
@@ -190,13 +207,14 @@ def requeue(  # noqa: PLR0913 - one for each option
         until=until,
     )
     if keeper is Keeper.BROKER:
+        refuse_of_broker(origins)
         if to is not None:
             message = "--to: a broker's dead letter goes to the queue or topic that it came from"
             raise CommandError(message, exit_code=USAGE)
         source = broker_of(config, store, backplanes)
         return requeue_of_broker(source, chosen, limit=limit, as_json=as_json)
     check_local(chosen, limit)
-    return requeue_letters(config, store, chosen, to=to, as_json=as_json)
+    return requeue_letters(config, store, chosen, origins=origins, to=to, as_json=as_json)
 
 
 group = typer.Typer(

@@ -49,6 +49,14 @@ ReasonOption = Annotated[
     typer.Option("--reason", "-r", help="refused, attempts, plugin_error; a broker's; repeatable."),
 ]
 IdOption = Annotated[list[str] | None, typer.Option("--id", help="Only this event; repeatable.")]
+OriginOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--origin",
+        metavar="FILE|none|any",
+        help="Whose, if not the configuration's; none: of Python; any; repeatable.",
+    ),
+]
 SinceOption = Annotated[
     str | None, typer.Option(help="Refused last from then on: ISO 8601, or an age as in 2h.")
 ]

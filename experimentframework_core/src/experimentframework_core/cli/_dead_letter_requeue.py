@@ -12,8 +12,9 @@ import msgspec
 from experimentframework_core._requeue.requeue import Requeue
 from experimentframework_core._requeue.way import Fates
 from experimentframework_core.backplanes.composite import destinations
-from experimentframework_core.cli._configuration import load
-from experimentframework_core.cli._dead_letter_stores import opened, paths_in, paths_of
+from experimentframework_core.cli._configuration import read
+from experimentframework_core.cli._dead_letter_origins import Whose, only_of
+from experimentframework_core.cli._dead_letter_stores import existing, opened, paths_in
 from experimentframework_core.cli._output import (
     FAILED,
     OK,
@@ -102,16 +103,23 @@ class Summary(msgspec.Struct):
 
 
 def requeue_letters(
-    config: Path, store: Path | None, chosen: LetterFilter, *, to: str | None, as_json: bool
+    config: Path,
+    store: Path | None,
+    chosen: LetterFilter,
+    *,
+    origins: Sequence[str] | None,
+    to: str | None,
+    as_json: bool,
 ) -> int:
     """Publish the chosen letters again; return the exit code."""
-    options = load(config)
+    options, origin = read(config)
     found = destinations(options, find_plugin)
     names = [each.config.name for each in found]
     if to is not None and to not in names:
         message = f"--to: there is no backplane {to!r}; expected {', '.join(names)}"
         raise CommandError(message, exit_code=USAGE)
-    paths = paths_in(found, str(config)) if store is None else paths_of(None, store)
+    paths = paths_in(found, str(config)) if store is None else [existing(store)]
+    chosen = only_of(Whose.of(origins, origin), paths, chosen)
     timeout = options.shutdown_timeout_ms / 1000
     summary = asyncio.run(_run(found, paths, chosen, to=to, timeout=timeout))
     if as_json:

@@ -33,7 +33,7 @@ async def print_each(letters: AsyncGenerator[T, None], document: Callable[[T], b
 
 
 def print_rows(
-    rows: Sequence[tuple[str, ...]], table: Callable[[Iterable[tuple[str, ...]]], Table]
+    rows: Sequence[tuple[str, ...]], table: Callable[[Sequence[tuple[str, ...]]], Table]
 ) -> None:
     """Print the table of these rows, or that there are none."""
     if rows:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from experimentframework_core._plane.setup import letter_file
 from experimentframework_core.backplanes.composite import destinations
-from experimentframework_core.cli._configuration import load
+from experimentframework_core.cli._configuration import read
 from experimentframework_core.cli._output import USAGE, CommandError, count, say
 from experimentframework_core.deadletter import (
     FileDeadLetterStore,
@@ -24,7 +24,14 @@ if TYPE_CHECKING:
     from experimentframework_core.backplanes.composite import Destination
 
 
-def paths_of(config: Path | None, store: Path | None) -> list[Path]:
+class Place(NamedTuple):
+    """Where dead letters are, and of which configuration."""
+
+    paths: list[Path]
+    origin: str | None
+
+
+def place_of(config: Path | None, store: Path | None) -> Place:
     """Return the files that hold the dead letters; those of a configuration only if there are any.
 
     Raises:
@@ -34,10 +41,20 @@ def paths_of(config: Path | None, store: Path | None) -> list[Path]:
     if (config is None) == (store is None):
         raise CommandError("Give either --config FILE or --store PATH.", exit_code=USAGE)
     if config is not None:
-        return paths_in(destinations(load(config), find_plugin), str(config))
-    if store is not None and not store.expanduser().is_file():
+        options, origin = read(config)
+        return Place(paths_in(destinations(options, find_plugin), str(config)), origin)
+    return Place([] if store is None else [existing(store)], None)
+
+
+def existing(store: Path) -> Path:
+    """Return a file of dead letters.
+
+    Raises:
+        CommandError: It is not there.
+    """
+    if not store.expanduser().is_file():
         raise CommandError(f"{store}: there is no such file of dead letters", exit_code=USAGE)
-    return [store] if store is not None else []
+    return store
 
 
 def paths_in(found: Sequence[Destination], config: str) -> list[Path]:

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from experimentframework_core._letters.letter_json import story_of
+from experimentframework_core.cli._dead_letter_origins import shown
 from experimentframework_core.cli._output import printable, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from rich.table import Table
 
     from experimentframework_core.deadletter import ReadableLetters, StoredLetter
 
+_COLUMNS = ("Event", "Backplane", "Type", "Experiment", "Reason", "#Attempts", "Last", "Error")
 _LONGEST_ERROR = 60
 
 
@@ -29,7 +31,7 @@ def as_json_line(store: ReadableLetters, found: StoredLetter) -> bytes:
 
 
 def row_of(found: StoredLetter) -> tuple[str, ...]:
-    """Return a letter's row in the table."""
+    """Return a letter's row in the table; its origin is the last."""
     letter = found.letter
     return (
         letter.event_id,
@@ -40,13 +42,15 @@ def row_of(found: StoredLetter) -> tuple[str, ...]:
         f"{letter.attempts:,}",
         f"{letter.last_at:%Y-%m-%d %H:%M:%S}",
         short(letter.error),
+        shown(letter.origin),
     )
 
 
-def as_table(rows: Iterable[tuple[str, ...]]) -> Table:
-    """Return the table of these rows."""
-    columns = ("Event", "Backplane", "Type", "Experiment", "Reason", "#Attempts", "Last", "Error")
-    return table(*columns, rows=rows)
+def as_table(rows: Sequence[tuple[str, ...]]) -> Table:
+    """Return the table of these rows, with origins where they are several."""
+    if len({row[-1] for row in rows}) > 1:
+        return table(*_COLUMNS, "Origin", rows=rows)
+    return table(*_COLUMNS, rows=[row[:-1] for row in rows])
 
 
 def in_full(store: ReadableLetters, found: StoredLetter) -> Iterator[str]:
@@ -63,6 +67,7 @@ def in_full(store: ReadableLetters, found: StoredLetter) -> Iterator[str]:
         f"first       {letter.first_at.isoformat()}",
         f"last        {letter.last_at.isoformat()}",
         f"stored      {found.stored_at.isoformat()}",
+        f"origin      {shown(letter.origin)}",
         f"store       {store.location}, position {found.position}",
         "",
     )

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from experimentframework_core.cli._configuration import blocking, load
+from experimentframework_core._letters.origin import coming_from
+from experimentframework_core.cli._configuration import blocking, read
 from experimentframework_core.cli._demo_events import EXPERIMENT, SUBJECTS, events
 from experimentframework_core.cli._output import (
     FAILED,
@@ -86,7 +87,9 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 
 
 async def _publish(config: Path) -> Summary:
-    plane = DataPlane(blocking(load(config)))
+    options, origin = read(config)
+    with coming_from(origin):
+        plane = DataPlane(blocking(options))
     made = events(utc_now())
     async with plane:
         for event in made:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from experimentframework_core.cli._configuration import load
+from experimentframework_core.cli._configuration import read
 from experimentframework_core.cli._doctor_buffers import buffer_checks
 from experimentframework_core.cli._health import Check, backplane_checks, dead_letter_checks
 from experimentframework_core.cli._output import (
@@ -23,7 +23,7 @@ from experimentframework_core.cli._output import (
 )
 
 if TYPE_CHECKING:
-    from experimentframework_core.config import DataPlaneOptions
+    from experimentframework_core.cli._configuration import Read
 
 WAL_FROM = (3, 51, 3)
 """The first SQLite whose write-ahead log is safe with several connections."""
@@ -33,7 +33,7 @@ _NO_EARLIER_THAN = datetime(2026, 1, 1, tzinfo=UTC)
 
 def doctor(config: ConfigOption, *, as_json: JsonOption = False) -> int:
     """Open and ping each backplane; look at disk buffers, dead letters, the clock, versions."""
-    checks = asyncio.run(_checks(load(config)))
+    checks = asyncio.run(_checks(read(config)))
     healthy = all(check.ok for check in checks)
     if as_json:
         print_json({"healthy": healthy, "checks": checks})
@@ -43,7 +43,8 @@ def doctor(config: ConfigOption, *, as_json: JsonOption = False) -> int:
     return OK if healthy else FAILED
 
 
-async def _checks(options: DataPlaneOptions) -> list[Check]:
+async def _checks(found: Read) -> list[Check]:
+    options, origin = found
     return [
         Check("python", ok=True, found=platform.python_version()),
         sqlite_check(sqlite3.sqlite_version_info),
@@ -51,7 +52,7 @@ async def _checks(options: DataPlaneOptions) -> list[Check]:
         metrics_check(_version_of("opentelemetry-api"), _version_of("prometheus-client")),
         *[check async for check in backplane_checks(options)],
         *buffer_checks(options),
-        *[check async for check in dead_letter_checks(options)],
+        *[check async for check in dead_letter_checks(options, origin)],
     ]
 
 

@@ -40,6 +40,7 @@ from experimentframework_core.cli._progress import reporter, shown
 from experimentframework_core.cli._selection import (
     DeadLettersOption,
     ExperimentsOption,
+    OriginOption,
     SinceOption,
     SourceOption,
     SubjectsOption,
@@ -81,6 +82,7 @@ def export(  # noqa: PLR0913 - one for each option
     ] = None,
     backplane: SourceOption = None,
     dead_letters: DeadLettersOption = False,
+    origins: OriginOption = None,
     types: TypesOption = None,
     experiments: ExperimentsOption = None,
     subjects: SubjectsOption = None,
@@ -99,7 +101,7 @@ def export(  # noqa: PLR0913 - one for each option
     )
     side = _side_of(output)
     target = _output(output, _format(form, output, partition_by), partition_by)
-    source = source_of(config, backplane, dead_letters=dead_letters)
+    source = source_of(config, backplane, dead_letters=dead_letters, origins=origins)
     keep = [*files_of(config), *([] if source.file is None else [source.file])]
     _check(output, target, side, force=force, keep=keep)
     run = Export(source, selection, target, side)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from experimentframework_core._discreet import open_discreetly
+from experimentframework_core._letters.origin import is_same
 from experimentframework_core._plane.setup import letter_file
 from experimentframework_core._reading.choice import leaves
 from experimentframework_core._tasks import TaskAbandonedError, run_bounded
@@ -69,13 +70,13 @@ async def _open_and_ping(node: BackplaneOptions, settings: ChannelConfig) -> str
         await opening.__aexit__(None, None, None)
 
 
-async def dead_letter_checks(options: DataPlaneOptions) -> AsyncIterator[Check]:
-    """Yield whether each place for dead letters can be written, and what is in it."""
+async def dead_letter_checks(options: DataPlaneOptions, origin: str) -> AsyncIterator[Check]:
+    """Yield whether each place for dead letters can be written, and what of ``origin`` is in it."""
     settings = [effective(options, node, plugin) for node, plugin in channels(options)]
     keeping = [each for each in settings if each.on_failure == "deadLetter"]
     files = {path: each for each in keeping if (path := letter_file(each)) is not None}
     for path, each in files.items():
-        yield await _dead_letter_check(path, each.dead_letter.type)
+        yield await _dead_letter_check(path, each.dead_letter.type, origin)
     for each in keeping:
         if letter_file(each) is None:
             yield await _letter_backplane_check(each)
@@ -90,17 +91,20 @@ async def _letter_backplane_check(settings: ChannelConfig) -> Check:
     return await _backplane_check(node, settings)
 
 
-async def _dead_letter_check(path: Path, kind: str) -> Check:
+async def _dead_letter_check(path: Path, kind: str, origin: str) -> Check:
     obstacle = _obstacle(path)
     if obstacle:
         return Check("dead letters", ok=False, found=f"{path}: {obstacle}")
     try:
         opening = FileDeadLetterStore(path) if kind == "file" else SqliteDeadLetterStore(path)
         async with opening as store:
-            kept = await store.count()
+            kept = await store.origins()
     except Exception as error:  # noqa: BLE001 - the finding
         return Check("dead letters", ok=False, found=_reason(error))
-    return Check("dead letters", ok=True, found=f"{path}: can be written, holds {kept:,}")
+    own = sum(number for each, number in kept.items() if is_same(each, origin))
+    others = sum(kept.values()) - own
+    more = f"; {others:,} of other configurations" if others else ""
+    return Check("dead letters", ok=True, found=f"{path}: can be written, holds {own:,}{more}")
 
 
 def _obstacle(path: Path) -> str | None:

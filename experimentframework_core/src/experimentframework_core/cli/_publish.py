@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from experimentframework_core.cli._configuration import blocking, load
+from experimentframework_core._letters.origin import coming_from
+from experimentframework_core.cli._configuration import blocking, read
 from experimentframework_core.cli._output import (
     FAILED,
     OK,
@@ -46,10 +47,11 @@ def publish(
     A line is a full envelope, or flat: {"type": "exposure", "experimentName": …}. Waits for the
     destinations, however slow; broken lines are reported and the rest goes on.
     """
-    options = blocking(load(config))
+    options, origin = read(config)
     with _open(source) as descriptor:
         progress = reporter(_size(descriptor), time.monotonic)
-        summary = asyncio.run(publish_lines(options, descriptor, progress))
+        with coming_from(origin):
+            summary = asyncio.run(publish_lines(blocking(options), descriptor, progress))
     if as_json:
         print_json(summary.as_document())
     else:

@@ -14,7 +14,7 @@ import typer
 from experimentframework_core._replay.planning import PATIENCE, REJECTED, plan_of
 from experimentframework_core._replay.run import Replay
 from experimentframework_core._replay.transform import transform_named
-from experimentframework_core.cli._configuration import load
+from experimentframework_core.cli._configuration import read
 from experimentframework_core.cli._output import (
     FAILED,
     OK,
@@ -34,6 +34,7 @@ from experimentframework_core.cli._replay_text import (
 from experimentframework_core.cli._selection import (
     DeadLettersOption,
     ExperimentsOption,
+    OriginOption,
     SinceOption,
     SubjectsOption,
     TypesOption,
@@ -68,6 +69,7 @@ def replay(  # noqa: PLR0913 - one for each option
         str | None, typer.Option(metavar="NAME", help="Deliver only to this one of several.")
     ] = None,
     dead_letters: DeadLettersOption = False,
+    origins: OriginOption = None,
     types: TypesOption = None,
     experiments: ExperimentsOption = None,
     subjects: SubjectsOption = None,
@@ -110,8 +112,9 @@ def replay(  # noqa: PLR0913 - one for each option
         verb="replay",
         option="--from-backplane",
         dead_letters=dead_letters,
+        origins=origins,
     )
-    target = load(target_config)
+    target, origin = read(target_config)
     try:
         plan = plan_of(
             source,
@@ -124,6 +127,7 @@ def replay(  # noqa: PLR0913 - one for each option
             rate=rate,
             patience=give_up_after,
             dry_run=dry_run,
+            origin=origin,
         )
         summary, signal = asyncio.run(_run(plan))
     except ReplayError as error:

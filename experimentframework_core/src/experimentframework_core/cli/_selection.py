@@ -23,6 +23,14 @@ SourceOption = Annotated[
 DeadLettersOption = Annotated[
     bool, typer.Option("--dead-letters", help="The events that were not taken, instead.")
 ]
+OriginOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--origin",
+        metavar="FILE|none|any",
+        help="Whose dead letters, if not the configuration's; none: of Python; repeatable.",
+    ),
+]
 TypesOption = Annotated[
     list[str] | None, typer.Option("--type", "-t", help="Only this event type; repeatable.")
 ]

@@ -74,7 +74,10 @@ def _said(section: str, value: object, loaded: Loaded) -> Iterator[Setting]:
 
 
 def _of_plane(options: DataPlaneOptions, loaded: Loaded) -> Iterator[Setting]:
-    of_channels = {_camel(name) for name in ChannelConfig.__struct_fields__} - {"shutdownTimeoutMs"}
+    of_channels = {_camel(name) for name in ChannelConfig.__struct_fields__} - {
+        "shutdownTimeoutMs",
+        "origin",
+    }
     for setting in _said("dataPlane", options, loaded):
         field = setting.path.split(".")[1]
         if field != "backplane" and (options.backplane is None or field not in of_channels):

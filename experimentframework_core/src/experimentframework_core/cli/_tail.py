@@ -28,6 +28,7 @@ from experimentframework_core.cli._output import (
 from experimentframework_core.cli._selection import (
     DeadLettersOption,
     ExperimentsOption,
+    OriginOption,
     SinceOption,
     SourceOption,
     SubjectsOption,
@@ -71,6 +72,7 @@ def tail(  # noqa: PLR0913 - one for each option
     experiments: ExperimentsOption = None,
     subjects: SubjectsOption = None,
     dead_letters: DeadLettersOption = False,
+    origins: OriginOption = None,
     correlation_id: Annotated[
         str | None, typer.Option("--correlation-id", help="Only what belongs to this request.")
     ] = None,
@@ -105,7 +107,7 @@ def tail(  # noqa: PLR0913 - one for each option
     )
     if last is None and not (everything or since or checkpoint):
         last = SHOWN
-    source = source_of(config, backplane, dead_letters=dead_letters)
+    source = source_of(config, backplane, dead_letters=dead_letters, origins=origins)
     reading = _reading(source, selection)
     if not reading.has_positions and (checkpoint or (follow and last is not None)):
         message = f"{source} tells no positions: leave out --from, and give --all with --follow"

@@ -70,6 +70,7 @@ class ChannelConfig(msgspec.Struct, frozen=True, kw_only=True):
         on_failure: What becomes of refused events.
         dead_letter: The dead-letter store.
         shutdown_timeout_ms: Time to drain when the plane closes.
+        origin: Where the configuration comes from, for its dead letters; see `DeadLetter`.
     """
 
     name: str
@@ -88,6 +89,7 @@ class ChannelConfig(msgspec.Struct, frozen=True, kw_only=True):
     on_failure: OnFailure
     dead_letter: DeadLetterOptions
     shutdown_timeout_ms: int
+    origin: str = ""
 
 
 def effective(

@@ -51,6 +51,12 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     written: dict[str, str]
     excerpts: Excerpts
 
+    @property
+    def files_of_data_plane(self) -> tuple[str, ...]:
+        """The files that say something of ``dataPlane``, sorted."""
+        places = [place for path, place in self.origins.items() if path.startswith("dataPlane.")]
+        return tuple(sorted({place.file for place in places if place.file is not None}))
+
     def valid(self) -> Configuration:
         """Return the configuration.
 
