@@ -251,26 +251,6 @@ def test_a_worker_of_multiprocessing_drains_at_its_end(tmp_path: Path) -> None:
     assert stored(tmp_path) == 50
 
 
-def test_a_pool_that_is_joined_drains(tmp_path: Path) -> None:
-    """Given a pool of processes, When it is closed and joined in its block, Then all arrived."""
-    run(
-        tmp_path,
-        """
-        plane = make(flush_interval_ms=60_000)
-
-        def job(_):
-            publish(plane, 5)
-
-        with multiprocessing.get_context("fork").Pool(2) as pool:
-            pool.map(job, range(10), chunksize=1)
-            pool.close()
-            pool.join()
-        """,
-    )
-
-    assert stored(tmp_path) == 50
-
-
 def test_what_was_durable_outlives_a_pool_that_is_terminated(tmp_path: Path) -> None:
     """Given durable events, When the block of a pool just ends, Then the next one delivers them."""
     run(
