@@ -15,8 +15,8 @@ from experimentframework_core.config import BackplaneOptions, BufferOptions, Dat
 from experimentframework_core.plugin import OpenContext
 from experimentframework_core.units import Secret
 from experimentframework_servicebus import ServiceBusOptions, plugin
-from experimentframework_servicebus._batches import fill
-from experimentframework_servicebus._message import message_of
+from experimentframework_servicebus._sending.batches import fill
+from experimentframework_servicebus._sending.message import message_of
 from tests.benchmarks._sending import costs, ready_records
 
 if TYPE_CHECKING:

@@ -59,7 +59,6 @@ _rows = {
 }
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("benchmark", _rows)
 def test_a_benchmark_runs_and_prints_its_rows(benchmark: str) -> None:
     """Given a checkout, when a benchmark runs in its quick form, then its rows are there."""

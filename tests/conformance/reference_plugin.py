@@ -89,11 +89,20 @@ class FileBackplane:
         self.append([body for body in dict.fromkeys(r.body for r in records) if body not in known])
 
     def append(self, bodies: Iterable[bytes]) -> None:
-        """Append the bodies and sync."""
-        with self.path.open("ab") as file:
-            file.writelines(body + b"\n" for body in bodies)
-            file.flush()
-            os.fsync(file.fileno())
+        """Append the bodies and sync; only whole lines stay of what is cut short."""
+        self.mend()
+        try:
+            with self.path.open("ab") as file:
+                file.writelines(body + b"\n" for body in bodies)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            self.mend()
+            raise TransientError(f"cannot write {self.path}: {error}") from error
+
+    def mend(self) -> None:
+        """Take away half a line at the end, which a full disk or a process that died has left."""
+        os.truncate(self.path, self.path.read_bytes().rfind(b"\n") + 1)
 
 
 async def turns() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypedDict, cast
 from uuid import uuid4
 
@@ -14,10 +15,16 @@ from experimentframework_core.backplanes.memory import InMemoryOptions
 from experimentframework_core.backplanes.memory import plugin as memory_plugin
 from experimentframework_core.backplanes.sqlite import SqliteOptions
 from experimentframework_core.backplanes.sqlite import plugin as sqlite_plugin
-from experimentframework_core.testing import BackplaneConformance, make_exposure, make_record
+from experimentframework_core.testing import (
+    BackplaneConformance,
+    full_disk,
+    make_exposure,
+    make_record,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator, Sequence
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     from experimentframework_core.envelope import Record
@@ -41,6 +48,11 @@ class TestSqlite(BackplaneConformance[SqliteOptions]):
     def unreachable(self, options: SqliteOptions) -> SqliteOptions:
         return SqliteOptions(path="/dev/null/events.db")
 
+    def cut_short(
+        self, options: SqliteOptions, batch: Sequence[Record]
+    ) -> AbstractAsyncContextManager[None]:
+        return full_disk(options.path, room=sum(len(record.body) for record in batch) // 4)
+
 
 class Line(TypedDict):
     """What the logging backplane hands to a handler that wants fields, not text."""
@@ -49,14 +61,21 @@ class Line(TypedDict):
 
 
 class Lines(logging.Handler):
-    """Keeps the event id of each line; the variants ``poison`` and ``flaky`` make it fail."""
+    """Keeps the event id of each line; the variants ``poison`` and ``flaky`` make it fail.
+
+    Attributes:
+        room: How many lines it takes.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.event_ids: list[bytes] = []
+        self.room = 10_000
 
     def emit(self, record: logging.LogRecord) -> None:
         fields = vars(record)["structured"]
+        if len(self.event_ids) >= self.room:
+            raise OSError("the disk is full")
         if fields.get("variant") == "poison":
             raise ValueError("this line cannot be written")
         if fields.get("variant") == "flaky":
@@ -90,6 +109,14 @@ class TestLogging(BackplaneConformance[LoggingOptions]):
 
     def flaky(self, options: LoggingOptions) -> Record:
         return make_record(make_exposure(variant_key="flaky"))
+
+    @asynccontextmanager
+    async def cut_short(
+        self, options: LoggingOptions, batch: Sequence[Record]
+    ) -> AsyncIterator[None]:
+        self.lines.room = len(self.lines.event_ids) + len(batch) // 2
+        yield
+        self.lines.room = 10_000
 
     @pytest.mark.xfail(reason="a log line has no body")
     async def test_bodies_arrive_byte_for_byte(self, options: LoggingOptions) -> None:

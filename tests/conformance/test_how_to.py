@@ -22,7 +22,6 @@ TESTS = [
 ]
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("guide", "name"), TESTS)
 def test_the_files_of_a_guide_pass(guide: Path, name: str, tmp_path: Path) -> None:
     """Given a guide's files in a folder, when pytest runs one, then it passes."""

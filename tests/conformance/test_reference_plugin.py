@@ -8,10 +8,18 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from experimentframework_core.testing import BackplaneConformance, make_exposure, make_record
+from experimentframework_core.testing import (
+    BackplaneConformance,
+    full_disk,
+    make_exposure,
+    make_record,
+)
 from tests.conformance.reference_plugin import FileOptions, plugin
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractAsyncContextManager
+
     from experimentframework_core.envelope import Record
 
 
@@ -32,6 +40,11 @@ class ReferenceConformance(BackplaneConformance[FileOptions]):
 
     def flaky(self, options: FileOptions) -> Record | None:
         return make_record(make_exposure(variant_key="flaky"))
+
+    def cut_short(
+        self, options: FileOptions, batch: Sequence[Record]
+    ) -> AbstractAsyncContextManager[None] | None:
+        return full_disk(options.path, room=len(batch[0].body) + 100)
 
     async def plant(self, options: FileOptions, body: bytes) -> bool:
         path = Path(options.path)

@@ -4,24 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import traceback
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from experimentframework_core import BackplanePlugin, ChannelSettings, OpenContext, Secret
-from experimentframework_core._discreet import open_discreetly
+from experimentframework_core import (
+    BackplaneOptions,
+    BackplanePlugin,
+    BrokerLetter,
+    ChannelSettings,
+    DataPlane,
+    DataPlaneOptions,
+    LetterOutcome,
+    OpenContext,
+    Secret,
+    Selection,
+)
+from experimentframework_core._discreet import (
+    letters_discreetly,
+    open_discreetly,
+    read_discreetly,
+)
+from experimentframework_core.envelope import Envelope
 from experimentframework_core.errors import (
     PartialBatchError,
     PermanentError,
+    ReplayError,
     TransientError,
     UnavailableError,
 )
 from experimentframework_core.plugin import Backplane, Pingable
-from experimentframework_core.testing import make_records
+from experimentframework_core.testing import make_envelope, make_records
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Collection, Sequence
 
     from experimentframework_core.envelope import Record
 
@@ -177,3 +195,153 @@ async def test_without_secrets_it_is_the_plugin_s_own() -> None:
     plugin = plugin_of(own, ChannelSettings)
     async with open_discreetly(plugin, ChannelSettings(), CONTEXT) as backplane:
         assert backplane is own
+
+
+class Reader(AsyncIterator[Envelope]):
+    """Gives an event, then raises, and so on; closing raises too."""
+
+    finds_times = False
+
+    def __init__(self, error: Exception) -> None:
+        self.checkpoint: str | None = None
+        self.error = error
+        self.asked = 0
+
+    async def __anext__(self) -> Envelope:
+        self.asked += 1
+        self.checkpoint = str(self.asked)
+        if self.asked % 2 == 0:
+            raise self.error
+        if self.asked > 4:
+            raise StopAsyncIteration
+        return make_envelope()
+
+    async def aclose(self) -> None:
+        raise self.error
+
+
+def reader_of(error: Exception) -> AsyncIterator[Envelope]:
+    """Return what the core gets of such a reader."""
+    return read_discreetly(lambda _options, _selection: Reader(error), Keyed(), Selection())
+
+
+async def test_a_reader_is_looked_through() -> None:
+    """Given a reader that quotes the key, When it raises, Then the error is the same, without."""
+    error = ReplayError("cannot read hunter2", record=b"half")
+    reader = reader_of(error)
+    await anext(reader)
+
+    with pytest.raises(ReplayError, match=r"^cannot read \*\*\*$") as raised:
+        await anext(reader)
+
+    assert raised.value is error
+    assert raised.value.record == b"half"
+
+
+async def test_a_reader_goes_on_behind_what_it_raised() -> None:
+    """Given a reader that goes on, When it has raised, Then so does what stands before it."""
+    reader: Any = reader_of(ReplayError("cannot read hunter2"))
+    seen = [type(each) for each in [await anext(reader), *await anexts(reader, 3)]]
+
+    with pytest.raises(StopAsyncIteration):
+        await anext(reader)
+
+    assert seen == [Envelope, ReplayError, Envelope, ReplayError]
+    assert (reader.checkpoint, reader.finds_times, hasattr(reader, "progress")) == (
+        "5",
+        False,
+        False,
+    )
+
+
+async def anexts(reader: AsyncIterator[Envelope], number: int) -> list[Envelope | BaseException]:
+    """Ask so often, and return what came or was raised."""
+    return [
+        each
+        for _ in range(number)
+        for each in await asyncio.gather(_next(reader), return_exceptions=True)
+    ]
+
+
+async def _next(reader: AsyncIterator[Envelope]) -> Envelope:
+    return await anext(reader)
+
+
+async def test_the_closing_of_a_reader_is_looked_through() -> None:
+    """Given a reader that cannot be closed, When it is closed, Then nothing is quoted."""
+    reader: Any = reader_of(UnavailableError("wrong key hunter2"))
+
+    with pytest.raises(UnavailableError, match=r"^wrong key \*\*\*$"):
+        await reader.aclose()
+
+
+async def test_a_reader_without_secrets_is_the_plugin_s_own() -> None:
+    """Given options without a secret, When it is read, Then nothing stands between."""
+    own = Reader(ValueError())
+
+    reader = read_discreetly(lambda _o, _s: own, ChannelSettings(), Selection())
+
+    assert reader is own
+
+
+@pytest.mark.parametrize("early", [True, False])
+async def test_what_a_plane_reads_is_looked_through(early: bool) -> None:  # noqa: FBT001
+    """Given a plugin whose reader says its connection string, When a plane reads, Then not so."""
+
+    def read(options: Keyed, _selection: Selection) -> AsyncIterator[Envelope]:
+        error = UnavailableError(f"cannot connect by {options.key.reveal()!r}")
+        if early:
+            raise error
+        reader = Reader(error)
+        reader.asked = 1
+        return reader
+
+    plugin = BackplanePlugin(
+        type="failing", options=Keyed, open=plugin_of(Failing(ValueError())).open, read=read
+    )
+    options = Keyed(key=Secret("Server=db;UID=app;PWD=hunter2"))
+    settings = DataPlaneOptions(backplane=BackplaneOptions(type="failing", options=options))
+    plane = DataPlane(settings, backplane=plugin)
+
+    with pytest.raises(UnavailableError, match=r"^cannot connect by '\*\*\*'$"):
+        async for _ in plane.read():
+            pass
+
+
+class Letters:
+    """Dead letters that cannot be had."""
+
+    async def look(self) -> AsyncGenerator[BrokerLetter, None]:
+        raise UnavailableError("cannot look with hunter2")
+        yield
+
+    async def requeue(self, keys: Collection[str]) -> AsyncGenerator[LetterOutcome, None]:
+        for key in keys:
+            yield LetterOutcome(key=key)
+        raise UnavailableError("cannot requeue with hunter2")
+
+    async def purge(self, keys: Collection[str]) -> AsyncGenerator[LetterOutcome, None]:
+        raise UnavailableError(f"cannot purge {len(keys)} with hunter2")
+        yield
+
+
+@asynccontextmanager
+async def open_letters(_options: Keyed) -> AsyncIterator[Letters]:
+    yield Letters()
+
+
+async def test_dead_letters_of_a_broker_are_looked_through() -> None:
+    """Given a broker that quotes the key, When its letters are used, Then none of it is told."""
+    outcomes: list[str] = []
+
+    async with letters_discreetly(open_letters, Keyed()) as letters:
+        with pytest.raises(UnavailableError, match=r"^cannot look with \*\*\*$"):
+            await anext(letters.look())
+        with pytest.raises(UnavailableError, match=r"^cannot purge 1 with \*\*\*$"):
+            await anext(letters.purge(["1"]))
+        requeued = letters.requeue(["1", "2"])
+        outcomes += [(await anext(requeued)).key, (await anext(requeued)).key]
+        with pytest.raises(UnavailableError, match=r"^cannot requeue with \*\*\*$"):
+            await anext(requeued)
+
+    assert outcomes == ["1", "2"]

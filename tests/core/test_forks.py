@@ -23,7 +23,7 @@ def test_a_fork_waits_for_who_works() -> None:
             beginning = pool.submit(forks.begin, 5)
             early = beginning.done()
 
-        assert (early, beginning.result(5)) == (False, True)
+        assert (early, beginning.result(30)) == (False, True)
 
 
 def test_a_fork_does_not_wait_for_ever() -> None:
@@ -50,7 +50,7 @@ def test_work_waits_for_the_end_of_a_fork() -> None:
         early = worked.is_set()
         forks.end()
 
-        assert (early, working.result(5)) == (False, True)
+        assert (early, working.result(30)) == (False, True)
 
 
 def test_a_child_begins_anew() -> None:

@@ -24,7 +24,7 @@ async def test_a_full_executor_is_not_waited_for() -> None:
     asyncio.get_running_loop().set_default_executor(executor)
 
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             name = await in_new_thread(lambda: threading.current_thread().name, name="looking")
     finally:
         end.set()

@@ -1,53 +1,28 @@
-"""What becomes of a published event: taken, filtered, refused, dropped, acknowledged."""
+"""What becomes of a published event: taken, filtered, refused, routed."""
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
-from experimentframework_core import (
-    AckTimeoutError,
-    BackplaneOptions,
-    BufferFullError,
-    BufferOptions,
-    DataPlane,
-    DeadLetterOptions,
-    DeliveryError,
-    Exposure,
-    InvalidEventError,
-    RetryOptions,
-)
+from experimentframework_core import BackplaneOptions, Exposure, InvalidEventError
 from experimentframework_core.backplanes.memory import InMemoryBackplane
-from experimentframework_core.config import DeadLetterStoreOptions
-from experimentframework_core.errors import PermanentError, TransientError
 from experimentframework_core.testing import (
     FaultyBackplane,
-    Hang,
-    fail,
     make_envelope,
     make_exposure,
     make_outcome,
 )
-from tests.core._planes import (
-    Backplanes,
-    check_accounts,
-    envelopes,
-    in_virtual_time,
-    opened,
-    sunk,
-)
+from tests.core._planes import Backplanes, check_accounts, envelopes, opened, sunk
+from tests.core._publishing import publish_by
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from experimentframework_core.envelope import Record
-
-DOWN = TransientError("down")
 
 
 class NoOp:
@@ -135,13 +110,6 @@ async def test_what_is_no_event_is_refused(way: str) -> None:
                 await publish_by(plane, way, thing)
 
     assert plane.statistics().rejected == len(things)
-
-
-async def publish_by(plane: DataPlane, way: str, event: Any) -> Any:
-    if way == "publish_threadsafe":
-        return await asyncio.to_thread(plane.publish_threadsafe, event)
-    answer = getattr(plane, way)(event)
-    return await answer if asyncio.iscoroutine(answer) else answer
 
 
 @pytest.mark.parametrize("way", ["publish", "publish_nowait", "publish_threadsafe"])
@@ -245,261 +213,6 @@ async def test_events_of_the_caller_may_change_after_publish() -> None:
         attributes["step"] = 2
 
     assert envelopes(faulty)[0].payload.attributes == {"step": 1}
-
-
-# -- full buffers ---------------------------------------------------------------------------
-
-
-def small(when_full: str, block_timeout_ms: int = 1000) -> BufferOptions:
-    return BufferOptions(
-        max_events=2,
-        when_full=when_full,  # type: ignore[arg-type]
-        block_timeout_ms=block_timeout_ms,
-    )
-
-
-@pytest.mark.parametrize("way", ["publish", "publish_nowait", "publish_threadsafe"])
-@pytest.mark.parametrize(
-    ("policy", "arrived"), [("dropNewest", ["0", "1"]), ("dropOldest", ["3", "4"])]
-)
-async def test_a_full_buffer_drops_by_its_policy(way: str, policy: str, arrived: list[str]) -> None:
-    """Given room for two before a lane that has begun nothing, when five come, two arrive."""
-    faulty = FaultyBackplane()
-    settings = {"buffer": small(policy), "flush_interval_ms": 60_000, "batch_size": 1000}
-    receipts = []
-
-    async with opened(faulty.plugin([None]), **settings) as plane:
-        for number in range(5):
-            event = make_exposure(subject_id=str(number))
-            receipts.append(await publish_by(plane, way, event))
-
-    delivered = [record.subject for record in sunk(faulty)]
-    (channel,) = plane.statistics().backplanes.values()
-    assert channel.enqueued == 5
-    assert len(delivered) + channel.dropped.get("buffer_full", 0) == 5
-    if way == "publish_nowait":
-        assert delivered == arrived
-        statuses = [receipt.status for receipt in receipts]
-        dropped = [("dropped", "buffer_full")] * 3
-        assert statuses[:2] == ["accepted"] * 2
-        if policy == "dropNewest":
-            assert [(each.status, each.reason) for each in receipts[2:]] == dropped
-
-
-def test_a_blocking_buffer_makes_publish_wait_for_room() -> None:
-    """Given block, when the destination frees room in time, then publish goes on."""
-
-    async def scenario() -> list[str | None]:
-        hang = Hang()
-        faulty = FaultyBackplane([hang])
-        async with opened(faulty, buffer=small("block"), flush_interval_ms=1) as plane:
-            for number in range(2):
-                await plane.publish(make_exposure(subject_id=str(number)))
-            await hang.started.wait()
-            waiting = asyncio.ensure_future(plane.publish(make_exposure(subject_id="2")))
-            await asyncio.sleep(0.5)
-            assert not waiting.done()
-            hang.release()
-            await waiting
-        return [record.subject for record in sunk(faulty)]
-
-    assert in_virtual_time(scenario()) == ["0", "1", "2"]
-
-
-def test_a_blocking_buffer_that_stays_full_raises() -> None:
-    """Given block, when no room comes in time, then each way in raises BufferFullError."""
-
-    async def scenario() -> DataPlane:
-        hang = Hang()
-        async with opened(
-            FaultyBackplane([hang]), buffer=small("block", 700), flush_interval_ms=1
-        ) as plane:
-            for _ in range(2):
-                await plane.publish(make_exposure())
-            await hang.started.wait()
-            loop = asyncio.get_running_loop()
-            began = loop.time()
-            with pytest.raises(BufferFullError, match=r"0\.7 s") as caught:
-                await plane.publish(make_exposure())
-            assert loop.time() - began == pytest.approx(0.7)
-            assert caught.value.backplane == "FaultyBackplane"
-            with pytest.raises(BufferFullError):
-                plane.publish_nowait(make_exposure())
-            hang.release()
-        return plane
-
-    statistics = in_virtual_time(scenario()).statistics()
-
-    assert (statistics.rejected, statistics.accepted) == (2, 2)
-
-
-def test_a_cancelled_wait_for_room_is_accounted() -> None:
-    """Given a publish that waits for room, when it is cancelled, then no count is lost."""
-
-    async def scenario() -> DataPlane:
-        hang = Hang()
-        async with opened(
-            FaultyBackplane([hang]), buffer=small("block"), flush_interval_ms=1
-        ) as plane:
-            for _ in range(2):
-                await plane.publish(make_exposure())
-            await hang.started.wait()
-            waiting = asyncio.ensure_future(plane.publish(make_exposure()))
-            await asyncio.sleep(0.1)
-            waiting.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await waiting
-            hang.release()
-        return plane
-
-    statistics = in_virtual_time(scenario()).statistics()
-
-    assert (statistics.published, statistics.rejected) == (3, 1)
-
-
-# -- acknowledgements -------------------------------------------------------------------------
-
-
-async def test_delivered_is_acknowledged_after_delivery() -> None:
-    """Given a good destination, when ack is delivered, then it has arrived at the return."""
-    faulty = FaultyBackplane()
-
-    async with opened(faulty, flush_interval_ms=1) as plane:
-        receipt = await plane.publish(make_exposure(), ack="delivered")
-        arrived = [record.event_id for record in sunk(faulty)]
-
-    assert receipt.status == "delivered"
-    assert arrived == [receipt.event_id]
-
-
-async def test_the_configured_acknowledgement_is_the_default() -> None:
-    """Given ack: delivered in the options, when a bare publish returns, then it has arrived."""
-    async with opened(FaultyBackplane(), ack="delivered", flush_interval_ms=1) as plane:
-        assert (await plane.publish(make_exposure())).status == "delivered"
-        assert (await plane.publish(make_exposure(), ack="accepted")).status == "accepted"
-        assert plane.publish_nowait(make_exposure()).status == "accepted"
-
-
-@pytest.mark.parametrize(("ack", "said"), [("durable", "buffer on disk"), ("never", "expected")])
-async def test_an_acknowledgement_that_cannot_be_given_is_refused(ack: Any, said: str) -> None:
-    """Given durable without a disk buffer, or nonsense, when published, it is a ValueError."""
-    async with opened(FaultyBackplane()) as plane:
-        for _ in range(2):
-            with pytest.raises(ValueError, match=said):
-                await plane.publish(make_exposure(), ack=ack)
-            await plane.publish(make_exposure())
-
-    assert plane.statistics().rejected == 2
-
-
-async def test_a_dead_lettered_event_is_a_delivery_error(tmp_path: Path) -> None:
-    """Given a refusal, when delivered is awaited, then the error says that it is a dead letter."""
-    refusing = FaultyBackplane(afterwards=fail(PermanentError("no such shop")))
-    letters = DeadLetterOptions(options=DeadLetterStoreOptions(path=str(tmp_path / "dead.db")))
-
-    async with opened(
-        refusing, on_failure="deadLetter", dead_letter=letters, flush_interval_ms=1
-    ) as plane:
-        with pytest.raises(DeliveryError, match="dead-lettered"):
-            await plane.publish(make_exposure(), ack="delivered")
-
-    assert plane.statistics().backplanes["FaultyBackplane"].dead_lettered == 1
-
-
-async def test_a_dropped_event_is_a_delivery_error() -> None:
-    """Given onFailure: drop, when a refused event's delivery is awaited, the error says so."""
-    refusing = FaultyBackplane(afterwards=fail(PermanentError("no such shop")))
-
-    async with opened(refusing, flush_interval_ms=1) as plane:
-        with pytest.raises(DeliveryError, match="dropped"):
-            await plane.publish(make_exposure(), ack="delivered")
-
-
-async def test_an_event_without_room_is_a_delivery_error() -> None:
-    """Given a full buffer that drops, when delivery is awaited, then the error comes at once."""
-    hang = Hang()
-    async with opened(
-        FaultyBackplane([hang]), buffer=small("dropNewest"), flush_interval_ms=1
-    ) as plane:
-        for _ in range(2):
-            plane.publish_nowait(make_exposure())
-        await hang.started.wait()
-        with pytest.raises(DeliveryError, match="buffer_full"):
-            await plane.publish(make_exposure(), ack="delivered")
-        hang.release()
-
-
-def test_an_expired_event_is_a_delivery_error() -> None:
-    """Given maxAgeMs and an outage, when delivery is awaited, the error says that it expired."""
-
-    async def scenario() -> None:
-        down = FaultyBackplane(afterwards=fail(DOWN))
-        async with opened(
-            down, retry=RetryOptions(max_age_ms=3000), flush_interval_ms=1, shutdown_timeout_ms=10
-        ) as plane:
-            with pytest.raises(DeliveryError, match="expired"):
-                await plane.publish(make_exposure(), ack="delivered")
-
-    in_virtual_time(scenario())
-
-
-def test_a_late_acknowledgement_times_out_and_the_event_arrives_later() -> None:
-    """Given an outage longer than ackTimeoutMs, when it ends, then the event is delivered."""
-
-    async def scenario() -> tuple[str, list[str]]:
-        hang = Hang()
-        faulty = FaultyBackplane([hang])
-        async with opened(faulty, ack_timeout_ms=2000, flush_interval_ms=1) as plane:
-            with pytest.raises(AckTimeoutError, match="queued") as caught:
-                await plane.publish(make_exposure(), ack="delivered")
-            assert sunk(faulty) == []
-            hang.release()
-        return caught.value.event_id, [record.event_id for record in sunk(faulty)]
-
-    event_id, arrived = in_virtual_time(scenario())
-
-    assert arrived == [event_id]
-
-
-def test_an_acknowledgement_waits_through_an_outage() -> None:
-    """Given an outage shorter than ackTimeoutMs, when it ends, then publish returns delivered."""
-
-    async def scenario() -> str:
-        faulty = FaultyBackplane([fail(DOWN)] * 4)
-        async with opened(faulty, flush_interval_ms=1) as plane:
-            return (await plane.publish(make_exposure(), ack="delivered")).status
-
-    assert in_virtual_time(scenario()) == "delivered"
-
-
-async def test_the_same_envelope_twice_at_once_is_acknowledged_twice() -> None:
-    """Given one envelope published by two tasks, when it arrives, then both are told."""
-    envelope = make_envelope()
-
-    async with opened(FaultyBackplane(), flush_interval_ms=1) as plane:
-        receipts = await asyncio.gather(
-            *(plane.publish(envelope, ack="delivered") for _ in range(2))
-        )
-
-    assert [receipt.status for receipt in receipts] == ["delivered", "delivered"]
-
-
-@pytest.mark.parametrize("require", ["all", "any"])
-def test_a_composites_acknowledgement_needs_all_or_any(require: str) -> None:
-    """Given one destination that is down, when delivered is awaited, then any is enough for any."""
-
-    async def scenario() -> str:
-        backplanes = Backplanes(up=FaultyBackplane(), down=FaultyBackplane(afterwards=fail(DOWN)))
-        node = backplanes.group("composite", require=require)
-        async with opened(
-            backplanes.plugin, backplane=node, ack_timeout_ms=3000, flush_interval_ms=1
-        ) as plane:
-            try:
-                return (await plane.publish(make_exposure(), ack="delivered")).status
-            except AckTimeoutError:
-                return "late"
-
-    assert in_virtual_time(scenario()) == {"all": "late", "any": "delivered"}[require]
 
 
 async def test_events_go_to_the_backplanes_that_take_them() -> None:

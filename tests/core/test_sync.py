@@ -77,7 +77,7 @@ def test_many_threads_publish_at_once() -> None:
     together = threading.Barrier(THREADS)
 
     def work(number: int) -> list[str | None]:
-        together.wait(5)
+        together.wait(30)
         return [
             plane.publish(make_exposure(subject_id=f"u-{number}-{each}")).event_id
             for each in range(EACH)
@@ -378,7 +378,7 @@ def test_a_plugin_that_blocks_its_thread_does_not_keep_it_open(
         backplane=blocking,
     )
     plane.publish(make_exposure())
-    blocking.blocked.wait(5)
+    assert blocking.blocked.wait(30)
 
     closing = plane.close()
 
@@ -387,7 +387,7 @@ def test_a_plugin_that_blocks_its_thread_does_not_keep_it_open(
     with pytest.raises(DataPlaneClosedError, match="no DataPlane is open"):
         current_plane()
     blocking.go_on.set()
-    until = time.monotonic() + 5
+    until = time.monotonic() + 30
     while threads_of_planes() and time.monotonic() < until:
         time.sleep(0.01)
 
@@ -411,7 +411,7 @@ def test_what_a_blocked_thread_leaves_on_disk_is_kept(
     assert closing == FlushResult(0, 3, timed_out=True, kept=3)
     assert plane.health().status is HealthStatus.UNHEALTHY
     blocking.go_on.set()
-    until = time.monotonic() + 5
+    until = time.monotonic() + 30
     while threads_of_planes() and time.monotonic() < until:
         time.sleep(0.01)
 

@@ -17,7 +17,7 @@ BEGINNING = """
     from experimentframework_core.testing import Sink, make_exposure
     from tests.core._interrupted import places
 
-    faulthandler.dump_traceback_later(100, exit=True)
+    faulthandler.dump_traceback_later(200, exit=True)
     event = make_exposure()
     options = DataPlaneOptions(
         flush_interval_ms=1, on_failure="drop", buffer=BufferOptions(max_events=10**6)
@@ -41,7 +41,7 @@ def run(script: str) -> str:
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=250,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr

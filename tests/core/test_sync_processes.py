@@ -66,7 +66,7 @@ def run(tmp_path: Path, script: str, ending: str = "", *, good: int = 0) -> str:
         ],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=250,
         check=False,
     )
     assert ran.returncode == good, ran.stderr
@@ -189,6 +189,74 @@ def test_a_fork_while_another_thread_publishes(tmp_path: Path) -> None:
     assert stored(tmp_path) == int(said) + 50
 
 
+def test_a_fork_while_the_loop_imports_a_driver(tmp_path: Path) -> None:
+    """Given a delivery that is importing its driver, When it forks, Then the child delivers too."""
+    (tmp_path / "slow_driver.py").write_text(
+        "import time\ntime.sleep(0.3)\n\ndef connect(): ...\n", encoding="utf-8"
+    )
+
+    said = run(
+        tmp_path,
+        """
+        import os.path
+        from experimentframework_core.testing import Sink
+
+        sys.path.insert(0, os.path.dirname(database))
+        importing = threading.Event()
+
+        class Lazy(Sink):
+            async def deliver(self, batch):
+                importing.set()
+                from slow_driver import connect
+
+        options = DataPlaneOptions(flush_interval_ms=1, on_failure="drop")
+        plane = SyncDataPlane(options, backplane=Lazy())
+        plane.publish(make_exposure())
+        importing.wait()
+        child = os.fork()
+        print(plane.publish(make_exposure(), ack="delivered").status, flush=True)
+        if child == 0:
+            sys.exit(0)
+        wait_for(child)
+        """,
+    )
+
+    assert said.split() == ["delivered", "delivered"]
+
+
+def test_a_fork_does_not_wait_for_ever(tmp_path: Path) -> None:
+    """Given a plugin that blocks the loop, When the process forks, Then both go on."""
+    said = run(
+        tmp_path,
+        """
+        import time
+        from experimentframework_core import _portal
+        from experimentframework_core.testing import Sink
+
+        _portal.fork_timeout = 0.1
+        blocked, over = threading.Event(), threading.Event()
+
+        class Blocking(Sink):
+            async def deliver(self, batch):
+                blocked.set()
+                over.wait()
+
+        options = DataPlaneOptions(flush_interval_ms=1, on_failure="drop")
+        plane = SyncDataPlane(options, backplane=Blocking())
+        plane.publish(make_exposure())
+        blocked.wait()
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        wait_for(child)
+        over.set()
+        print(plane.flush().remaining)
+        """,
+    )
+
+    assert said == "0\n"
+
+
 def test_a_closed_plane_is_closed_in_the_child(tmp_path: Path) -> None:
     """Given a closed plane, When a child uses it, Then it is closed there, too."""
     said = run(
@@ -227,7 +295,7 @@ def test_the_interpreters_end_drains(tmp_path: Path, ending: str, good: int) -> 
     ran = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path / "db"), ending],
         capture_output=True,
-        timeout=50,
+        timeout=250,
         check=False,
     )
 

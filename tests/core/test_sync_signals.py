@@ -19,7 +19,7 @@ BEGINNING = """
     from experimentframework_core.sync import SyncDataPlane
     from experimentframework_core.testing import Sink, make_exposure
 
-    faulthandler.dump_traceback_later(40, exit=True)
+    faulthandler.dump_traceback_later(200, exit=True)
     sink, event, handled = Sink(), make_exposure(), 0
     options = DataPlaneOptions(on_failure="drop", buffer=BufferOptions(max_events=10**6))
     plane = SyncDataPlane(options, backplane=sink)
@@ -50,7 +50,7 @@ def run(script: str) -> str:
         [sys.executable, "-c", textwrap.dedent(BEGINNING) + textwrap.dedent(script)],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=250,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
@@ -147,3 +147,26 @@ def test_a_handler_exits_while_the_plane_closes() -> None:
     """)
 
     assert printed == "1 1"
+
+
+def test_a_second_signal_does_not_keep_the_interpreter_from_draining() -> None:
+    """Given a program that a signal has ended, When a second one comes, Then nothing is lost."""
+    printed = run("""
+        import asyncio, atexit
+
+        class Slow(Sink):
+            async def deliver(self, batch):
+                os.kill(os.getpid(), signal.SIGALRM)
+                await asyncio.sleep(0.1)
+                await super().deliver(batch)
+
+        plane.close()
+        sink = Slow()
+        plane = SyncDataPlane(options, backplane=sink)
+        signal.signal(signal.SIGALRM, lambda *_: sys.exit(0))
+        atexit.register(lambda: print(len(sink.records)))
+        plane.publish(event)
+        sys.exit(0)
+    """)
+
+    assert printed == "1"

@@ -41,7 +41,7 @@ def served(folder: str, app: str, *options: str, **environment: str) -> Iterator
     try:
         yield _address_of(process)
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=100)
     finally:
         process.kill()
         process.communicate()

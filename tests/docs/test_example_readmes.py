@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
+import sqlite3
 import subprocess
 import sysconfig
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
 from tests.docs.pages import blocks_of, docs
+from tests.peers.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,8 +28,7 @@ start, *others = [block.code for block in blocks_of(folder / "README.md", "conso
 @pytest.fixture
 def port() -> int:
     """Return a port that is free."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def place(tmp_path: Path, port: int) -> Iterator[Path]:
     )
     yield place
     server.terminate()
-    server.wait(30)
+    server.wait(100)
 
 
 def adapted(command: str, port: int) -> str:
@@ -58,7 +59,7 @@ def wait_for(port: int) -> None:
     until = time.monotonic() + 30
     while time.monotonic() < until:
         try:
-            httpx.get(f"http://127.0.0.1:{port}/health/")
+            httpx.get(f"http://127.0.0.1:{port}/health/", timeout=30)
         except httpx.TransportError:
             time.sleep(0.05)
         else:
@@ -66,10 +67,17 @@ def wait_for(port: int) -> None:
 
 
 def wait_for_events(place: Path) -> None:
-    """Return when the first events are stored."""
+    """Return when the first events are stored, of which the page shows five."""
     until = time.monotonic() + 30
-    while not (place / "events.db").exists() and time.monotonic() < until:
+    while stored(place) < 5 and time.monotonic() < until:
         time.sleep(0.05)
+
+
+def stored(place: Path) -> int:
+    """Return how many events are stored."""
+    with closing(sqlite3.connect(place / "events.db", timeout=20)) as connection:
+        (count,) = connection.execute("SELECT count(*) FROM events").fetchone()
+    return int(count)
 
 
 def test_the_commands_do_what_the_page_says(place: Path, port: int, tmp_path: Path) -> None:
@@ -78,7 +86,6 @@ def test_the_commands_do_what_the_page_says(place: Path, port: int, tmp_path: Pa
 
     said = []
     for command in others:
-        wait_for_events(place)
         done = subprocess.run(
             ["/bin/bash", "-euc", adapted(command, port)],
             cwd=place,
@@ -90,6 +97,7 @@ def test_the_commands_do_what_the_page_says(place: Path, port: int, tmp_path: Pa
         )
         assert done.returncode == 0, done.stderr
         said.append(done.stdout)
+        wait_for_events(place)
 
     load, health, metrics, report, tail = said
     assert load.splitlines()[1:] == [f"  200: {load.split()[0]}"]

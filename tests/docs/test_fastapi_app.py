@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import httpx
@@ -53,7 +54,7 @@ class Server(msgspec.Struct):
     def stop(self) -> None:
         """Ask it to end, as a platform does, and wait until it has."""
         self.process.send_signal(signal.SIGTERM)
-        self.process.communicate(timeout=30)
+        self.process.communicate(timeout=100)
 
 
 @pytest.fixture
@@ -91,10 +92,12 @@ def address_of(process: subprocess.Popen[str]) -> str:
 
 def unhealthy(server: Server) -> httpx.Response:
     """Ask for the health until it is 503: opening the store takes a moment to fail."""
-    for _ in range(1000):
-        health = httpx.get(f"{server.url}/health/")
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        health = httpx.get(f"{server.url}/health/", timeout=30)
         if health.status_code == 503:
             break
+        time.sleep(0.05)
     return health
 
 
@@ -114,7 +117,7 @@ def test_each_request_is_one_event(serve: Callable[[str | Path], Server], tmp_pa
     database = tmp_path / "events.db"
     server = serve(database)
 
-    subprocess.run([sys.executable, "-c", client, server.url], check=True, timeout=50)
+    subprocess.run([sys.executable, "-c", client, server.url], check=True, timeout=250)
     server.stop()
 
     exposures = stored(database, "exposure")
@@ -127,10 +130,10 @@ def test_each_request_is_one_event(serve: Callable[[str | Path], Server], tmp_pa
 def test_it_tells_how_it_fares(serve: Callable[[str | Path], Server], tmp_path: Path) -> None:
     """Given the server, When it was asked for a page, Then its health is what the plane says."""
     server = serve(tmp_path / "events.db")
-    page = httpx.get(f"{server.url}/checkout", cookies=user)
+    page = httpx.get(f"{server.url}/checkout", timeout=30, cookies=user)
 
-    health = httpx.get(f"{server.url}/health/")
-    metrics = httpx.get(f"{server.url}/health/metrics")
+    health = httpx.get(f"{server.url}/health/", timeout=30)
+    metrics = httpx.get(f"{server.url}/health/metrics", timeout=30)
 
     assert page.json()["variant"] in ("control", "express")
     assert health.status_code == 200
@@ -144,7 +147,7 @@ def test_pages_are_served_when_events_cannot_be_stored(
     """Given a store that cannot be opened, When a page is asked for, Then it is served."""
     server = serve(tmp_path)
 
-    page = httpx.get(f"{server.url}/checkout", cookies=user)
+    page = httpx.get(f"{server.url}/checkout", timeout=30, cookies=user)
     health = unhealthy(server)
 
     assert page.status_code == 200
@@ -158,9 +161,9 @@ def test_who_is_unknown_is_served_without_an_event(
     """Given nobody, or an id that no event takes, When asking, Then the usual page is shown."""
     server = serve(tmp_path / "events.db")
 
-    nobody = httpx.get(f"{server.url}/checkout")
-    too_long = httpx.get(f"{server.url}/checkout", cookies={"user": "u" * 300})
-    buys = httpx.post(f"{server.url}/purchase", json={"amount": 1})
+    nobody = httpx.get(f"{server.url}/checkout", timeout=30)
+    too_long = httpx.get(f"{server.url}/checkout", timeout=30, cookies={"user": "u" * 300})
+    buys = httpx.post(f"{server.url}/purchase", timeout=30, json={"amount": 1})
 
     assert nobody.json() == too_long.json() == {"variant": "control", "event": None}
     assert buys.status_code == 401

@@ -58,17 +58,17 @@ def test_each_request_is_one_event(
     server: subprocess.Popen[bytes], url: str, tmp_path: Path
 ) -> None:
     """Given requests, When the server is terminated, Then the event of each good one is stored."""
-    seen = httpx.get(f"{url}/checkout", cookies={"user": "u-1"})
-    paid = httpx.post(f"{url}/purchase", cookies={"user": "u-1"}, json={"amount": 12.5})
-    nobody = httpx.get(f"{url}/checkout")
+    seen = httpx.get(f"{url}/checkout", timeout=30, cookies={"user": "u-1"})
+    paid = httpx.post(f"{url}/purchase", timeout=30, cookies={"user": "u-1"}, json={"amount": 12.5})
+    nobody = httpx.get(f"{url}/checkout", timeout=30)
     wrong = [
-        httpx.post(f"{url}/purchase", cookies={"user": "u-1"}, content=body).status_code
+        httpx.post(f"{url}/purchase", timeout=30, cookies={"user": "u-1"}, content=body).status_code
         for body in ('{"amount": "nan"}', '{"amount": NaN}', '{"amount": -1}', "{}", "")
     ]
-    health = httpx.get(f"{url}/health")
+    health = httpx.get(f"{url}/health", timeout=30)
 
     server.send_signal(signal.SIGTERM)
-    server.wait(30)
+    server.wait(100)
 
     with closing(sqlite3.connect(tmp_path / "events.db")) as connection:
         stored = dict(connection.execute("SELECT event_id, type FROM events"))

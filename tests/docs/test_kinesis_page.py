@@ -6,6 +6,7 @@ import base64
 import importlib.util
 import json
 import sys
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,10 +22,10 @@ from experimentframework_core.testing import (
     make_records,
 )
 from tests.docs.pages import docs, write_files
-from tests.peers.kafka_java import free_port
+from tests.peers.ports import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Sequence
     from pathlib import Path
     from types import ModuleType
 
@@ -40,6 +41,7 @@ class Service:
         requests: The partition keys of the records of each request.
         bodies: What was stored.
         busy: Keys whose records are refused for now.
+        room: How many records are stored before all others are refused for now.
         refusal: The error of whole requests; None where they are taken.
         refuses_behind: How many requests are taken before all others fail.
     """
@@ -48,6 +50,7 @@ class Service:
         self.requests: list[list[str]] = []
         self.bodies: list[bytes] = []
         self.busy: set[str] = set()
+        self.room = 10_000
         self.refusal: str | None = None
         self.refuses_behind = 1000
 
@@ -71,7 +74,7 @@ class Service:
         self.requests.append([record["PartitionKey"] for record in records])
         said: list[dict[str, str]] = []
         for record in records:
-            if record["PartitionKey"] in self.busy:
+            if record["PartitionKey"] in self.busy or len(self.bodies) >= self.room:
                 code = "ProvisionedThroughputExceededException"
                 said.append({"ErrorCode": code, "ErrorMessage": "Rate exceeded"})
             else:
@@ -143,6 +146,14 @@ class TestKinesis(BackplaneConformance[ChannelSettings]):
 
     def poison(self, options: ChannelSettings) -> Record:
         return make_record(metadata={"large": "x" * 1024 * 1024})
+
+    @asynccontextmanager
+    async def cut_short(
+        self, options: ChannelSettings, batch: Sequence[Record]
+    ) -> AsyncIterator[None]:
+        self.service.room = len(self.service.bodies) + len(batch) // 2
+        yield
+        self.service.room = 10_000
 
 
 async def test_refused_records_are_named_and_others_delivered(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -19,6 +18,7 @@ from experimentframework_core.config import load_text
 from experimentframework_core.plugins import find_plugin
 from tests.docs.pages import docs
 from tests.docs.test_fastapi_app import address_of
+from tests.peers.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,14 +32,6 @@ pod: dict[str, Any] = by_kind["StatefulSet"]["spec"]["template"]
 experiments: str = by_kind["ConfigMap"]["data"]["experiments.yaml"]
 
 
-def closed_port() -> int:
-    """Return a port on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[str]:
     """Start the app with the manifest's configuration, its broker down; return its address."""
@@ -51,7 +43,7 @@ def shop(tmp_path: Path) -> Iterator[str]:
         env={
             "EXPERIMENTS": str(file),
             "BUFFER_FOLDER": str(tmp_path / "buffer"),
-            "KAFKA_BROKERS": f"127.0.0.1:{closed_port()}",
+            "KAFKA_BROKERS": f"127.0.0.1:{free_port()}",
             "PATH": os.environ["PATH"],
             "PYTHONDONTWRITEBYTECODE": "1",
         },
@@ -60,16 +52,17 @@ def shop(tmp_path: Path) -> Iterator[str]:
     )
     yield address_of(process)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=30)
+    process.communicate(timeout=100)
 
 
 def ready(url: str) -> httpx.Response:
     """Ask whether it is ready until it is not: the destination takes a moment to fail."""
-    for _ in range(200):
-        answer = httpx.get(f"{url}/internal/health/ready")
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        answer = httpx.get(f"{url}/internal/health/ready", timeout=30)
         if answer.status_code == 503:
             break
-        asyncio.run(asyncio.sleep(0.05))
+        time.sleep(0.05)
     return answer
 
 
@@ -133,11 +126,11 @@ def test_names_refer_to_what_is_there() -> None:
 def test_the_shop_sells_while_the_broker_is_down(shop: str) -> None:
     """Given a broker that is down, When asked, Then probes and shop answer; readiness tells it."""
     probes = {each["httpGet"]["path"] for name, each in container.items() if name.endswith("Probe")}
-    page = httpx.get(f"{shop}/checkout", params={"user": "u-1"})
+    page = httpx.get(f"{shop}/checkout", timeout=30, params={"user": "u-1"})
 
     not_ready = ready(shop)
-    answers = [httpx.get(f"{shop}{path}").status_code for path in probes]
-    details = httpx.get(f"{shop}/internal/health").json()
+    answers = [httpx.get(f"{shop}{path}", timeout=30).status_code for path in probes]
+    details = httpx.get(f"{shop}/internal/health", timeout=30).json()
 
     assert page.status_code == 200
     assert answers == [200] * len(probes)
@@ -149,7 +142,7 @@ def test_the_annotated_path_is_scraped(shop: str) -> None:
     """Given the annotations, When Prometheus scrapes there, Then it gets the metrics."""
     path = pod["metadata"]["annotations"]["prometheus.io/path"]
 
-    text = httpx.get(f"{shop}{path}").text
+    text = httpx.get(f"{shop}{path}", timeout=30).text
 
     names = {family.name for family in text_string_to_metric_families(text)}
     assert "experimentframework_buffer_events" in names

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import runpy
-import socket
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -19,6 +18,7 @@ from experimentframework_core.backplanes.memory import InMemoryBackplane
 from experimentframework_core.metrics import METRICS, PrometheusCollector
 from experimentframework_core.testing import make_exposure
 from tests.docs.pages import docs
+from tests.peers.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -169,15 +169,7 @@ async def test_each_worker_has_a_port_of_its_own() -> None:
     assert counts == [[1.0], [2.0]]
 
 
-def free_port() -> int:
-    """Return a port on which nobody listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 async def scraped(port: int) -> str:
     """Return what is answered to a scrape of that port."""
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=30) as client:
         return (await client.get(f"http://127.0.0.1:{port}/metrics")).text

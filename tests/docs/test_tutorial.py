@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ import pytest
 
 from tests.docs.pages import Block, blocks_of, docs
 from tests.docs.steps import do
+from tests.peers.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,6 @@ def folder(tmp_path: Path) -> Iterator[Path]:
             os.kill(pid, signal.SIGKILL)
 
 
-@pytest.mark.timeout(180)
 def test_each_step_does_what_the_tutorial_says(folder: Path) -> None:
     """Given an empty folder, When each command is run in order, Then it prints what is shown."""
     port = str(free_port())
@@ -51,11 +50,3 @@ def test_each_step_does_what_the_tutorial_says(folder: Path) -> None:
 
     assert len(shown) == sum(step.language == "text" for step in steps)
     assert printed == shown
-
-
-def free_port() -> int:
-    """Return a port that nobody listens at."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

@@ -19,6 +19,7 @@ from time import monotonic
 import msgspec
 
 from tests.faults import _events, _wire
+from tests.peers.ports import free_port
 
 _reset = struct.pack("ii", 1, 0)
 
@@ -50,7 +51,7 @@ class Destination:
         """Open the log; `listen` opens the port."""
         self._log = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         self.manner = Manner()
-        self.port = 0
+        self.port = free_port()
         self._server: asyncio.Server | None = None
         self._writers: dict[int, asyncio.StreamWriter] = {}
         self._connections = count(1)
@@ -73,7 +74,6 @@ class Destination:
             self._server = await asyncio.start_server(
                 self._serve, "127.0.0.1", self.port, limit=2**24
             )
-            self.port = self._server.sockets[0].getsockname()[1]
 
     async def _go_down(self) -> None:
         if self._server is not None:

@@ -25,6 +25,9 @@ allowed = {"accepted: BufferFullError", "durable: BufferFullError", "durable: Ac
 _time_to_recover = 20.0
 """Seconds after the disk is well again; the journal is tried at least once a second."""
 
+_time_to_fail = 15.0
+"""Seconds after which the disk is full, or has failed, on the slowest machine."""
+
 _size = 4 * 1024 * 1024
 
 
@@ -58,7 +61,8 @@ def full_by_limit() -> Outcome:
         child.hear()
         limit = resource.prlimit(child.pid, resource.RLIMIT_FSIZE)
         resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (_size, limit[1]))
-        during = _health_after(child, 4.0)
+        during = _health_once_failing(child)
+        time.sleep(1.0)
         resource.prlimit(child.pid, resource.RLIMIT_FSIZE, limit)
         return _end(scene, child, during)
 
@@ -69,7 +73,8 @@ def full_by_size() -> Outcome:
         scene.destination.behave(up=False)
         child = scene.start(scene.plan(rate=4000))
         child.hear()
-        during = _health_after(child, 4.0)
+        during = _health_once_failing(child)
+        time.sleep(1.0)
         _mounts.mount("-o", f"remount,size={32 * _size}", str(scene.folder / "buffer"))
         return _end(scene, child, during)
 
@@ -81,10 +86,7 @@ def failing_writes() -> Outcome:
         scene.destination.behave(up=False)
         child = scene.start(scene.plan(rate=1000), wrapper=wrapper)
         child.hear()
-        during, until = "healthy", time.monotonic() + 10
-        while time.monotonic() < until and "journal" not in during:
-            during = _health_after(child, 0.1)
-        return _end(scene, child, during)
+        return _end(scene, child, _health_once_failing(child))
 
 
 def read_only() -> Outcome:
@@ -180,6 +182,14 @@ def _health_after(child: Child, seconds: float) -> str:
     return f"{note.facts['health']['status']}{', journal: ' + error if error else ''}"
 
 
+def _health_once_failing(child: Child) -> str:
+    """Return what health says as soon as that is of the journal, or at last."""
+    until = time.monotonic() + _time_to_fail
+    while "journal" not in (during := _health_after(child, 0.1)) and time.monotonic() < until:
+        pass
+    return during
+
+
 def _end(
     scene: Scene, child: Child, during: str, *, failing: bool = True, kills: int = 0
 ) -> Outcome:
@@ -187,9 +197,7 @@ def _end(
     until = time.monotonic() + _time_to_recover
     while "journal" in (after := _health_after(child, 0.5)) and time.monotonic() < until:
         pass
-    before = len(child.report.durable)
-    time.sleep(1.0)
-    recovered = len(child.report.durable) > before or not child.plan.durable
+    recovered = _takes_durable_events(child)
     scene.destination.behave()
     child.ask("drain")
     child.wait(90)
@@ -215,6 +223,15 @@ def _end(
         accepted_lost=verdict.accepted_lost,
         faults=tuple(faults),
     )
+
+
+def _takes_durable_events(child: Child) -> bool:
+    before, until = len(child.report.durable), time.monotonic() + _time_to_recover
+    while child.plan.durable and len(child.report.durable) == before:
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -36,7 +36,7 @@ inside_sync = "inside fdatasync"
 at_opening = {"journal.in_salvage", "keeper.in_adoption"}
 """Points that are reached when a journal is opened that another process left."""
 
-_time_to_die = 8.0
+_time_to_die = 30.0
 """Seconds after which a child that did not reach its point is killed where it is."""
 
 

@@ -14,8 +14,13 @@ from tests.faults._scene import Scene, staged
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tests.faults._processes import Child
+
 refusals = ("permanent", "partial", "bug")
 """How the destination refuses: the whole batch, by index, or by a bug of the plugin."""
+
+_longest = 30.0
+"""Seconds in which all is published, on the slowest machine."""
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,14 +57,24 @@ def carry_out(case: Case) -> Outcome:
         child = scene.start(scene.plan(total=case.events, rate=5000))
         child.hear()
         if case.killed:
-            time.sleep(case.events / 5000 * 0.6)
+            _await_events(child, case.events * 6 // 10)
             child.kill()
             scene.drain()
         else:
-            time.sleep(case.events / 5000 + 0.5)
+            _await_events(child, case.events)
             child.ask("drain")
             child.wait()
         return _judge(scene, case)
+
+
+def _await_events(child: Child, number: int) -> None:
+    """Return when that many are acknowledged."""
+    until = time.monotonic() + _longest
+    while time.monotonic() < until:
+        report = child.report
+        if len(report.accepted) + len(report.durable) >= number:
+            return
+        time.sleep(0.05)
 
 
 def _judge(scene: Scene, case: Case) -> Outcome:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from tests.faults._processes import Child
     from tests.faults._scene import Scene
 
 manners: dict[str, dict[str, Any]] = {
@@ -25,6 +26,8 @@ manners: dict[str, dict[str, Any]] = {
 }
 delivery_timeout = 2.0
 shutdown_timeout = 2.0
+_longest = 20.0
+"""Seconds in which the good destination has what was published, on the slowest machine."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,13 +65,22 @@ def carry_out(manner: str, *, seconds: float, rate: int) -> Outcome:
         child.hear()
         time.sleep(seconds)
         child.ask("pause")
-        time.sleep(0.5)
-        meanwhile = len(_verify.read_log(good.log).ids)
+        meanwhile = _arrived(child, good.log)
         child.ask("close")
         child.wait()
         scene.destination.behave()
         scene.drain(ports=ports)
         return _judge(scene, good.log, manner, meanwhile)
+
+
+def _arrived(child: Child, good: Path) -> int:
+    """Return how many have arrived, when all have, or at last."""
+    until = time.monotonic() + _longest
+    while True:
+        arrived, report = len(_verify.read_log(good).ids), child.report
+        if arrived >= len(report.accepted) + len(report.durable) or time.monotonic() > until:
+            return arrived
+        time.sleep(0.1)
 
 
 def _judge(scene: Scene, good: Path, manner: str, meanwhile: int) -> Outcome:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.faults import outage
 from tests.faults._scale import is_long
 
 
-@pytest.mark.timeout(240)
 def test_an_outage_loses_nothing_and_dead_letters_nothing() -> None:
     """Given a steady rate, when the destination is away, then all arrives later, in order."""
     seconds, rate = (60.0, 5000) if is_long else (4.0, 2000)

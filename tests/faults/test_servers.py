@@ -20,7 +20,6 @@ short: list[tuple[str, tuple[servers.Disturbance, ...]]] = [
 long = [(name, ("restart", "kill", "restart")) for name in names]
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize(("name", "disturbed"), long if is_long else short)
 def test_each_durable_event_arrives_once(
     name: str, disturbed: tuple[servers.Disturbance, ...]

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from experimentframework_core._disk.buffer import DiskBuffer
+from experimentframework_core._disk.draft import Draft
 from experimentframework_core._disk.window import DiskQueue
+from experimentframework_core._disk.windows import Windows
 from experimentframework_core._disk.writer import Writer
 from tests.faults.simulate import main, report, simulate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from experimentframework_core._disk.journal import Commit, Row
+    from experimentframework_core._disk.journal import Commit, Opened, Row
     from experimentframework_core._rules.buffer import Cut
     from experimentframework_core.envelope import Record
 
@@ -52,27 +53,31 @@ def test_a_seed_plays_the_same_again() -> None:
 
 def marked_when_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Settle records when they are taken out of the window, before they are delivered."""
-    cut = DiskQueue.cut
+    cut, recover = DiskQueue.cut, Windows.recover
+    drafts: dict[DiskQueue, Draft] = {}
+
+    def noting(windows: Windows, opened: Opened) -> None:
+        drafts.update(dict.fromkeys(windows.queues, windows._draft))
+        recover(windows, opened)
 
     def early(queue: DiskQueue, most: int, most_bytes: int, now: float) -> Cut:
         taken = cut(queue, most, most_bytes, now)
-        buffer: DiskBuffer = queue.on_starving.__self__  # type: ignore[attr-defined]
-        for number in taken.numbers:
-            buffer._settle(number, number)
+        drafts[queue].settle(taken.numbers)
         return taken
 
+    monkeypatch.setattr(Windows, "recover", noting)
     monkeypatch.setattr(DiskQueue, "cut", early)
 
 
 def skipping_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave one row in seven out when a window is filled from disk."""
-    enter = DiskBuffer.enter
+    enter = Windows.enter
 
-    def most(buffer: DiskBuffer, lane: int, row: Row, record: Record) -> None:
+    def most(windows: Windows, lane: int, row: Row, record: Record) -> None:
         if row.sequence % 7:
-            enter(buffer, lane, row, record)
+            enter(windows, lane, row, record)
 
-    monkeypatch.setattr(DiskBuffer, "enter", most)
+    monkeypatch.setattr(Windows, "enter", most)
 
 
 def not_waiting_for_marks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,31 +91,31 @@ def not_waiting_for_marks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def losing_marks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out of the commits what was settled out of order."""
-    begin = DiskBuffer.begin
+    begin = Draft.begin
 
-    def without(buffer: DiskBuffer, *, trim: bool) -> Commit:
-        return msgspec.structs.replace(begin(buffer, trim=trim), blocks={})
+    def without(draft: Draft, *, trim: bool) -> Commit:
+        return msgspec.structs.replace(begin(draft, trim=trim), blocks={})
 
-    monkeypatch.setattr(DiskBuffer, "begin", without)
+    monkeypatch.setattr(Draft, "begin", without)
 
 
 def skipping_what_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not give a lane that catches up what waits for its commit."""
 
-    def skip(buffer: DiskBuffer, lane: int, queue: DiskQueue) -> None:
+    def skip(windows: Windows, lane: int, queue: DiskQueue) -> None:
         queue.cursor = max(queue.cursor, queue.newest)
 
-    monkeypatch.setattr(DiskBuffer, "_catch_up", skip)
+    monkeypatch.setattr(Windows, "_catch_up", skip)
 
 
 def believing_failed_commits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take a commit that failed for one that was not applied for certain."""
 
-    def failed(buffer: DiskBuffer) -> None:
-        buffer.marks_due = True
-        buffer._writing = 0
+    def failed(draft: Draft) -> None:
+        draft.marks_due = True
+        draft._writing = 0
 
-    monkeypatch.setattr(DiskBuffer, "failed", failed)
+    monkeypatch.setattr(Draft, "failed", failed)
 
 
 @pytest.mark.parametrize(

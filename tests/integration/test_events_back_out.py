@@ -6,8 +6,6 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.docs.pages import blocks_of, docs, write_files
 from tests.docs.steps import do
 
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
 page = docs / "how-to/events-back-out.md"
 
 
-@pytest.mark.timeout(120)
 def test_the_same_events_are_at_every_stop(brokers: str, tds_peer: TdsPeer, tmp_path: Path) -> None:
     """Given a broker and a server, When the page is done, Then each step prints what is shown."""
     shutil.copytree(docs / "examples", tmp_path / "docs/examples")

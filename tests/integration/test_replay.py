@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from experimentframework_core.envelope import Record
     from tests.integration.conftest import Place
 
-pytestmark = [pytest.mark.filterwarnings(*LEAKS), pytest.mark.timeout(120)]
+pytestmark = pytest.mark.filterwarnings(*LEAKS)
 
 EVENTS = 300
 

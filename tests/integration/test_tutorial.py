@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.docs.pages import docs, write_files
 from tests.docs.steps import do
 from tests.docs.test_tutorial import blocks_with
@@ -14,7 +12,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.timeout(120)
 def test_a_broker_gives_the_figures_that_a_file_gave(brokers: str, tmp_path: Path) -> None:
     """Given a broker, When the shop's destination is changed, Then the figures are the same."""
     write_files(docs / "tutorial.md", tmp_path)

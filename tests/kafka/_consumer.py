@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 if TYPE_CHECKING:
     from confluent_kafka import Message
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class Seen(NamedTuple):

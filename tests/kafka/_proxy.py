@@ -21,6 +21,7 @@ class FaultProxy:
         lose_answers: How many of the next answers to Produce are lost: the broker has written the
             events, and the connection is cut.
         lose_requests: How many of the next Produce requests are lost, with their connection.
+        spare_requests: How many are handed on before that.
         produce_late: Seconds by which each answer to Produce is late.
         all_late: Seconds by which every answer is late.
         handing_on: While it is cleared nothing goes to the broker, and no connection is cut.
@@ -31,6 +32,7 @@ class FaultProxy:
         """Listen on ``port`` of 127.0.0.1 for a broker that listens on ``upstream``."""
         self.lose_answers = 0
         self.lose_requests = 0
+        self.spare_requests = 0
         self.produce_late = 0.0
         self.all_late = 0.0
         self.handing_on = asyncio.Event()
@@ -60,7 +62,9 @@ class FaultProxy:
         assert task is not None
         self._tasks.add(task)
         try:
-            await self._connect(reader, writer)
+            # The streams of Python 3.11 would log that somebody has cancelled it.
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._connect(reader, writer)
         finally:
             self._tasks.discard(task)
 
@@ -86,6 +90,7 @@ class FaultProxy:
         finally:
             for each in writers:
                 each.close()
+            for each in writers:
                 with contextlib.suppress(OSError):
                     await each.wait_closed()
 
@@ -101,7 +106,9 @@ class FaultProxy:
                 frame = await _frame(reader)
                 await self.handing_on.wait()
                 key, _, correlation = struct.unpack_from(">hhi", frame)
-                if key == PRODUCE and self.lose_requests:
+                if key == PRODUCE and self.spare_requests:
+                    self.spare_requests -= 1
+                elif key == PRODUCE and self.lose_requests:
                     self.lose_requests -= 1
                     self.lost += 1
                     return

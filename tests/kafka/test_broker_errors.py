@@ -21,6 +21,7 @@ from experimentframework_core.testing import make_records
 from experimentframework_kafka import KafkaOptions, plugin
 from tests.kafka._consumer import consume
 from tests.kafka._mock_cluster import CUT, NOBODY, PRODUCE, MockCluster, library
+from tests.peers.delivering import deliver_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,12 +133,12 @@ async def test_a_partition_without_a_leader_is_named_and_waited_for(cluster: Moc
     context = OpenContext(name="events", delivery_timeout=2)
 
     async with plugin.open(_options(cluster), context) as backplane:
-        await backplane.deliver(records[:2])
+        await deliver_all(backplane, records[:2])
         cluster.lead("events", 0, NOBODY)
         with pytest.raises(TransientError) as raised:
             await backplane.deliver(records[2:])
         cluster.lead("events", 0, 1)
-        await backplane.deliver(records[2:])
+        await deliver_all(backplane, records[2:])
 
     assert str(raised.value) == (
         "not acknowledged in time, the brokers may have it or not; "
@@ -154,7 +155,7 @@ async def test_a_batch_that_waits_for_its_next_try_ends_in_silence(cluster: Mock
     context = OpenContext(name="events", delivery_timeout=1)
 
     async with plugin.open(_options(cluster), context) as backplane:
-        await backplane.deliver(make_records(5))
+        await deliver_all(backplane, make_records(5))
         cluster.answer(PRODUCE, 6)
         cluster.lead("events", 0, NOBODY)
         with pytest.raises(TransientError, match="not acknowledged in time"):

@@ -15,28 +15,12 @@ from experimentframework_core.config import (
 from experimentframework_core.errors import ConfigurationError
 from experimentframework_core.events import event
 from experimentframework_core.plugins import find_plugin
-from experimentframework_core.units import Secret
-from experimentframework_kafka import KafkaOptions, KafkaSecurity, KafkaTopicCreation
+from experimentframework_kafka import KafkaOptions, KafkaTopicCreation
 from experimentframework_kafka._check import check_kafka
 from tests.core.event_strategies import own_registry
+from tests.kafka._checks import SECRET, options, said, secured
 
-SECRET = Secret("hunter2")
 KEYS = "letters, digits, '.', '_' and '-' of ASCII only"
-NO_HOST = (
-    "the host is no name of parts with a '.' between, each of up to 63 letters, digits, '-' and '_'"
-)
-MECHANISMS = "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER"
-
-
-def options(**said: object) -> KafkaOptions:
-    """Return options of one broker, with these said."""
-    return KafkaOptions(**{"brokers": "one:9092", **said})  # type: ignore[arg-type]
-
-
-def secured(**said: object) -> KafkaOptions:
-    """Return options with this said of security."""
-    return options(security=KafkaSecurity(**said))  # type: ignore[arg-type]
-
 
 GOOD = [
     options(),
@@ -58,112 +42,12 @@ GOOD = [
 ]
 
 
-def said(bad: KafkaOptions) -> list[tuple[object, ...]]:
-    """Return what is wrong with options, without what was looked at, errors without severity."""
-    return [finding[:3] if "warning" in finding else finding[:2] for finding in check_kafka(bad)]
-
-
 @pytest.mark.parametrize("good", GOOD, ids=range(len(GOOD)))
 def test_good_options_have_no_problem(good: KafkaOptions) -> None:
     """Given options that work, When they are checked, Then nothing is said."""
     found = list(check_kafka(good))
 
     assert found == []
-
-
-@pytest.mark.parametrize(
-    ("brokers", "path", "message"),
-    [
-        ("", "brokers", "'' is not a broker: it is empty; expected host:port"),
-        (
-            ("one", "u:hunter2@two:9092"),
-            "brokers[1]",
-            "an address has no user in it; expected host:port, and security.username",
-        ),
-        ((), "brokers", "0 addresses; expected 1 to 1,000"),
-        ("x," * 1000, "brokers", "1,001 addresses; expected 1 to 1,000"),
-        ("one,,two", "brokers", "'' is not a broker: it is empty; expected host:port"),
-        (
-            "kafka://one:9092",
-            "brokers",
-            (
-                "'kafka://one:9092' is not a broker: the protocol is said in security.protocol;"
-                " expected host:port"
-            ),
-        ),
-        (
-            ("one,two",),
-            "brokers[0]",
-            "'one,two' is not a broker: each address is an item of its own; expected host:port",
-        ),
-        (
-            ("one", "::1"),
-            "brokers[1]",
-            (
-                "'::1' is not a broker: an IPv6 address stands in brackets, as in [::1]:9092;"
-                " expected host:port"
-            ),
-        ),
-        (
-            ("[one]:9092",),
-            "brokers[0]",
-            (
-                "'[one]:9092' is not a broker: in the brackets stands no IPv6 address,"
-                " as in [::1]:9092; expected host:port"
-            ),
-        ),
-        (
-            ("[::1]9092",),
-            "brokers[0]",
-            (
-                "'[::1]9092' is not a broker: in the brackets stands no IPv6 address,"
-                " as in [::1]:9092; expected host:port"
-            ),
-        ),
-        (
-            ("on e:9092",),
-            "brokers[0]",
-            "'on e:9092' is not a broker: addresses have commas between; expected host:port",
-        ),
-        (
-            "a:1;b:2",
-            "brokers",
-            "'a:1;b:2' is not a broker: addresses have commas between; expected host:port",
-        ),
-        (("a..b",), "brokers[0]", f"'a..b' is not a broker: {NO_HOST}; expected host:port"),
-        (
-            ("x" * 64,),
-            "brokers[0]",
-            f"'{'x' * 60}…' is not a broker: {NO_HOST}; expected host:port",
-        ),
-        *(
-            (
-                (f"one:{port}",),
-                "brokers[0]",
-                (
-                    f"'one:{port}' is not a broker: the port is no number from 1 to 65,535;"
-                    " expected host:port"
-                ),
-            )
-            for port in ("", "0", "65536", "9o92", "-1", "²")
-        ),
-        (
-            ("one:9092", "ONE"),
-            "brokers[1]",
-            "the broker one:9092 is named twice; leave one out",
-        ),
-        (
-            "[::1],[0:0::1]:9092",
-            "brokers",
-            "the broker [::1]:9092 is named twice; leave one out",
-        ),
-    ],
-)
-def test_a_broker_that_is_none(brokers: tuple[str, ...] | str, path: str, message: str) -> None:
-    """Given a bad address, When the options are checked, Then it is named, and why it is bad."""
-    found = said(options(brokers=brokers))
-
-    assert found == [(path, message)]
 
 
 @pytest.mark.parametrize(
@@ -278,113 +162,6 @@ def test_a_type_of_the_application_may_have_a_topic() -> None:
         found = list(check_kafka(options(topics={"purchase": "sold"})))
 
     assert found == []
-
-
-@pytest.mark.parametrize(
-    ("bad", "expected"),
-    [
-        (
-            secured(protocol="SASL_SSL"),
-            [("security.mechanism", f"missing; SASL_SSL needs {MECHANISMS}")],
-        ),
-        (
-            secured(protocol="SASL_SSL", mechanism="SCRAM-SHA-512"),
-            [
-                ("security.username", "missing; SCRAM-SHA-512 needs it"),
-                ("security.password", "missing; SCRAM-SHA-512 needs it"),
-            ],
-        ),
-        (
-            secured(protocol="SASL_SSL", mechanism="OAUTHBEARER", username="u"),
-            [
-                ("security.tokenProvider", "missing; OAUTHBEARER needs it"),
-                (
-                    "security.username",
-                    (
-                        "has no effect with OAUTHBEARER; expected mechanism PLAIN, SCRAM-SHA-256 or"
-                        " SCRAM-SHA-512, or leave it out"
-                    ),
-                ),
-            ],
-        ),
-        (
-            secured(
-                protocol="SASL_SSL",
-                mechanism="PLAIN",
-                username="u",
-                password=SECRET,
-                token_provider="a:b",
-            ),
-            [
-                (
-                    "security.tokenProvider",
-                    "has no effect with PLAIN; expected mechanism OAUTHBEARER, or leave it out",
-                )
-            ],
-        ),
-        (
-            secured(protocol="SASL_SSL", mechanism="OAUTHBEARER", token_provider="shop.auth"),
-            [
-                (
-                    "security.tokenProvider",
-                    "not the name of a function; expected module:function",
-                )
-            ],
-        ),
-        (
-            secured(mechanism="PLAIN", password=SECRET),
-            [
-                (
-                    f"security.{key}",
-                    (
-                        "has no effect with protocol PLAINTEXT; expected a SASL protocol,"
-                        " or leave it out"
-                    ),
-                )
-                for key in ("mechanism", "password")
-            ],
-        ),
-        (
-            secured(cafile="ca.pem"),
-            [
-                (
-                    "security.cafile",
-                    "has no effect with protocol PLAINTEXT; expected protocol SSL, or leave it out",
-                )
-            ],
-        ),
-        (
-            secured(protocol="SSL", keyfile="own.key", keyfile_password=SECRET),
-            [
-                (
-                    f"security.{key}",
-                    "has no effect without certfile, the key's certificate",
-                )
-                for key in ("keyfile", "keyfilePassword")
-            ],
-        ),
-        (
-            secured(protocol="SASL_PLAINTEXT", mechanism="PLAIN", username="u", password=SECRET),
-            [
-                (
-                    "security.protocol",
-                    (
-                        "sends what PLAIN signs in with over the network as it is;"
-                        " expected SASL_SSL, except on a network that nobody else reads"
-                    ),
-                    "warning",
-                )
-            ],
-        ),
-    ],
-)
-def test_security_that_does_not_fit_together(
-    bad: KafkaOptions, expected: list[tuple[str, ...]]
-) -> None:
-    """Given security with something missing or useless, When checked, Then each is named."""
-    found = said(bad)
-
-    assert found == expected
 
 
 @pytest.mark.parametrize(("partition_by", "refused"), [("subjectId", 1), ("tenantId", 0)])

@@ -27,7 +27,6 @@ def second_broker(own_broker: JavaBroker) -> Iterator[JavaBroker]:
         yield broker
 
 
-@pytest.mark.timeout(120)
 async def test_one_broker_that_is_away_hinders_nobody(
     own_broker: JavaBroker, second_broker: JavaBroker
 ) -> None:
@@ -46,7 +45,6 @@ async def test_one_broker_that_is_away_hinders_nobody(
     assert len(consume(own_broker.brokers, topic)) == len(records)
 
 
-@pytest.mark.timeout(120)
 async def test_too_few_replicas_in_sync_are_told_and_waited_for(
     own_broker: JavaBroker, second_broker: JavaBroker
 ) -> None:

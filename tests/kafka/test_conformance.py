@@ -16,7 +16,7 @@ from experimentframework_core.testing._cases._shape import ShapeCases
 from experimentframework_core.units import Secret
 from experimentframework_kafka import KafkaOptions, KafkaSecurity, KafkaTopicCreation, plugin
 from tests.kafka._consumer import consume
-from tests.peers.kafka_java import free_port
+from tests.peers.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable

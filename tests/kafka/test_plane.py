@@ -8,8 +8,6 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
-import pytest
-
 from experimentframework_core import DataPlane
 from experimentframework_core.codec import decode, decode_record
 from experimentframework_core.config import (
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
 BATCH = 500
 
 
-@pytest.mark.timeout(120)
 async def test_four_lanes_keep_the_order_of_keys_while_the_broker_is_killed(
     own_broker: JavaBroker,
 ) -> None:
@@ -104,7 +101,6 @@ def _publish_until_killed(command: list[str]) -> set[str]:
         return durable | {line.strip() for line in lines if line.endswith("\n")}
 
 
-@pytest.mark.timeout(180)
 async def test_a_client_that_is_killed_loses_nothing_that_was_durable(
     brokers: str, make_topic: Callable[..., str], tmp_path: Path
 ) -> None:

@@ -14,10 +14,12 @@ from experimentframework_kafka import KafkaOptions, KafkaSecurity, _producer, _r
 from experimentframework_kafka._reader import read_kafka
 from tests.kafka._consumer import consume
 from tests.kafka._peer import KAFKA_0_10, KAFKA_2_0, KAFKA_OF_SOME_DAY, peer
-from tests.peers.kafka_java import JavaBroker, free_port
+from tests.peers.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from tests.peers.kafka_java import JavaBroker
 
 CONTEXT = OpenContext(name="events")
 
@@ -34,8 +36,10 @@ async def test_a_bad_broker_before_a_good_one_keeps_nobody_waiting(
     hangs: bool,  # noqa: FBT001
     brokers: str,
     make_topic: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Given the first hangs or is dead, When the backplane opens, Then it does by the second."""
+    monkeypatch.setattr(_reaching, "PATIENCE", 40.0)
     topic, records = make_topic(), make_records(3)
     loop = asyncio.get_running_loop()
     async with peer(None) as hanging:

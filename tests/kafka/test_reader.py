@@ -15,7 +15,7 @@ from experimentframework_core.plugin import OpenContext, Selection
 from experimentframework_core.testing import make_outcome, make_record, make_records
 from experimentframework_kafka import KafkaOptions, KafkaTopicCreation, plugin
 from experimentframework_kafka._reader import KafkaReader, read_kafka
-from tests.peers.kafka_java import free_port
+from tests.peers.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

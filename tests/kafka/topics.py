@@ -5,10 +5,16 @@ from __future__ import annotations
 import os
 import time
 from itertools import count
+from typing import TYPE_CHECKING
 
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.admin._acl import AclBinding, AclOperation, AclPermissionType
+from confluent_kafka.admin._acl import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+)
 from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
 from confluent_kafka.admin._scram import (
     ScramCredentialInfo,
@@ -17,7 +23,10 @@ from confluent_kafka.admin._scram import (
 )
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
-PATIENCE = 20.0
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PATIENCE = 60.0
 _numbers = count(1)
 
 
@@ -34,14 +43,30 @@ def create_topic(
     ``_`` of a setting means ``.``. It keeps events of any time: brokers would remove those of the
     tests that are months old, while these look at them.
     """
-    name = name or f"test-{os.getpid()}-{next(_numbers)}"
+    made = name or f"test-{os.getpid()}-{next(_numbers)}"
     said = {key.replace("_", "."): value for key, value in config.items()}
     settings = {"retention.ms": "-1"} | said
     client = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
-    topic = NewTopic(name, num_partitions=partitions, replication_factor=replicas, config=settings)
+    topic = NewTopic(made, num_partitions=partitions, replication_factor=replicas, config=settings)
     for done in client.create_topics([topic]).values():
         done.result(timeout=30)
-    return name
+    _wait_until(lambda: _has_leaders(client, made, partitions), f"{made} does not come")
+    return made
+
+
+def _has_leaders(client: AdminClient, topic: str, partitions: int) -> bool:
+    found = client.list_topics(timeout=PATIENCE).topics.get(topic)
+    if found is None:
+        return False
+    return [each.leader >= 0 for each in found.partitions.values()] == [True] * partitions
+
+
+def _wait_until(true: Callable[[], bool], otherwise: str) -> None:
+    """Return when a broker knows what the controller has promised: that takes it a moment."""
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < deadline, otherwise
+        time.sleep(0.01)
 
 
 def delete_topic(brokers: str, topic: str) -> None:
@@ -49,9 +74,9 @@ def delete_topic(brokers: str, topic: str) -> None:
     client = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
     for done in client.delete_topics([topic]).values():
         done.result(timeout=PATIENCE)
-    deadline = time.monotonic() + PATIENCE
-    while topic in client.list_topics(timeout=PATIENCE).topics:
-        assert time.monotonic() < deadline, f"{topic} does not go"
+    _wait_until(
+        lambda: topic not in client.list_topics(timeout=PATIENCE).topics, f"{topic} does not go"
+    )
 
 
 def add_partitions(brokers: str, topic: str, number: int) -> None:
@@ -59,6 +84,7 @@ def add_partitions(brokers: str, topic: str, number: int) -> None:
     client = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
     for done in client.create_partitions([NewPartitions(topic, number)]).values():
         done.result(timeout=PATIENCE)
+    _wait_until(lambda: _has_leaders(client, topic, number), f"{topic} does not grow")
 
 
 def drop_before(brokers: str, topic: str, offset: int) -> None:
@@ -82,6 +108,16 @@ def allow(brokers: str, user: str, topic: str, operation: str) -> None:
     )
     for done in client.create_acls([right]).values():
         done.result(timeout=PATIENCE)
+    wanted = AclBindingFilter(
+        ResourceType.TOPIC,
+        topic,
+        ResourcePatternType.LITERAL,
+        user,
+        "*",
+        AclOperation[operation],
+        AclPermissionType.ALLOW,
+    )
+    _wait_until(lambda: bool(client.describe_acls(wanted).result(PATIENCE)), "no right comes")
 
 
 def change_password(brokers: str, user: str, password: str) -> None:

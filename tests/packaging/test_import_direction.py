@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -69,6 +70,7 @@ layers = (
         "_new_thread",
         "_own_thread",
         "_paths",
+        "_syncing",
         "_tasks",
         "_traceparent",
     ),
@@ -150,6 +152,22 @@ def test_plugins_see_only_public_core_modules(path: Path) -> None:
     private = [name for name in imported if any(part.startswith("_") for part in name.split("."))]
 
     assert not private, f"{path.name} imports {private}"
+
+
+@pytest.mark.parametrize("plugin", plugin_names)
+def test_folders_of_a_plugin_import_one_way(plugin: str) -> None:
+    """Given a plugin's folders and modules, When imports are followed, Then none leads back."""
+    source = root / plugin / "src" / plugin
+    imported: dict[str, set[str]] = {}
+
+    for path in source.rglob("*.py"):
+        own = path.relative_to(source).parts[0].removesuffix(".py")
+        names = runtime_imports(path, module_name(path, source.parent))
+        units = {name.split(".")[1] for name in names if name.startswith(f"{plugin}.")}
+        imported.setdefault(own, set()).update(units - {own})
+
+    assert len(imported) > 1
+    TopologicalSorter(imported).prepare()  # A cycle is an error, which names it.
 
 
 def test_one_module_creates_tasks() -> None:

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 COMMAND = ("-c", "from experimentframework_core.cli import main; main()")
 
-pytestmark = pytest.mark.timeout(180)
-
 
 def python(*arguments: object, cwd: Path, site: Path | None = None) -> str:
     """Run this Python there, with the packages of ``site`` before its own; return its output."""

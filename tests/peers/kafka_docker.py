@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from tests.peers.kafka_java import free_port, version, wait_until_it_answers
+from tests.peers.kafka_java import version, wait_until_it_answers
+from tests.peers.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import base64
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 import uuid
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
+
+from tests.peers.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -53,7 +52,6 @@ _protocols: Final = (
     "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,"
     "SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL"
 )
-_ports: Final = range(12_000, 32_000)
 _flags: Final = (
     "-Xms64m",
     "-Xmx512m",
@@ -96,18 +94,6 @@ def jars() -> Path:
             raise RuntimeError(f"Maven cannot get Kafka {version}: {done.stdout}{done.stderr}")
         (folder / "complete").touch()
     return folder / "libs"
-
-
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on.
-
-    It is none that the system gives to connections, one of which could have it before a broker.
-    """
-    for port in random.sample(_ports, len(_ports)):
-        with socket.socket() as listener, suppress(OSError):
-            listener.bind(("127.0.0.1", port))
-            return port
-    raise RuntimeError(f"no port of {_ports} is free")
 
 
 class JavaBroker:

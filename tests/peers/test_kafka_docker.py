@@ -15,7 +15,8 @@ import pytest
 
 from tests.peers import kafka_docker
 from tests.peers.kafka_docker import PORT, docker_broker, environment, image
-from tests.peers.kafka_java import free_port, jars, version, wait_until_it_answers
+from tests.peers.kafka_java import jars, version, wait_until_it_answers
+from tests.peers.ports import free_port
 from tests.peers.require import require
 
 if TYPE_CHECKING:

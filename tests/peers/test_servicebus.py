@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from experimentframework_servicebus._connection_string import ConnectionString, parse
+from experimentframework_servicebus._namespace.connection_string import ConnectionString, parse
 from tests.peers.proton import why_missing
 from tests.peers.require import require
 from tests.peers.servicebus_choice import variable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from experimentframework_servicebus._connection_string import ConnectionString, parse
+from experimentframework_servicebus._namespace.connection_string import ConnectionString, parse
 from tests.peers.servicebus_docker import config, connection_string, environment
 from tests.peers.servicebus_entities import ONCE, SESSIONS, entities
 

@@ -22,7 +22,6 @@ list_plugins = (
 )
 
 each_plugin = pytest.mark.parametrize("folder", folders, ids=lambda folder: folder.name)
-pytestmark = pytest.mark.timeout(180)
 
 
 def python(*arguments: object, cwd: Path, site: Path | None = None) -> str:

@@ -90,7 +90,6 @@ def configuration(folder: Path, **options: object) -> Path:
     return path
 
 
-@pytest.mark.timeout(180)
 def test_it_delivers_through_yaml(python: Path, tmp_path: Path) -> None:
     """Given its wheel is installed, When YAML names its type, Then it delivers and reads back."""
     lines = tmp_path / "events.jsonl"
@@ -104,7 +103,6 @@ def test_it_delivers_through_yaml(python: Path, tmp_path: Path) -> None:
     assert [event["payload"]["subjectId"] for event in events] == ["u-0", "u-1"] * 10
 
 
-@pytest.mark.timeout(180)
 def test_its_options_are_validated(python: Path, tmp_path: Path) -> None:
     """Given wrong options of its type, When the file is loaded, Then all problems are told."""
     file = configuration(tmp_path, path="events.txt", orderBy="subjectt")
@@ -116,7 +114,6 @@ def test_its_options_are_validated(python: Path, tmp_path: Path) -> None:
     assert "dataPlane.backplane.options.orderBy" in result.stderr
 
 
-@pytest.mark.timeout(180)
 def test_its_own_check_is_asked(python: Path, tmp_path: Path) -> None:
     """Given options that only its `check` can refuse, When loaded, Then its message is told."""
     file = configuration(tmp_path, path="events.txt")
@@ -128,7 +125,6 @@ def test_its_own_check_is_asked(python: Path, tmp_path: Path) -> None:
     assert "must end in .jsonl" in result.stderr
 
 
-@pytest.mark.timeout(180)
 def test_without_its_distribution_the_type_is_unknown(tmp_path: Path) -> None:
     """Given it is not installed, When YAML names its type, Then the error lists what there is."""
     file = configuration(tmp_path, path=str(tmp_path / "events.jsonl"))
@@ -140,7 +136,6 @@ def test_without_its_distribution_the_type_is_unknown(tmp_path: Path) -> None:
     assert "installed: azureServiceBus, inMemory, " in result.stderr
 
 
-@pytest.mark.timeout(180)
 def test_the_command_shows_its_events_past_a_damaged_line(python: Path, tmp_path: Path) -> None:
     """Given a plugin with a reader, When tail is asked for its events, Then all good ones come."""
     lines = tmp_path / "events.jsonl"

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 page = docs / "how-to/write-a-backplane.md"
 steps = [block for block in blocks_of(page, "console", "text") if not block.file]
 
-pytestmark = pytest.mark.timeout(180)
-
 
 def run(*command: object, cwd: Path, **environment: str) -> str:
     """Run a command there, and return what it prints."""

@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from experimentframework_core.errors import PartialBatchError, TransientError
+from azure.servicebus.aio import ServiceBusClient
+
 from experimentframework_core.plugin import OpenContext
 from experimentframework_core.units import Secret
-from experimentframework_servicebus import ServiceBusOptions
+from experimentframework_servicebus import ServiceBusOptions, plugin
+from experimentframework_servicebus._connection.client import SOCKET_TIMEOUT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from azure.servicebus import ServiceBusMessage
+    from azure.servicebus.amqp import AmqpAnnotatedMessage
 
     from experimentframework_core.envelope import Record
-    from experimentframework_core.plugin import Backplane
     from tests.peers.amqp.peer import ServiceBusPeer
 
 CONTEXT = OpenContext(name="events", delivery_timeout=10)
@@ -35,20 +39,29 @@ def options_of(peer: ServiceBusPeer, queue: str | None = None, **said: object) -
     )
 
 
-async def deliver_all(backplane: Backplane, batch: Sequence[Record]) -> int:
-    """Deliver as a channel does, without its pauses; return how many calls failed."""
-    left, failed = list(batch), 0
-    while left:
-        try:
-            await backplane.deliver(left)
-        except PartialBatchError as error:
-            left = [left[index] for index in sorted(error.failures)]
-        except TransientError:
+async def deliver(options: ServiceBusOptions, batch: Sequence[Record]) -> None:
+    """Deliver records, and close."""
+    async with plugin.open(options, CONTEXT) as backplane:
+        await backplane.deliver(batch)
+
+
+async def send(
+    peer: ServiceBusPeer, queue: str, message: ServiceBusMessage | AmqpAnnotatedMessage
+) -> None:
+    """Send to a queue as somebody else does."""
+    text = peer.connection_string()
+    async with (
+        ServiceBusClient.from_connection_string(text, retry_total=0) as client,
+        client.get_queue_sender(queue, socket_timeout=SOCKET_TIMEOUT) as sender,
+    ):
+        await sender.send_messages(message, timeout=5)
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Return when that is so."""
+    async with asyncio.timeout(30):
+        while not true():  # noqa: ASYNC110 - it becomes true in another process
             await asyncio.sleep(0.01)
-        else:
-            break
-        failed += 1
-    return failed
 
 
 def ids(records: Sequence[Record]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Where events go, what stays in order, and what the channel is told."""
+"""What stays in order, and what the channel is told."""
 
 from __future__ import annotations
 
@@ -16,11 +16,8 @@ from experimentframework_core.config import (
 )
 from experimentframework_core.plugins import find_plugin
 from experimentframework_core.testing import make_exposure, make_record
-from experimentframework_core.units import Secret
 from experimentframework_servicebus import ServiceBusOptions, plugin
 from experimentframework_servicebus._backplane import ordering_key
-from experimentframework_servicebus._connection_string import ConnectionString, parse
-from experimentframework_servicebus._entities import entity_of
 
 RECORD = make_record(make_exposure(experiment_name="checkout", subject_id="u-1", tenant_id="shop"))
 WITHOUT_TENANT = make_record(make_exposure(tenant_id=None))
@@ -62,45 +59,6 @@ def test_an_event_without_the_owner_goes_by_its_id() -> None:
     found = ordering_key(WITHOUT_TENANT, options)
 
     assert found == WITHOUT_TENANT.event_id
-
-
-@pytest.mark.parametrize(
-    ("options", "entities"),
-    [
-        (ServiceBusOptions(queue_name="all"), ("all", "all")),
-        (ServiceBusOptions(topic_name="all"), ("all", "all")),
-        (
-            ServiceBusOptions(use_type_specific_destinations=True),
-            ("experiment-exposures", "experiment-events"),
-        ),
-    ],
-)
-def test_the_queue_or_topic_of_a_type(
-    options: ServiceBusOptions, entities: tuple[str, str]
-) -> None:
-    """Given one destination or one each, When types are asked for, Then each has its own."""
-    found = (entity_of("exposure", options), entity_of("purchase", options))
-
-    assert found == entities
-
-
-def test_a_connection_string_is_read_in_parts() -> None:
-    """Given an emulator's string, When it is parsed, Then each part is there, secrets hidden."""
-    found = parse(
-        "Endpoint=sb://localhost:5699;SharedAccessKeyName=Root;SharedAccessKey=a=b;"
-        "EntityPath=events;UseDevelopmentEmulator=true;"
-    )
-
-    assert found == ConnectionString(
-        host="localhost",
-        port=5699,
-        key_name="Root",
-        key=Secret("a=b"),
-        signature=None,
-        entity_path="events",
-        emulator=True,
-    )
-    assert "a=b" not in repr(found)
 
 
 def test_the_older_spelling_of_the_attempts_acts() -> None:

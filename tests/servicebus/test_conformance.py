@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient
@@ -15,6 +17,8 @@ from experimentframework_servicebus import ServiceBusOptions, plugin
 from tests.servicebus._wire import LEAKS
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
     from experimentframework_core.envelope import Record
     from tests.peers.amqp.peer import ServiceBusPeer
 
@@ -63,6 +67,18 @@ class TestServiceBus(BackplaneConformance[ServiceBusOptions]):
 
     def poison(self, options: ServiceBusOptions) -> Record:
         return make_record(make_exposure(attributes={"noise": "x" * 300_000}))
+
+    @asynccontextmanager
+    async def cut_short(
+        self, options: ServiceBusOptions, batch: Sequence[Record]
+    ) -> AsyncIterator[None]:
+        from tests.peers.amqp.faults import DROPPED_AFTER
+
+        # What comes behind the first transfer is stored, and nobody hears of it.
+        skip = 1 if options.enable_sessions else 0
+        self.peer.inject(msgspec.structs.replace(DROPPED_AFTER, skip=skip, times=-1))
+        yield
+        self.peer.release()
 
     async def plant(self, options: ServiceBusOptions, body: bytes) -> bool:
         assert options.queue_name is not None

@@ -119,7 +119,7 @@ def test_a_signal_between_copy_and_removal_repeats_nothing(
     ) as process:
         wait_for_copies(peer, queue, 2)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
 
     assert process.returncode == 130
     assert err == "Ending with those that are under way; once more to end at once.\n"
@@ -154,7 +154,7 @@ def test_a_topic_without_a_subscription_is_a_wrong_configuration(
 
 def wait_for_copies(peer: ServiceBusPeer, queue: str, number: int) -> None:
     """Return when so many messages are stored."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while len(peer.messages(queue)) < number:
         assert time.monotonic() < end
         time.sleep(0.05)

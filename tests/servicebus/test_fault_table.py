@@ -31,9 +31,10 @@ from tests.peers.amqp.faults import (
     SERVER_BUSY,
     Fault,
 )
+from tests.peers.delivering import deliver_all
 from tests.peers.tally import LONG, Tally, counted, tell
 from tests.servicebus import _client_child as child
-from tests.servicebus._wire import LEAKS, deliver_all, options_of, stored
+from tests.servicebus._wire import LEAKS, options_of, stored
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from experimentframework_core.plugin import Backplane
     from tests.peers.amqp.peer import ServiceBusPeer
 
-pytestmark = [pytest.mark.filterwarnings(*LEAKS), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.filterwarnings(*LEAKS)
 
 CONTEXT = OpenContext(name="events", delivery_timeout=30)
 EVENTS, TIMES = (10_000, 20) if LONG else (500, 1)
@@ -256,4 +257,4 @@ async def test_leaving_ends_in_time_while_the_service_hangs(own_peer: ServiceBus
         print(f"\nleft with {events:,} queued: {took:.2f} s of {deadline:.0f}")  # noqa: T201
     assert (counts.delivered, counts.dropped) == (1, {"shutdown": events})
     # It is late, not stuck, when other programs have the processors.
-    assert took < 2 * deadline + 2
+    assert took < 2 * deadline + 10

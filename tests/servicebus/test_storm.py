@@ -20,8 +20,9 @@ from experimentframework_core.config import (
 from experimentframework_core.plugin import OpenContext
 from experimentframework_core.testing import make_exposure, make_record
 from experimentframework_servicebus import plugin
+from tests.peers.delivering import deliver_all
 from tests.peers.tally import LONG, Tally, counted
-from tests.servicebus._wire import LEAKS, deliver_all, ids, options_of, stored
+from tests.servicebus._wire import LEAKS, ids, options_of, stored
 
 if TYPE_CHECKING:
     from experimentframework_core.envelope import Record
@@ -61,7 +62,6 @@ def story() -> list[Record]:
     ]
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.filterwarnings(*LEAKS)
 async def test_a_plane_in_a_storm(peer: ServiceBusPeer, entity: str) -> None:
     """Given a storm and duplicate detection, When all is flushed, Then each is once, in order."""
@@ -94,7 +94,6 @@ async def test_a_plane_in_a_storm(peer: ServiceBusPeer, entity: str) -> None:
     assert found == Tally(EVENTS)
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.filterwarnings(*LEAKS)
 async def test_without_duplicate_detection_nothing_is_lost(
     peer: ServiceBusPeer, queue: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from concurrent.futures import Future
-from threading import RLock, Thread, get_ident
+from threading import Lock, RLock, Thread, get_ident
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from experimentframework_core._threadsafe import ThreadsafeCall
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+fork_timeout = 5.0
+
+
 class PortalClosedError(Exception):
     """The loop has ended, or ended while it was waited for."""
 
@@ -23,7 +27,9 @@ class Portal:
     """Runs coroutines of other threads on its own loop, from `start` to `stop`.
 
     The thread is a daemon: whoever does not stop it is not kept from ending. A signal handler may
-    call it while it has interrupted a call.
+    call it while it has interrupted a call. While the process forks, the loop stands still between
+    two of its steps: the child would find for ever half made what a step was making, as a module
+    that is being imported.
     """
 
     def __init__(self, name: str) -> None:
@@ -44,6 +50,7 @@ class Portal:
         self._thread = Thread(target=_serve, args=(started,), name=self._name, daemon=True)
         self._thread.start()
         self._loop = started.result()
+        _running.add(self)
 
     def run(self, coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
         """Return what the coroutine returns on the loop.
@@ -89,10 +96,21 @@ class Portal:
         with self._lock:
             # From here on nothing is submitted: all that was has a task, which will be cancelled.
             loop, self._loop = self._loop, None
+        _running.discard(self)
         if loop is None or self._thread is None:
             return
         loop.call_soon_threadsafe(loop.stop)
         self._thread.join(timeout)
+
+    def pause(self) -> _Pause | None:
+        """Have the loop stand still; None where it is the loop's thread that asks, or none runs."""
+        loop = self._loop
+        if loop is None or get_ident() == self.thread_id:
+            return None
+        try:
+            return _Pause(loop)
+        except RuntimeError:
+            return None
 
 
 def _serve(started: Future[asyncio.AbstractEventLoop]) -> None:
@@ -104,3 +122,52 @@ def _serve(started: Future[asyncio.AbstractEventLoop]) -> None:
             raise
         loop.call_soon(started.set_result, loop)
         loop.run_forever()
+
+
+class _Pause:
+    """A loop stands still until another thread has forked, or for `fork_timeout` seconds."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._begun, self._over = Lock(), Lock()
+        self._begun.acquire()
+        self._over.acquire()
+        loop.call_soon_threadsafe(self._stand)
+
+    def _stand(self) -> None:
+        self._begun.release()
+        self._over.acquire(timeout=fork_timeout)
+
+    def wait(self) -> None:
+        """Return when it stands still, or after `fork_timeout` seconds."""
+        self._begun.acquire(timeout=fork_timeout)
+
+    def end(self) -> None:
+        """Let the loop go on."""
+        self._over.release()
+
+
+_running: set[Portal] = set()
+
+_pauses: dict[int, list[_Pause]] = {}
+"""The pauses that each thread has made which is forking."""
+
+
+def _pause_all() -> None:
+    pauses = [pause for portal in list(_running) if (pause := portal.pause())]
+    _pauses[get_ident()] = pauses
+    for pause in pauses:
+        pause.wait()
+
+
+def _resume_all() -> None:
+    for pause in _pauses.pop(get_ident(), ()):
+        pause.end()
+
+
+def _forget_all() -> None:
+    _running.clear()
+    _pauses.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_pause_all, after_in_parent=_resume_all, after_in_child=_forget_all)

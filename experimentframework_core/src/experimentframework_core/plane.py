@@ -104,7 +104,7 @@ class DataPlane(Bound):
         self._short_ways: dict[type, Route] = {}
         self._entrance = self._works.entrance
         self._tally = self._entrance.tally
-        self._turn = self._turn_length = self.options.batch_size
+        self._next_turn = self.options.batch_size
         self.exposures = Recorder(self, lambda: self._is_here)
 
     @classmethod
@@ -160,7 +160,7 @@ class DataPlane(Bound):
         self.options = self._works.options
         self._default_ack = self.options.ack
         self._short_ways = self._entrance.router.by_class if self._default_ack == "accepted" else {}
-        self._turn = self._turn_length = self.options.batch_size
+        self._next_turn = self._tally.published + self.options.batch_size
 
     async def reload(self, options: DataPlaneOptions | None = None) -> ReloadResult:
         """Work by other options from now on, without losing or repeating an event.
@@ -274,30 +274,33 @@ class DataPlane(Bound):
             AckTimeoutError: The acknowledgement did not come in time; the event stays queued.
             ValueError: ``ack="durable"`` without a disk buffer.
         """
-        if get_ident() != self._thread or not self._is_running():
+        # What an object holds is fetched before it is called: so Python 3.11 specialises both.
+        is_running = self._is_running
+        if get_ident() != self._thread or not is_running():
             self._refuse()
         route = self._short_ways.get(type(event))
         if route is None or ack is not None:
             ack = ack or self._default_ack
             return await self._entrance.publish(event, ack, correlation_id, metadata)
         # From here on the same as there, without the calls.
-        self._tally.published += 1
+        tally = self._tally
+        tally.published = published = tally.published + 1
         event_id = str(uuid7())
+        seal, offer = route.seal, route.offer
         try:
-            record = route.seal(event, event_id, correlation_id, metadata)
+            record = seal(event, event_id, correlation_id, metadata)
         except PublishError:
-            self._tally.rejected += 1
+            tally.rejected += 1
             raise
         if record is None:
             return self._entrance.filter(SAMPLED)
-        answer = route.offer(record)
+        answer = offer(record)
         if answer is FULL:
             return await self._entrance.offering.make_room(route, record, route.full())
         route.accepted += 1
-        self._turn -= 1
         # Without yielding, a caller that never waits would starve the deliveries.
-        if self._turn <= 0:
-            self._turn = self._turn_length
+        if published >= self._next_turn:
+            self._next_turn = published + self.options.batch_size
             for _ in range(TURNS):
                 await asyncio.sleep(0)
         elif answer is CROWDED:

@@ -13,8 +13,9 @@ from experimentframework_servicebus._backplane import (
 )
 from experimentframework_servicebus._check import check_service_bus
 from experimentframework_servicebus._options import ServiceBusOptions
-from experimentframework_servicebus._received import Received
-from experimentframework_servicebus._receiving import Consumer, receive
+from experimentframework_servicebus._receiving.consumer import Consumer
+from experimentframework_servicebus._receiving.receive import receive
+from experimentframework_servicebus._receiving.received import Received
 
 __all__ = ["Consumer", "Received", "ServiceBusOptions", "plugin", "receive"]
 

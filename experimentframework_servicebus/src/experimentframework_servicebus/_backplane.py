@@ -32,8 +32,8 @@ async def open_service_bus(
         TransientError: The service does not answer.
         UnavailableError: It refuses us, or the queue or topic is missing.
     """
-    from experimentframework_servicebus._client import open_client
-    from experimentframework_servicebus._lane import ServiceBusBackplane
+    from experimentframework_servicebus._connection.client import open_client
+    from experimentframework_servicebus._sending.backplane import ServiceBusBackplane
 
     async with open_client(options) as client:
         backplane = ServiceBusBackplane(options, client, context.delivery_timeout)
@@ -51,7 +51,7 @@ def read_service_bus(options: ServiceBusOptions, selection: Selection) -> AsyncI
         ReplayError: The selection's checkpoint is not one of this reader's.
         ConfigurationError: A topic keeps none, and no subscription is named.
     """
-    from experimentframework_servicebus._reader import ServiceBusReader
+    from experimentframework_servicebus._reading.reader import ServiceBusReader
 
     return ServiceBusReader(options, selection)
 
@@ -63,10 +63,10 @@ async def open_dead_letters(options: ServiceBusOptions) -> AsyncIterator[BrokerD
     Raises:
         ConfigurationError: A topic keeps none, and no subscription is named.
     """
-    from experimentframework_servicebus._calls import Calls
-    from experimentframework_servicebus._client import open_client
-    from experimentframework_servicebus._dead_letters import ServiceBusDeadLetters
-    from experimentframework_servicebus._entities import require_subscription
+    from experimentframework_servicebus._connection.calls import Calls
+    from experimentframework_servicebus._connection.client import open_client
+    from experimentframework_servicebus._letters.dead_letters import ServiceBusDeadLetters
+    from experimentframework_servicebus._namespace.entities import require_subscription
 
     require_subscription(options, "look at dead letters of")
     calls = Calls()
@@ -83,7 +83,7 @@ def read_records(options: ServiceBusOptions, selection: Selection) -> AsyncItera
     Raises:
         ReplayError: As for `read_service_bus`.
     """
-    from experimentframework_servicebus._reader import ServiceBusRecordReader
+    from experimentframework_servicebus._reading.reader import ServiceBusRecordReader
 
     return ServiceBusRecordReader(options, selection)
 

@@ -6,10 +6,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from experimentframework_core.config import listed
-from experimentframework_servicebus._connection_string import ConnectionString, is_host, parse
-from experimentframework_servicebus._entities import why_no_entity, why_no_subscription
+from experimentframework_servicebus._namespace.connection_string import (
+    ConnectionString,
+    is_host,
+    parse,
+)
+from experimentframework_servicebus._namespace.names import why_no_entity, why_no_subscription
+from experimentframework_servicebus._namespace.sign_in import when_expired
 from experimentframework_servicebus._options import ServiceBusOptions
-from experimentframework_servicebus._sign_in import when_expired
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,23 +1,19 @@
-"""The embedded store: rows, duplicates, retention, views, bad files, other processes."""
+"""The embedded store: its rows, duplicates, transactions, times, retention and views."""
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-import subprocess
-import sys
 import tempfile
-import textwrap
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experimentframework_core._sqlite import database as sqlite_database
 from experimentframework_core.backplanes.sqlite import (
     SqliteBackplane,
     SqliteOptions,
@@ -27,7 +23,6 @@ from experimentframework_core.backplanes.sqlite import (
     read_sqlite,
 )
 from experimentframework_core.codec import encode_record
-from experimentframework_core.errors import TransientError, UnavailableError
 from experimentframework_core.plugin import OpenContext, Selection
 from experimentframework_core.testing import (
     BackplaneConformance,
@@ -37,10 +32,9 @@ from experimentframework_core.testing import (
     make_record,
     make_records,
 )
+from tests.core.backplanes._event_files import event_ids, query, read
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from experimentframework_core.envelope import Envelope
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -64,31 +58,6 @@ class TestConformance(BackplaneConformance[SqliteOptions]):
                 (body.decode(),),
             )
         return True
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "events.db"
-
-
-def query(path: Path, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
-    with closing(sqlite3.connect(path)) as connection:
-        return connection.execute(sql, parameters).fetchall()
-
-
-def damage(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[4096 : 4096 * 8] = b"\xff" * 4096 * 7
-    path.write_bytes(data)
-
-
-def remove(path: Path) -> None:
-    path.unlink()
-
-
-async def read(path: Path, selection: Selection | None = None) -> list[Envelope]:
-    reader = read_sqlite(SqliteOptions(path=str(path)), selection or Selection())
-    return [envelope async for envelope in reader]
 
 
 async def test_each_event_is_a_row(path: Path) -> None:
@@ -169,13 +138,21 @@ async def test_times_are_exact_to_the_microsecond(path: Path, time: datetime) ->
 
 
 _text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+
+
 _name = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+
+
 _value = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(-1e9, 1e9) | _text,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_text, inner, max_size=3),
     max_leaves=5,
 )
+
+
 _times = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+
+
 _event = st.builds(
     make_exposure,
     experiment_name=_name,
@@ -185,6 +162,8 @@ _event = st.builds(
     timestamp=_times,
     attributes=st.none() | st.dictionaries(_text, _value, max_size=3),
 )
+
+
 _envelopes = st.builds(
     make_envelope,
     _event | st.builds(make_outcome, subject_id=_name, value=st.floats(-1e9, 1e9)),
@@ -319,224 +298,6 @@ class TestQueries:
         assert "SEARCH converted USING AUTOMATIC COVERING INDEX" in str(plan)
 
 
-class TestBadFiles:
-    """Each has a clear error, costs nothing that was stored, and heals when the cause goes."""
-
-    async def test_a_foreign_database_is_refused(self, path: Path) -> None:
-        """A database of another program is not touched."""
-        with closing(sqlite3.connect(path)) as connection:
-            connection.execute("CREATE TABLE events (name TEXT)")
-
-        with pytest.raises(UnavailableError, match="no event database of experimentframework"):
-            await self.open(path)
-
-        assert query(path, "SELECT name FROM sqlite_master") == [("events",)]
-
-    async def test_a_newer_version_is_refused(self, path: Path) -> None:
-        """A file that a later version wrote is not touched, nor read."""
-        await self.open(path)
-        with closing(sqlite3.connect(path)) as connection:
-            connection.execute("PRAGMA user_version=99")
-
-        with pytest.raises(UnavailableError, match=r"has version 99.*upgrade"):
-            await self.open(path)
-        with pytest.raises(UnavailableError, match=r"has version 99.*upgrade"):
-            await read(path)
-
-    async def test_a_missing_table_is_unavailable(self, path: Path) -> None:
-        """Somebody dropped the table: nothing is dead-lettered for it."""
-        async with SqliteBackplane(path) as backplane:
-            with closing(sqlite3.connect(path)) as connection:
-                connection.execute("DROP TABLE events")
-
-            with pytest.raises(UnavailableError, match=r"no such table.*move the file away"):
-                await backplane.deliver(make_records(1))
-
-    async def test_a_damaged_file_is_unavailable(self, path: Path) -> None:
-        """Overwritten pages are noticed, at the latest when they are used."""
-        async with SqliteBackplane(path) as backplane:
-            await backplane.deliver(make_records(200))
-        damage(path)
-
-        with pytest.raises(UnavailableError, match=r"SQLITE_CORRUPT.*restore it from a copy"):
-            await self.open(path)
-
-    async def test_a_deleted_file_is_made_anew(self, path: Path) -> None:
-        """The next delivery fails, the one after it stores in a new file."""
-        records = make_records(2)
-        async with SqliteBackplane(path) as backplane:
-            remove(path)
-
-            with pytest.raises(TransientError, match="cannot store 2 events in"):
-                await backplane.deliver(records)
-            await backplane.deliver(records)
-
-        assert len(await read(path)) == 2
-
-    async def test_a_locked_file_is_transient_also_for_ping(
-        self, path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """While another program holds the lock nothing is stored, and ping says so."""
-        monkeypatch.setattr(sqlite_database, "busy_timeout", 0.0)
-        async with SqliteBackplane(path) as backplane:
-            with closing(sqlite3.connect(path, isolation_level=None)) as other:
-                other.execute("BEGIN EXCLUSIVE")
-
-                with pytest.raises(TransientError, match="another process is using it"):
-                    await backplane.deliver(make_records(1))
-                with pytest.raises(TransientError, match="another process is using it"):
-                    await backplane.ping()
-
-            await backplane.ping()
-            await backplane.deliver(make_records(1))
-
-        assert len(await read(path)) == 1
-
-    def test_a_full_disk_loses_nothing_and_heals(self, path: Path) -> None:
-        """Where there is no room a delivery is transient; with room the same records arrive."""
-        program = textwrap.dedent("""
-            import asyncio, resource, sys
-            from experimentframework_core.backplanes.sqlite import SqliteBackplane
-            from experimentframework_core.errors import TransientError, UnavailableError
-            from experimentframework_core.testing import make_records
-
-            async def main():
-                soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-                confirmed = []
-                async with SqliteBackplane(sys.argv[1]) as backplane:
-                    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, hard))
-                    while True:
-                        batch = make_records(100)
-                        try:
-                            await backplane.deliver(batch)
-                        except UnavailableError:
-                            raise
-                        except TransientError as error:
-                            print(error)
-                            break
-                        confirmed += batch
-                    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-                    await backplane.deliver(batch)
-                    confirmed += batch
-                for record in confirmed:
-                    print(record.event_id)
-
-            asyncio.run(main())
-        """)
-
-        done = subprocess.run(
-            [sys.executable, "-c", program, path],
-            capture_output=True,
-            text=True,
-            timeout=50,
-            check=True,
-        )
-
-        error, *confirmed = done.stdout.splitlines()
-        assert error.startswith(f"cannot store 100 events in {path}: ")
-        assert "space" in error or "room" in error
-        stored = [event_id for (event_id,) in query(path, "SELECT event_id FROM events")]
-        assert len(confirmed) > 100
-        assert stored == confirmed
-
-    @staticmethod
-    async def open(path: Path) -> None:
-        async with SqliteBackplane(path) as backplane:
-            await backplane.deliver(make_records(200))
-
-
-class TestOtherProcesses:
-    """The file is shared: written, read and left behind by several processes."""
-
-    async def test_another_process_reads_while_this_one_writes(self, path: Path) -> None:
-        """A reader that follows in its own process sees every event, in order."""
-        program = textwrap.dedent("""
-            import asyncio, sys
-            from experimentframework_core.backplanes.sqlite import SqliteOptions, read_sqlite
-            from experimentframework_core.plugin import Selection
-
-            async def main():
-                reader = read_sqlite(SqliteOptions(path=sys.argv[1]), Selection(follow=True))
-                print("ready", flush=True)
-                for _ in range(int(sys.argv[2])):
-                    print((await anext(reader)).event_id)
-
-            asyncio.run(main())
-        """)
-        batches = [make_records(50) for _ in range(40)]
-        async with SqliteBackplane(path) as backplane:
-            reading = await asyncio.create_subprocess_exec(
-                sys.executable, "-c", program, path, "2000", stdout=asyncio.subprocess.PIPE
-            )
-            assert reading.stdout
-            await reading.stdout.readline()
-
-            for batch in batches:
-                await backplane.deliver(batch)
-
-            output, _ = await reading.communicate()
-
-        assert output.decode().split() == _event_ids(batches)
-
-    async def test_this_process_reads_while_others_write(self, path: Path) -> None:
-        """Two processes write side by side; a reader here sees all events of both."""
-        program = textwrap.dedent("""
-            import asyncio, sys
-            from experimentframework_core.backplanes.sqlite import SqliteBackplane
-            from experimentframework_core.testing import make_records
-
-            async def main():
-                async with SqliteBackplane(sys.argv[1]) as backplane:
-                    for _ in range(20):
-                        await backplane.deliver(make_records(25))
-
-            asyncio.run(main())
-        """)
-        async with SqliteBackplane(path):
-            pass
-
-        writers = [
-            await asyncio.create_subprocess_exec(sys.executable, "-c", program, path)
-            for _ in range(2)
-        ]
-        reader = read_sqlite(SqliteOptions(path=str(path)), Selection(follow=True))
-        found = [(await anext(reader)).event_id for _ in range(1000)]
-        await reader.aclose()
-
-        assert [await writer.wait() for writer in writers] == [0, 0]
-        assert len(set(found)) == 1000
-
-    async def test_what_was_confirmed_survives_kill_9(self, path: Path) -> None:
-        """Killed at any moment, a writer leaves everything that ``deliver`` has confirmed."""
-        program = textwrap.dedent("""
-            import asyncio, sys
-            from experimentframework_core.backplanes.sqlite import SqliteBackplane
-            from experimentframework_core.testing import make_records
-
-            async def main():
-                async with SqliteBackplane(sys.argv[1]) as backplane:
-                    while True:
-                        batch = make_records(20)
-                        await backplane.deliver(batch)
-                        print(*(record.event_id for record in batch), flush=True)
-
-            asyncio.run(main())
-        """)
-        writer = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", program, path, stdout=asyncio.subprocess.PIPE
-        )
-        assert writer.stdout
-        confirmed = [await writer.stdout.readline() for _ in range(10)]
-
-        writer.kill()
-        confirmed += (await writer.stdout.read()).splitlines(keepends=True)
-        await writer.wait()
-
-        found = {envelope.event_id for envelope in await read(path)}
-        complete = [line for line in confirmed if line.endswith(b"\n")]
-        assert {event_id for line in complete for event_id in line.decode().split()} <= found
-
-
 async def test_lanes_share_the_file(path: Path) -> None:
     """Several instances of one process deliver side by side, and nothing is lost."""
     options = SqliteOptions(path=str(path))
@@ -549,7 +310,7 @@ async def test_lanes_share_the_file(path: Path) -> None:
 
     await asyncio.gather(*(lane(number) for number in range(4)))
 
-    assert sorted(envelope.event_id for envelope in await read(path)) == sorted(_event_ids(batches))
+    assert sorted(envelope.event_id for envelope in await read(path)) == sorted(event_ids(batches))
 
 
 @pytest.mark.parametrize(
@@ -572,7 +333,3 @@ def test_names_that_are_no_files_are_problems(path: str, message: str) -> None:
 def test_plain_paths_are_no_problem() -> None:
     """An ordinary path passes the check."""
     assert list(check_sqlite(SqliteOptions(path="data/events.db"))) == []
-
-
-def _event_ids(batches: Sequence[Sequence[Any]]) -> list[str]:
-    return [record.event_id for batch in batches for record in batch]

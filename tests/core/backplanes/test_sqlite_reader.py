@@ -27,11 +27,6 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "events.db"
-
-
-@pytest.fixture
 def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make every bound so small that some dozens of events cross them all."""
     monkeypatch.setattr(_sqlite_reader, "_range", 7)

@@ -32,7 +32,7 @@ def run(*arguments: object, stdin: str | bytes = b"", **environment: str) -> Ran
         input=stdin.encode() if isinstance(stdin, str) else stdin,
         capture_output=True,
         check=False,
-        timeout=50,
+        timeout=250,
         env=environment_with(**environment),
     )
     return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())

@@ -181,7 +181,7 @@ def test_a_kill_repeats_and_loses_nothing(
         [sys.executable, "-c", program, point[0], str(point[1]), *arguments],
         capture_output=True,
         check=False,
-        timeout=50,
+        timeout=250,
     )
     between = len(left_in(kind, tmp_path / "letters"))
     again = run(*arguments)
@@ -245,7 +245,7 @@ def test_a_signal_ends_it_cleanly(kind: str, configure: Configure, tmp_path: Pat
         assert command.stderr is not None
         first = command.stderr.readline()
         command.send_signal(signal.SIGINT)
-        out, said = command.communicate(timeout=30)
+        out, said = command.communicate(timeout=100)
 
     assert "open_failed" in first
     assert "Delivering what was read; once more to end at once.\n" in said

@@ -385,7 +385,7 @@ class TestFailures:
             time.sleep(0.05)
 
         running.send_signal(number)
-        _, said = running.communicate(timeout=30)
+        _, said = running.communicate(timeout=100)
 
         assert not output.exists()
         if number == signal.SIGINT:

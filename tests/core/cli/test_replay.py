@@ -275,14 +275,14 @@ def test_ctrl_c_delivers_what_was_read_and_remembers(folder: Path) -> None:
     fill(folder / "a.db", 2_000)
     arguments = (*REPLAY, "--checkpoint", "place.json")
     with subprocess.Popen(
-        [COMMAND, *arguments, "--rate", "1000", "--json"],
+        [COMMAND, *arguments, "--rate", "20", "--json"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment_with(),
     ) as process:
         _wait_for(folder / "place.json", process)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=100)
     first = json.loads(out)
 
     second = run_here(*arguments, "--json").document()
@@ -335,7 +335,7 @@ def test_kills_lose_nothing_and_repeat_little(folder: Path) -> None:
             _wait_for(folder / "place.json", process)
             time.sleep(chance.random() * 0.5)
             process.send_signal(signal.SIGKILL)
-            process.wait(timeout=30)
+            process.wait(timeout=100)
 
     last = run_here(*arguments, "--json").document()
 

@@ -34,7 +34,7 @@ def shell(folder: Path, line: str, **environment: str) -> Ran:
         cwd=folder,
         capture_output=True,
         check=False,
-        timeout=50,
+        timeout=250,
         stdin=subprocess.DEVNULL,
         env=environment_with(**environment),
     )

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from experimentframework_core._disk.buffer import Bounds, DiskBuffer, record_of
+from experimentframework_core._disk.buffer import Bounds, DiskBuffer
+from experimentframework_core._disk.entry import record_of
 from experimentframework_core._disk.journal import Commit, Lost, Opened, Page, Row, Want
 from experimentframework_core._rules.batch import BatchRule, Item
 from experimentframework_core._rules.breaker import Breaker
@@ -105,9 +106,10 @@ class Life:
             epoch=WALL + plan.skew,
             lazy=plan.lazy,
         )
+        self.draft, self.windows = self.buffer.draft, self.buffer.windows
         self.buffer.recover(opened)
         breaker = Breaker(threshold=3, open_for=1, max_open=30, random=lambda: 0.5)
-        self.lanes = [self._schedule(queue, breaker) for queue in self.buffer.disk_queues]
+        self.lanes = [self._schedule(queue, breaker) for queue in self.windows.queues]
         names = {number: name_of(row.body) for number, row in journal.rows.items()}
         settled = journal.settled
         self.alive = {
@@ -148,12 +150,12 @@ class Life:
         """Offer a record; note it if it was taken."""
         if not self.buffer.offer(record):
             return False
-        self.alive[self.buffer.last] = record.event_id
+        self.alive[self.draft.last] = record.event_id
         return True
 
     def adopt(self, rows: list[Row]) -> None:
         """Take rows of another journal."""
-        before = self.buffer.last
+        before = self.draft.last
         self.buffer.adopt((row, record_of(row.body)) for row in rows)
         self.alive.update((before + place, name_of(row.body)) for place, row in enumerate(rows, 1))
 
@@ -161,7 +163,7 @@ class Life:
 
     def begin(self, *, trim: bool) -> None:
         """Have a commit on its way."""
-        self.commit = self.buffer.begin(trim=trim and self.buffer.trim_due)
+        self.commit = self.draft.begin(trim=trim and self.draft.trim_due)
         self.told = set(self.ended)
 
     def finish(self) -> list[str]:
@@ -173,7 +175,7 @@ class Life:
     def noted(self) -> list[str]:
         """Note that the commit on its way is in the file."""
         assert self.commit is not None
-        written = ids(self.buffer.committed_records(self.commit))
+        written = ids(self.draft.committed_records(self.commit))
         self.commit = None
         self.failing = False
         return written
@@ -183,15 +185,15 @@ class Life:
         assert self.commit is not None
         if written:
             self.journal.apply(self.commit)
-        self.buffer.failed()
+        self.draft.failed()
         self.commit = None
         self.failing = self.failed_once = True
 
     def lose(self, lost: Lost) -> None:
         """Hear of damage: what memory does not hold is gone."""
-        kept = {number for queue in self.buffer.disk_queues for number in queue.numbers}
+        kept = {number for queue in self.windows.queues for number in queue.numbers}
         kept.update(item.sequence for item in self.held)
-        committed = self.buffer.committed
+        committed = self.draft.committed
         gone = [
             number
             for first, last in lost.ranges
@@ -208,7 +210,7 @@ class Life:
 
     def read(self, *, works: bool) -> None:
         """Read for lanes that are behind; the pages wait until `refill` takes them."""
-        wants = self.buffer.wants()
+        wants = self.windows.wants()
         if wants and (lost := self.journal.gaps()):
             self.lose(lost)
         for want in wants:
@@ -219,11 +221,11 @@ class Life:
         """Put some rows of what was read into their window, and the rest later."""
         want, page = self.pages.pop(0)
         for row in page.rows[:most]:
-            self.buffer.enter(want.lane, row, record_of(row.body))
+            self.windows.enter(want.lane, row, record_of(row.body))
         if len(page.rows) > most:
             self.pages.insert(0, (want, Page(page.rows[most:], page.through)))
         else:
-            self.buffer.read_through(want.lane, page.through)
+            self.windows.read_through(want.lane, page.through)
 
     # The lanes.
 
@@ -251,11 +253,11 @@ class Life:
 
     def evict(self) -> str | None:
         """The oldest that waits makes room."""
-        window = {n: None for queue in self.buffer.disk_queues for n in queue.numbers}
+        window = {n: None for queue in self.windows.queues for n in queue.numbers}
         record = self.buffer.evict()
         if record is None:
             return None
-        left = {n for queue in self.buffer.disk_queues for n in queue.numbers}
+        left = {n for queue in self.windows.queues for n in queue.numbers}
         self._end([number for number in window if number not in left])
         return record.event_id
 

@@ -270,7 +270,7 @@ def _end_at(folder: Path, point: str) -> None:
 
         asyncio.run(main())
     """)
-    subprocess.run([sys.executable, "-c", program, folder, point], timeout=50, check=True)
+    subprocess.run([sys.executable, "-c", program, folder, point], timeout=250, check=True)
 
 
 async def test_a_failed_commit_leaves_nothing_and_reading_goes_on(

@@ -17,9 +17,9 @@ from hypothesis.stateful import (
     rule,
 )
 
-from experimentframework_core._disk import buffer as disk_buffer
 from experimentframework_core._disk import settled as disk_settled
 from experimentframework_core._disk import trimming as disk_trimming
+from experimentframework_core._disk import windows as disk_windows
 from experimentframework_core._disk.journal import Commit, Row, Want
 from experimentframework_core._rules.buffer import RECORD_OVERHEAD
 from experimentframework_core.errors import (
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from experimentframework_core.envelope import Record
 
 SMALL: list[tuple[Any, str, int]] = [
-    (disk_buffer, "PAGE_EVENTS", 4),
+    (disk_windows, "PAGE_EVENTS", 4),
     (disk_trimming, "ENOUGH", 8),
     (disk_settled, "block_size", 16),
     (disk_settled, "_block_bytes", 2),
@@ -128,18 +128,18 @@ class DiskBufferMachine(RuleBasedStateMachine):
         for key in keys:
             self.publish(key, 60)
 
-    @precondition(lambda self: not self.life.buffer.is_written(self.life.buffer.last))
+    @precondition(lambda self: not self.life.draft.is_written(self.life.draft.last))
     @rule()
     def want_durable(self) -> None:
         """Somebody waits for the disk: what is not there yet is due."""
         buffer = self.life.buffer
 
-        buffer.want_written()
+        buffer.draft.want_written()
 
         if self.life.commit is None:
-            assert buffer.commit_due or buffer.is_written(buffer.last)
+            assert buffer.draft.commit_due or buffer.draft.is_written(buffer.draft.last)
 
-    @precondition(lambda self: any(queue.records for queue in self.life.buffer.disk_queues))
+    @precondition(lambda self: any(queue.records for queue in self.life.windows.queues))
     @rule()
     def evict(self) -> None:
         """The oldest that waits in memory makes room."""
@@ -156,7 +156,7 @@ class DiskBufferMachine(RuleBasedStateMachine):
     @rule(trim=st.booleans())
     def begin_commit(self, trim: bool) -> None:  # noqa: FBT001 - hypothesis names it
         """A commit is on its way, if there is anything to write."""
-        if self.life.buffer.commit_due or (trim and self.life.buffer.trim_due):
+        if self.life.draft.commit_due or (trim and self.life.draft.trim_due):
             self.life.begin(trim=trim)
 
     @precondition(lambda self: self.life.commit is not None)
@@ -173,7 +173,7 @@ class DiskBufferMachine(RuleBasedStateMachine):
         """The commit fails, and perhaps it is in the file nevertheless."""
         self.life.fail(written=written)
 
-        assert self.life.buffer.commit_due
+        assert self.life.draft.commit_due
 
     @precondition(lambda self: self.life.commit is not None and self.journal.unsettled)
     @rule(data=st.data())
@@ -196,7 +196,7 @@ class DiskBufferMachine(RuleBasedStateMachine):
         then()
         self.life.lose(lost)
 
-    @precondition(lambda self: self.life.buffer.starving)
+    @precondition(lambda self: self.life.windows.starving)
     @precondition(lambda self: self.life.commit is None and not self.life.pages)
     @rule(works=st.sampled_from([True, True, True, False]))
     def read(self, works: bool) -> None:  # noqa: FBT001 - hypothesis names it
@@ -232,7 +232,7 @@ class DiskBufferMachine(RuleBasedStateMachine):
             return
         if self.life.commit is not None:
             self.commit()
-        if self.life.buffer.marks_due:
+        if self.life.draft.marks_due:
             self.life.begin(trim=False)
             self.commit()
 
@@ -340,12 +340,12 @@ class DiskBufferMachine(RuleBasedStateMachine):
         before = len(self.life.alive)
 
         self.life.adopt(fresh)
-        self.life.buffer.want_written()
+        self.life.draft.want_written()
 
         names = list(self.life.alive.values())[before:]
-        self.chunk = (names, page.through, self.life.buffer.last)
+        self.chunk = (names, page.through, self.life.draft.last)
 
-    @precondition(lambda self: self.chunk and self.life.buffer.is_written(self.chunk[2]))
+    @precondition(lambda self: self.chunk and self.life.draft.is_written(self.chunk[2]))
     @rule()
     def settle_adopted(self) -> None:
         """Once the chunk is written here, it is settled there."""
@@ -392,7 +392,7 @@ class DiskBufferMachine(RuleBasedStateMachine):
         self._write_all()
         before = self.life
         kept = dict(before.alive)
-        assert before.buffer.unwritten == 0
+        assert before.buffer.draft.unwritten == 0
         assert before.buffer.hand_over() == len(kept)
         self._end_life()
         self._live(plan)
@@ -406,10 +406,10 @@ class DiskBufferMachine(RuleBasedStateMachine):
 
     def _write_all(self) -> None:
         buffer = self.life.buffer
-        buffer.lazy = False
+        buffer.draft.lazy = False
         if self.life.commit is not None:
             self.commit()
-        while buffer.commit_due or buffer.trim_due:
+        while buffer.draft.commit_due or buffer.draft.trim_due:
             self.life.begin(trim=True)
             self.commit()
 
@@ -421,7 +421,7 @@ class DiskBufferMachine(RuleBasedStateMachine):
         self.steps += 1
         life, buffer = self.life, self.life.buffer
         assert buffer.enqueued + buffer.recovered == life.settled + buffer.events
-        assert buffer.events == len(life.alive) == buffer.unsettled(buffer.last)
+        assert buffer.events == len(life.alive) == buffer.unsettled(buffer.draft.last)
         assert buffer.bytes >= buffer.events * RECORD_OVERHEAD
         if not self.damaged:
             sizes = [self.sizes[name] + RECORD_OVERHEAD for name in life.alive.values()]
@@ -438,7 +438,7 @@ class DiskBufferMachine(RuleBasedStateMachine):
     def every_event_is_in_one_place(self) -> None:
         """It is in work, in its lane's window, waiting for its commit, or on disk."""
         life, buffer = self.life, self.life.buffer
-        near = [number for queue in buffer.disk_queues for number in queue.numbers]
+        near = [number for queue in buffer.windows.queues for number in queue.numbers]
         near += [item.sequence for item in life.held]
         assert len(near) == len(set(near))
         assert set(near) <= set(life.alive)
@@ -446,21 +446,22 @@ class DiskBufferMachine(RuleBasedStateMachine):
         for number in set(life.alive).difference(near):
             name = life.alive[number]
             if name or not self.damaged:
-                queue = buffer.disk_queues[slot_of(name) % life.plan.lanes]
+                queue = buffer.windows.queues[slot_of(name) % life.plan.lanes]
                 assert number > queue.cursor
-                assert number in (self.journal.rows if number <= buffer.committed else pending)
+                written = number <= buffer.draft.committed
+                assert number in (self.journal.rows if written else pending)
 
     @invariant()
     def every_settled_row_is_to_be_trimmed(self) -> None:
         """No row stays in the journal for ever."""
-        due = self.life.buffer._trimming._ranges
+        due = self.life.draft._trimming._ranges
         for number in set(self.journal.rows).difference(self.life.alive):
             assert any(first <= number <= last for first, last in due)
 
     @invariant()
     def windows_keep_their_bounds(self) -> None:
         """No lane has more in memory than it may, but for one event."""
-        for queue in self.life.buffer.disk_queues:
+        for queue in self.life.windows.queues:
             assert list(queue.numbers) == sorted(queue.numbers)
             assert len(queue.records) <= self.life.plan.window
             assert queue.bytes <= 1500 + 500

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from experimentframework_core._disk.entry import Entry
 from experimentframework_core._disk.pending import Pending
-from experimentframework_core._disk.window import Entry
 from tests.core._channels import make
 
 

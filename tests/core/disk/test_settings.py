@@ -41,7 +41,7 @@ def test_what_keeps_a_journal(buffer: dict[str, Any], expected: bool) -> None:  
 def test_a_buffer_on_disk_has_its_own_bounds(tmp_path: Path) -> None:
     buffer = made({"type": "disk", "max_events": 7, "max_bytes": 70_000})
 
-    assert (buffer.max_events, buffer.max_bytes, buffer.lazy) == (7, 70_000, False)
+    assert (buffer.max_events, buffer.max_bytes, buffer.draft.lazy) == (7, 70_000, False)
 
 
 def test_overflow_bounds_memory_and_writes_late() -> None:
@@ -49,7 +49,7 @@ def test_overflow_bounds_memory_and_writes_late() -> None:
     buffer = made({"when_full": "overflow", "max_events": 20})
     offered = [bool(buffer.offer(make(number))) for number in range(21)]
 
-    assert (buffer.lazy, buffer.max_events) == (True, OVERFLOW_EVENTS)
+    assert (buffer.draft.lazy, buffer.max_events) == (True, OVERFLOW_EVENTS)
     assert offered == [True] * 20 + [False]
 
 
@@ -60,13 +60,13 @@ def test_a_window_holds_some_batches_at_least(lanes: int, batch: int, expected: 
     """Given lanes that share the memory, then each has its part, but four batches at least."""
     buffer = made({"type": "disk"}, concurrency=lanes, batch_size=batch)
 
-    assert buffer.disk_queues[0].room[0] == max(expected, WINDOW_EVENTS // lanes)
+    assert buffer.windows.queues[0].room[0] == max(expected, WINDOW_EVENTS // lanes)
 
 
 def test_half_a_window_takes_the_largest_event() -> None:
     buffer = made({"type": "disk"}, batch_bytes=1000, max_event_bytes=40_000_000)
 
-    assert buffer.disk_queues[0].room[1] == 80_000_000
+    assert buffer.windows.queues[0].room[1] == 80_000_000
 
 
 def test_a_backplane_has_a_folder_by_its_name(tmp_path: Path) -> None:

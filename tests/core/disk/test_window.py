@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from experimentframework_core._disk.window import DiskQueue, Entry
+from experimentframework_core._disk.entry import Entry
+from experimentframework_core._disk.window import DiskQueue
 from tests.core._channels import ids, make
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, timezone
-from enum import Enum, IntEnum, StrEnum
-from typing import TYPE_CHECKING, Any
+from enum import StrEnum
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,9 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from experimentframework_core import codec
-from experimentframework_core._gate.gate import Gate, Rules
-from experimentframework_core.config import DataPlaneOptions
-from experimentframework_core.envelope import Envelope, Record
+from experimentframework_core._gate.gate import Gate
 from experimentframework_core.errors import InvalidEventError
 from experimentframework_core.events import (
     AssignmentPolicy,
@@ -22,31 +20,18 @@ from experimentframework_core.events import (
     Governance,
     GovernanceAction,
     Outcome,
-    Payload,
-    event,
     event_type_of,
 )
 from experimentframework_core.testing import make_exposure, make_outcome
 from tests.core.event_strategies import (
     field_values,
     json_objects,
-    own_registry,
     payload_types,
     payloads,
     payloads_of,
     without_wire_form,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-EVENT_ID = "0198c5a0-0000-7000-8000-000000000001"
-RULES = Rules(DataPlaneOptions())
-
-
-class Size(IntEnum):
-    SMALL = 1
-    LARGE = 2
+from tests.core.gate._sealing import EVENT_ID, RULES, check, seal
 
 
 class Text(str):
@@ -57,65 +42,6 @@ class Names(StrEnum):
     CHECKOUT = "checkout"
     A = "a"
     U = "u"
-
-
-@pytest.fixture(autouse=True)
-def _registry() -> Iterator[None]:
-    with own_registry():
-        yield
-
-
-def seal(payload: Any, **more: Any) -> Record:
-    """Seal the payload as a plane does that neither samples nor redacts."""
-    registered = event_type_of(type(payload))
-    assert registered is not None
-    gate = Gate(registered, RULES, max_bytes=1 << 18)
-    record = gate.seal(payload, EVENT_ID, more.get("correlation_id"), more.get("metadata"))
-    assert record is not None
-    return record
-
-
-def _assert_explained(path: str, explained: InvalidEventError | None) -> None:
-    assert path
-    assert explained is not None
-
-
-def check(payload: Any, **more: Any) -> None:
-    """Assert that sealing the payload ends as the codec would have it."""
-    registered = event_type_of(type(payload))
-    assert registered is not None
-    try:
-        record = seal(payload, **more)
-    except InvalidEventError as error:
-        whole = Envelope(
-            event_id=EVENT_ID,
-            timestamp=datetime(2026, 1, 1, tzinfo=UTC),
-            event_type=registered.name,
-            schema_version=registered.version,
-            payload=payload,
-            **more,
-        )
-        path = error.path
-        explained = codec.explain(payload) or codec.explain(whole)
-        _assert_explained(path, explained)
-        return
-    envelope = codec.decode(record.body)
-    assert codec.encode(envelope) == record.body
-    assert codec.explain(payload) is None
-    assert codec.encode_record(envelope) == record
-    assert (envelope.event_id, envelope.event_type) == (EVENT_ID, registered.name)
-    assert envelope.schema_version == registered.version
-    written = Envelope(
-        event_id=EVENT_ID,
-        timestamp=envelope.timestamp,
-        event_type=registered.name,
-        schema_version=registered.version,
-        payload=payload,
-        **more,
-    )
-    assert codec.encode(written) == record.body
-    if isinstance(stamp := getattr(payload, "timestamp", None), datetime):
-        assert envelope.timestamp == stamp
 
 
 def ill_typed(payload: type[msgspec.Struct]) -> st.SearchStrategy[msgspec.Struct]:
@@ -331,132 +257,6 @@ def test_a_governance_events_own_version_is_not_the_schemas() -> None:
     envelope = codec.decode(seal(payload).body)
 
     assert (envelope.schema_version, envelope.payload.version) == ("1.0.0", "7")
-
-
-NAMES_OF_GENERATED_CODE = (
-    "event", "type", "len", "dict", "str", "int", "bool", "float", "key", "value", "body", "encode",
-    "version", "event_type", "event_id", "traceparent", "metadata", "carefully", "datetime", "now",
-    "record", "is_plain", "result", "self", "seal", "range", "isinstance", "sealed", "max_bytes",
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("name", NAMES_OF_GENERATED_CODE)
-def test_a_field_may_have_any_name(name: str) -> None:
-    """Given a payload with a field of a common name, when it is sealed, nothing is mixed up."""
-    fields: list[Any] = [(name, str), ("attributes", dict[str, Any] | None, None), ("other", str)]
-    kind = msgspec.defstruct("Custom", fields, frozen=True, kw_only=True, rename="camel")
-    event("customName")(kind)
-
-    payload = kind(**{name: "mine", "other": "last", "attributes": {"a": 1}})
-
-    check(payload, metadata={"host": "a"}, correlation_id="c-1")
-
-
-def test_a_field_may_be_named_as_a_keyword() -> None:
-    """Given a payload with a field named ``class``, when it is sealed, then it is written."""
-    kind = msgspec.defstruct("Custom", [("class", str)], frozen=True, rename="camel")
-    event("customKeyword")(kind)
-
-    check(kind("first"))
-
-
-class Shop(StrEnum):
-    EAST = "east"
-
-
-class Level(Enum):
-    LOW = 1
-    HIGH = 2
-
-
-class Purchase(Payload, frozen=True, kw_only=True):
-    """A custom payload with a field of every kind."""
-
-    experiment_name: str
-    variant_key: str | None = None
-    subject_id: str | None = None
-    tenant_id: str
-    amount: float
-    count: int
-    maybe: int | float | None = None
-    shop: Shop
-    level: Level | None = None
-    paid: bool
-    at: datetime
-    attributes: dict[str, Any]
-
-
-purchases = st.builds(
-    Purchase,
-    experiment_name=st.text(min_size=1, max_size=128) | without_wire_form,
-    variant_key=st.none() | st.text(min_size=1, max_size=128) | without_wire_form,
-    subject_id=st.none() | st.text(min_size=1, max_size=256) | without_wire_form,
-    tenant_id=st.text(min_size=1, max_size=256),
-    amount=st.floats() | st.integers() | without_wire_form,
-    count=st.integers() | without_wire_form,
-    maybe=st.none() | st.floats() | st.integers(),
-    shop=st.sampled_from(Shop) | without_wire_form,
-    level=st.none() | st.sampled_from(Level) | without_wire_form,
-    paid=st.booleans() | without_wire_form,
-    at=st.datetimes(timezones=st.just(UTC)) | without_wire_form,
-    attributes=json_objects | without_wire_form,
-)
-
-
-@settings(max_examples=300, suppress_health_check=list(HealthCheck), deadline=None)
-@given(purchases)
-def test_a_custom_event_ends_as_the_codec_would_have_it(purchase: Purchase) -> None:
-    """Given a custom event with anything in it, when it is sealed, then the codec agrees."""
-    event("purchaseOfTests", version="2.1.0")(Purchase)
-
-    check(purchase)
-
-
-def custom(name: str, *fields: Any, **settings: Any) -> Any:
-    """Return a new registered payload class."""
-    kind = msgspec.defstruct(
-        name.title(), fields, frozen=True, kw_only=True, rename="camel", **settings
-    )
-    return event(name)(kind)
-
-
-@pytest.mark.parametrize(
-    ("fields", "settings", "values"),
-    [
-        ([("timestamp", int)], {}, {"timestamp": 5}),
-        ([("timestamp", str)], {}, {"timestamp": "yesterday"}),
-        ([("timestamp", datetime | None, None)], {}, {}),
-        ([("subject_id", int)], {}, {"subject_id": 5}),
-        ([("experiment_name", Shop)], {}, {"experiment_name": Shop.EAST}),
-        ([("tenant_id", Shop)], {}, {"tenant_id": Shop.EAST}),
-        ([("correlation_id", str)], {}, {"correlation_id": "mine"}),
-        ([("variant_key", str), ("new_variant_key", str | None, None)], {}, {"variant_key": "v"}),
-        (
-            [("variant_key", str | None, None), ("new_variant_key", str | None, None)],
-            {},
-            {"variant_key": "v", "new_variant_key": "w"},
-        ),
-        ([("value", float)], {"tag": True}, {"value": float("nan")}),
-        ([("value", float)], {"tag": "t"}, {"value": 1.0}),
-        ([("subject_id", str)], {"array_like": True}, {"subject_id": "u"}),
-        ([("number", Size)], {}, {"number": Size.LARGE}),
-        ([("number", Size)], {}, {"number": 2}),
-        ([("data", dict[str, Any])], {}, {"data": None}),
-        ([("data", dict[str, Any])], {}, {"data": {"a": float("nan")}}),
-        ([("data", dict[str, int])], {}, {"data": {"a": "text"}}),
-        ([("items", list[int])], {}, {"items": [1, 2, 2**70]}),
-        ([("anything", Any)], {}, {"anything": {"a": (1,)}}),
-        ([("short", msgspec.UnsetType | str, msgspec.UNSET)], {}, {}),
-        ([], {}, {}),
-    ],
-)
-def test_an_unusual_custom_type_ends_as_the_codec_would_have_it(
-    fields: list[Any], settings: dict[str, Any], values: dict[str, Any]
-) -> None:
-    """Given an unusual payload class, when its event is sealed, then the codec agrees."""
-    kind = custom("unusual", *fields, **settings)
-
-    check(kind(**values), correlation_id="c-1")
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,6 @@ async def publish(plane: DataPlane, *numbers: int) -> None:
 
 async def until(true: Callable[[], bool]) -> None:
     """Return when that is so."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not true():  # noqa: ASYNC110 - it becomes true in many ways
             await asyncio.sleep(0.005)

@@ -46,7 +46,7 @@ def run(tmp_path: Path, script: str, *arguments: str) -> Any:
         [sys.executable, "-c", source, str(tmp_path / "parent.db"), *arguments],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=250,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr

@@ -32,7 +32,7 @@ def written(path: Path, *settings: str) -> Path:
 
 async def until(true: Callable[[], bool]) -> None:
     """Return when that is so."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not true():  # noqa: ASYNC110 - it becomes true in a thread
             await asyncio.sleep(0.005)
 
@@ -112,7 +112,7 @@ async def test_watching_ends_when_the_file_says_so(tmp_path: Path) -> None:
         await until(lambda: plane.options.batch_size == 8)
         watching = plane._reloading._watching
         assert watching is not None
-        await asyncio.wait((watching,), timeout=5)
+        await asyncio.wait((watching,), timeout=30)
         ended = watching.done()
 
     assert ended

@@ -299,7 +299,7 @@ async def test_who_interrupts_it_gets_what_was_read_delivered(tmp_path: Path) ->
 
     assert (summary.interrupted, summary.ok) == (True, False)
     assert summary.delivered == summary.read == len(sunk(target)) < 500
-    assert summary.position == "10"
+    assert summary.position == str(summary.read // 10 * 10)
 
 
 async def test_a_source_without_positions_can_be_replayed_but_not_resumed(tmp_path: Path) -> None:

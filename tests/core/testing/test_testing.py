@@ -20,6 +20,7 @@ def test_exports_what_the_reference_names() -> None:
         "Sink",
         "deliver",
         "fail",
+        "full_disk",
         "make_envelope",
         "make_exposure",
         "make_outcome",

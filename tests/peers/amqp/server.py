@@ -11,6 +11,7 @@ from aiohttp import web
 
 from tests.peers.amqp.tcp import OverTcp
 from tests.peers.amqp.websocket import application
+from tests.peers.ports import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,7 +85,9 @@ class Server:
 
     async def _tcp(self, port: int, context: ssl.SSLContext | None) -> int:
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: OverTcp(self._broker), _host, port, ssl=context)
+        server = await loop.create_server(
+            lambda: OverTcp(self._broker), _host, port or free_port(), ssl=context
+        )
         self._servers.append(server)
         return _port(server)
 
@@ -92,7 +95,9 @@ class Server:
         assert self._runner is not None
         assert self._runner.server is not None
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(self._runner.server, _host, port, ssl=context)
+        server = await loop.create_server(
+            self._runner.server, _host, port or free_port(), ssl=context
+        )
         self._servers.append(server)
         return _port(server)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from tests.peers.ports import free_port
 from tests.peers.process import Process
 from tests.peers.tds.control import Answer, Order
 
@@ -40,7 +41,7 @@ class TdsPeer:
         self._password = password
         self._folder = Path(tempfile.mkdtemp(prefix="experimentframework-tds-"))
         self._process = Process("tests.peers.tds")
-        self.port = 0
+        self.port = free_port()
 
     def __enter__(self) -> Self:
         self.start()

@@ -58,7 +58,7 @@ def pool(size: int = 2, **settings: object) -> Pool:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110 - turns of the loop, no time
             await asyncio.sleep(0)
 
@@ -96,7 +96,7 @@ async def test_a_slow_login_holds_up_nobody_else(connecting: Connecting) -> None
         hanging = asyncio.create_task(hold(shared, asyncio.Event()), name="hanging")
         await until(lambda: connecting.begun == 2)
 
-    async with asyncio.timeout(5), shared.session() as lent:
+    async with asyncio.timeout(30), shared.session() as lent:
         assert as_scripted(lent) is connecting.made[0]
 
     hanging.cancel()
@@ -192,7 +192,7 @@ async def test_an_error_of_connecting_leaves_room(connecting: Connecting) -> Non
             pass
 
     connecting.error = None
-    async with asyncio.timeout(5), shared.session():
+    async with asyncio.timeout(30), shared.session():
         pass
 
     assert len(connecting.made) == 1

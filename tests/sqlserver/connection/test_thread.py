@@ -24,7 +24,7 @@ def test_work_is_done_in_order_in_one_thread() -> None:
     futures = [thread.submit(note, number) for number in range(10)]
 
     for future in futures:
-        future.result(5)
+        future.result(30)
     assert [number for number, _ in done] == list(range(10))
     assert {ident for _, ident in done} - {threading.get_ident()} == {done[0][1]}
 
@@ -36,8 +36,8 @@ def test_an_error_is_raised_where_it_is_awaited() -> None:
     failed, later = thread.submit(int, "x"), thread.submit(int, "1")
 
     with pytest.raises(ValueError, match="invalid literal"):
-        failed.result(5)
-    assert later.result(5) == 1
+        failed.result(30)
+    assert later.result(30) == 1
 
 
 def test_what_was_cancelled_is_not_begun() -> None:
@@ -50,10 +50,10 @@ def test_what_was_cancelled_is_not_begun() -> None:
     waiting = thread.submit(begun.append, 1)
     waiting.cancel()
     gate.set()
-    thread.submit(int).result(5)
+    thread.submit(int).result(30)
 
     with pytest.raises(CancelledError):
-        waiting.result(5)
+        waiting.result(30)
     assert begun == []
 
 
@@ -64,7 +64,7 @@ def test_after_shutdown_the_thread_ends_when_all_is_done() -> None:
     last = thread.submit(threading.current_thread)
     thread.shutdown()
 
-    last.result(5).join(5)
+    last.result(30).join(30)
     assert not last.result().is_alive()
 
 
@@ -75,9 +75,9 @@ def test_nothing_done_is_kept_alive() -> None:
         pass
 
     thread = DriverThread("test")
-    seen = ref(thread.submit(Result).result(5))
+    seen = ref(thread.submit(Result).result(30))
 
-    thread.submit(int).result(5)
+    thread.submit(int).result(30)
 
     assert seen() is None
 

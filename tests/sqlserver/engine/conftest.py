@@ -37,7 +37,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
         require("odbc", missing=why_missing())
         with TdsPeer(PASSWORD) as peer:
             peer.create("tests")
-            yield Engine(peer.connection_string("tests"))
+            yield Engine(peer.connection_string("tests"), peer=peer)
         return
     choice = choose(os.environ, docker_answers=lambda: docker_answers(os.environ))
     require("sqlserver", missing=choice.missing)

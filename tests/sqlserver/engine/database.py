@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     import pyodbc
 
+    from tests.peers.tds.peer import TdsPeer
+
 on_a_server = pytest.mark.parametrize("engine", ["server"], indirect=True)
 """For what the TDS peer has not: writers side by side, changed columns, users, partitions."""
 
@@ -30,10 +32,12 @@ class Engine(NamedTuple):
     Attributes:
         connection_string: How to connect to the database.
         schema: The schema that the tables are made in.
+        peer: The TDS peer that it is, which fails as it is told; None where it is a server.
     """
 
     connection_string: str
     schema: str = "dbo"
+    peer: TdsPeer | None = None
 
     def options(self, table: str, **changes: object) -> SqlServerOptions:
         """Return options with this table, and these changed."""

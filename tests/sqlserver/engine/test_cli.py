@@ -16,8 +16,8 @@ from experimentframework_core.testing import make_exposure, make_outcome, make_r
 from experimentframework_sqlserver._table.naming import names_of
 from experimentframework_sqlserver._table.script import upgrade_script
 from tests.core.cli.command import run, run_here
+from tests.sqlserver.engine import dotnet
 from tests.sqlserver.engine.database import execute, rows
-from tests.sqlserver.engine.test_migrations import DOTNET
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,7 +75,7 @@ def test_a_table_is_made_and_looked_at(config: Path) -> None:
 
 def test_the_table_of_dotnet_gets_a_script_instead(config: Path, options: SqlServerOptions) -> None:
     """Given the table of .NET, When migrated, Then its upgrade is printed, and it is as it was."""
-    execute(options, DOTNET)
+    execute(options, dotnet.TABLE)
 
     ran = run("sqlserver", "migrate", "--config", config)
 

@@ -57,7 +57,7 @@ def test_a_childs_end_leaves_the_connection_to_its_parent(engine: Engine, end: s
         env=environment,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=250,
         check=False,
     )
 

@@ -19,6 +19,7 @@ from experimentframework_sqlserver._table.migrating import Migrated, migrate
 from experimentframework_sqlserver._table.migrations import migrations
 from experimentframework_sqlserver._table.naming import names_of
 from experimentframework_sqlserver._table.script import script, upgrade_script
+from tests.sqlserver.engine import dotnet
 from tests.sqlserver.engine.database import connect, execute, on_a_server, rows
 
 if TYPE_CHECKING:
@@ -33,20 +34,6 @@ COLUMNS = """
 SELECT CAST(COLUMN_NAME AS NVARCHAR(128)), CAST(DATA_TYPE AS NVARCHAR(128)),
     CAST(IS_NULLABLE AS NVARCHAR(3)), CHARACTER_MAXIMUM_LENGTH
 FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?
-"""
-DOTNET = """
-CREATE TABLE [$(Schema)].[$(Table)]
-(
-    Id BIGINT IDENTITY(1, 1) NOT NULL CONSTRAINT [PK_$(Table)] PRIMARY KEY,
-    EventId NVARCHAR(100) NOT NULL,
-    Timestamp DATETIMEOFFSET(7) NOT NULL,
-    EventType NVARCHAR(50) NOT NULL,
-    SchemaVersion NVARCHAR(20) NOT NULL,
-    PayloadJson NVARCHAR(MAX) NOT NULL,
-    CorrelationId NVARCHAR(100) NULL,
-    MetadataJson NVARCHAR(MAX) NULL,
-    CreatedAt DATETIMEOFFSET(7) NOT NULL DEFAULT SYSDATETIMEOFFSET()
-)
 """
 OF_DOTNET = """
 INSERT INTO [$(Schema)].[$(Table)] (EventId, Timestamp, EventType, SchemaVersion, PayloadJson)
@@ -207,7 +194,7 @@ async def test_the_dotnet_table_is_left_alone_and_its_script_upgrades_it(
     options: SqlServerOptions,
 ) -> None:
     """Given the .NET original's table, When its script was run, Then rows stay and joins work."""
-    execute(options, DOTNET)
+    execute(options, dotnet.TABLE)
     execute(options, OF_DOTNET)
     before = _columns(options)
     with pytest.raises(UnavailableError, match=r"script --upgrade-dotnet"):

@@ -20,6 +20,7 @@ from experimentframework_sqlserver._reader import SqlServerReader
 from experimentframework_sqlserver._reading import pages, progress
 from experimentframework_sqlserver._writing.insert import Insert
 from experimentframework_sqlserver._writing.rows import rows_of
+from tests.sqlserver.engine import dotnet
 from tests.sqlserver.engine.database import execute, on_a_server
 
 if TYPE_CHECKING:
@@ -210,7 +211,7 @@ async def test_a_number_without_a_row_is_no_loss(options: SqlServerOptions) -> N
 
 async def test_rows_of_dotnet_are_read_from_its_own_table(options: SqlServerOptions) -> None:
     """Given the table of .NET as it made it, When it is read, Then its events come as ours."""
-    execute(options, DOTNET)
+    execute(options, dotnet.TABLE)
     execute(options, OF_DOTNET)
 
     selection = Selection(types=("outcome",), experiments=("checkout",), subjects=("u-1",))
@@ -224,7 +225,7 @@ async def test_rows_of_dotnet_are_read_from_its_own_table(options: SqlServerOpti
 async def test_rows_of_dotnet_of_every_type_are_read_in_full(options: SqlServerOptions) -> None:
     """Given a row of each type in the table of .NET, When read, Then each is typed and complete."""
     files = sorted((EVENTS_OF_DOTNET / "sql").glob("*.json"))
-    execute(options, DOTNET)
+    execute(options, dotnet.TABLE)
     for file in files:
         execute(options, insert_of(msgspec.json.decode(file.read_bytes())))
 
@@ -247,20 +248,6 @@ def insert_of(columns: dict[str, str | None]) -> str:
     )
 
 
-DOTNET = """
-CREATE TABLE [$(Schema)].[$(Table)]
-(
-    Id BIGINT IDENTITY(1, 1) NOT NULL PRIMARY KEY,
-    EventId NVARCHAR(100) NOT NULL,
-    Timestamp DATETIMEOFFSET(7) NOT NULL,
-    EventType NVARCHAR(50) NOT NULL,
-    SchemaVersion NVARCHAR(20) NOT NULL,
-    PayloadJson NVARCHAR(MAX) NOT NULL,
-    CorrelationId NVARCHAR(100) NULL,
-    MetadataJson NVARCHAR(MAX) NULL,
-    CreatedAt DATETIMEOFFSET(7) NOT NULL DEFAULT SYSDATETIMEOFFSET()
-)
-"""
 OF_DOTNET = """
 INSERT INTO [$(Schema)].[$(Table)] (EventId, Timestamp, EventType, SchemaVersion, PayloadJson)
 VALUES

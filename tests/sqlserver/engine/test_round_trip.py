@@ -63,7 +63,6 @@ def backplane(options: SqlServerOptions, runner: asyncio.Runner) -> Iterator[Bac
     runner.run(opening.__aexit__(None, None, None))
 
 
-@pytest.mark.timeout(240)
 @settings(
     max_examples=10,
     deadline=None,

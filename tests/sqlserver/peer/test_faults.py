@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,10 +17,14 @@ from tests.peers.tds.faults import Fault
 from tests.sqlserver.peer.deliveries import deliver_all, once, stored, until_it_hangs
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections import Counter
+    from collections.abc import AsyncIterator, Callable
 
+    from experimentframework_core.envelope import Record
     from experimentframework_core.plugin import Backplane
     from tests.peers.tds.peer import TdsPeer
+
+    Rows = Callable[[], Counter[str]]
 
 CONTEXT = OpenContext(name="events")
 INSERT = "INSERT INTO"
@@ -31,6 +36,18 @@ THROTTLED = 5.0
 def options(options: SqlServerOptions, request: pytest.FixtureRequest) -> SqlServerOptions:
     """Return options with and without ``enableIdempotency``."""
     return msgspec.structs.replace(options, enable_idempotency=request.param)
+
+
+@pytest.fixture
+def records() -> list[Record]:
+    """Return the records that are delivered."""
+    return make_records(20)
+
+
+@pytest.fixture
+def rows(peer: TdsPeer, database: str) -> Rows:
+    """Return a function that tells how often each event id is in the table."""
+    return partial(stored, peer, database)
 
 
 @pytest.fixture
@@ -60,6 +77,10 @@ def an_error(number: int, *, severity: int = 16, after: bool = False, times: int
     )
 
 
+done_or_not = pytest.mark.parametrize("after", [False, True], ids=["nothing done", "done"])
+"""Whether the server has done what it was asked when the fault comes."""
+
+
 @pytest.mark.parametrize(
     ("number", "severity", "retry_after", "kept"),
     [
@@ -81,7 +102,8 @@ def an_error(number: int, *, severity: int = 16, after: bool = False, times: int
 async def test_a_server_that_cannot_now(
     backplane: Backplane,
     peer: TdsPeer,
-    database: str,
+    records: list[Record],
+    rows: Rows,
     *,
     number: int,
     severity: int,
@@ -89,7 +111,6 @@ async def test_a_server_that_cannot_now(
     kept: bool,
 ) -> None:
     """Given an error that will pass, When it comes again, Then it is there once."""
-    records = make_records(20)
     before = peer.state.logins
     peer.inject(an_error(number, severity=severity))
 
@@ -100,30 +121,28 @@ async def test_a_server_that_cannot_now(
     assert (type(raised.value), raised.value.retry_after) == (TransientError, retry_after)
     assert failed <= (0 if kept else 1)
     assert peer.state.logins == before + (0 if kept else 1)
-    assert stored(peer, database) == once(records)
+    assert rows() == once(records)
 
 
 @pytest.mark.parametrize("number", [229, 262, 515, 1105, 3906, 9002])
 async def test_a_server_that_somebody_must_mend(
-    backplane: Backplane, peer: TdsPeer, database: str, number: int
+    backplane: Backplane, peer: TdsPeer, records: list[Record], rows: Rows, number: int
 ) -> None:
     """Given an error that will not pass by itself, When it comes, Then that is said."""
-    records = make_records(20)
     peer.inject(an_error(number))
 
     with pytest.raises(UnavailableError, match=f"made up for number {number}"):
         await backplane.deliver(records)
     await backplane.deliver(records)
 
-    assert stored(peer, database) == once(records)
+    assert rows() == once(records)
 
 
 @pytest.mark.parametrize("number", [2601, 2627, 1205])
 async def test_another_writer_is_in_the_way(
-    backplane: Backplane, peer: TdsPeer, database: str, number: int
+    backplane: Backplane, peer: TdsPeer, records: list[Record], rows: Rows, number: int
 ) -> None:
     """Given a duplicate or a deadlock, When it comes, Then the statement is executed again."""
-    records = make_records(20)
     before = peer.state.logins
     peer.inject(
         msgspec.structs.replace(an_error(number, times=3), dooms=number == 1205, severity=13)
@@ -133,14 +152,13 @@ async def test_another_writer_is_in_the_way(
 
     assert peer.state.faults == 0
     assert peer.state.logins == before
-    assert stored(peer, database) == once(records)
+    assert rows() == once(records)
 
 
 async def test_deadlocks_without_end_are_given_back(
-    backplane: Backplane, peer: TdsPeer, database: str
+    backplane: Backplane, peer: TdsPeer, records: list[Record], rows: Rows
 ) -> None:
     """Given deadlocks and nothing else, When it has tried enough, Then the channel waits."""
-    records = make_records(20)
     peer.inject(an_error(1205, times=-1))
 
     with pytest.raises(TransientError, match="made up for number 1205") as raised:
@@ -149,48 +167,45 @@ async def test_deadlocks_without_end_are_given_back(
     await backplane.deliver(records)
 
     assert type(raised.value) is TransientError
-    assert stored(peer, database) == once(records)
+    assert rows() == once(records)
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["nothing done", "done"])
+@done_or_not
 async def test_a_connection_is_cut(
-    backplane: Backplane, peer: TdsPeer, database: str, *, after: bool
+    backplane: Backplane, peer: TdsPeer, records: list[Record], rows: Rows, *, after: bool
 ) -> None:
     """Given a cut before or after the commit, When it comes again, Then one statement looks."""
-    records = make_records(20)
     before = peer.state
     peer.inject(Fault(what="cut", matching=INSERT, after=after))
 
     with pytest.raises(TransientError) as raised:
         await backplane.deliver(records)
-    unconfirmed = stored(peer, database)
+    unconfirmed = rows()
     await backplane.deliver(records)
 
     assert type(raised.value) is TransientError
     assert unconfirmed == (once(records) if after else {})
-    assert stored(peer, database) == once(records)
+    assert rows() == once(records)
     assert peer.state.statements == before.statements + 2
     assert peer.state.logins == before.logins + 1
 
 
 async def test_a_server_that_answers_late_has_not_failed(
-    backplane: Backplane, peer: TdsPeer, database: str
+    backplane: Backplane, peer: TdsPeer, records: list[Record], rows: Rows
 ) -> None:
     """Given an answer within the time, When it is late, Then that is no failure."""
-    records = make_records(20)
     peer.inject(Fault(what="slow", matching=INSERT, seconds=0.2))
 
     await backplane.deliver(records)
 
-    assert stored(peer, database) == once(records)
+    assert rows() == once(records)
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["nothing done", "done"])
+@done_or_not
 async def test_a_statement_outlasts_its_time(
-    hurried: Backplane, peer: TdsPeer, database: str, *, after: bool
+    hurried: Backplane, peer: TdsPeer, records: list[Record], rows: Rows, *, after: bool
 ) -> None:
     """Given a statement that hangs, When its time is up, Then it is cancelled and comes again."""
-    records = make_records(20)
     before = peer.state
     peer.inject(Fault(what="hang", matching=INSERT, after=after))
 
@@ -201,15 +216,14 @@ async def test_a_statement_outlasts_its_time(
     assert type(raised.value) is TransientError
     assert peer.state.cancelled == before.cancelled + 1
     assert peer.state.logins == before.logins + 1
-    assert stored(peer, database) == once(records)
+    assert rows() == once(records)
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["nothing done", "done"])
+@done_or_not
 async def test_a_delivery_is_cancelled(
-    backplane: Backplane, peer: TdsPeer, database: str, *, after: bool
+    backplane: Backplane, peer: TdsPeer, records: list[Record], rows: Rows, *, after: bool
 ) -> None:
     """Given a statement that hangs, When its delivery is cancelled, Then so is the statement."""
-    records = make_records(20)
     before = peer.state
     peer.inject(Fault(what="hang", matching=INSERT, after=after))
 
@@ -221,14 +235,13 @@ async def test_a_delivery_is_cancelled(
     await backplane.deliver(records)
 
     assert peer.state.cancelled == before.cancelled + 1
-    assert stored(peer, database) == once(records)
+    assert rows() == once(records)
 
 
 async def test_the_loop_goes_on_while_a_delivery_hangs(
-    backplane: Backplane, peer: TdsPeer, database: str
+    backplane: Backplane, peer: TdsPeer, records: list[Record], rows: Rows
 ) -> None:
     """Given a statement that hangs, When others want the loop, Then they have it."""
-    records = make_records(20)
     peer.inject(Fault(what="hang", matching=INSERT))
 
     delivering = asyncio.ensure_future(backplane.deliver(records))
@@ -240,12 +253,12 @@ async def test_the_loop_goes_on_while_a_delivery_hangs(
     await delivering
 
     assert still
-    assert stored(peer, database) == once(records)
+    assert rows() == once(records)
 
 
 @pytest.mark.parametrize("number", [220, 241, 547, 2628, 8115, 8152])
 async def test_a_record_is_refused_for_ever(
-    backplane: Backplane, peer: TdsPeer, database: str, number: int
+    backplane: Backplane, peer: TdsPeer, rows: Rows, number: int
 ) -> None:
     """Given one record that the server refuses, When it is delivered, Then that is no outage."""
     good, bad = make_records(19), make_records(1)
@@ -253,29 +266,26 @@ async def test_a_record_is_refused_for_ever(
 
     with pytest.raises(PermanentError, match=f"made up for number {number}"):
         await backplane.deliver([*good, *bad])
-    nothing = stored(peer, database)
+    nothing = rows()
     await backplane.deliver(good)
 
     assert nothing == {}
-    assert stored(peer, database) == once(good)
+    assert rows() == once(good)
 
 
 async def test_a_duplicate_of_another_writers_is_no_failure(
-    options: SqlServerOptions, backplane: Backplane, peer: TdsPeer, database: str
+    options: SqlServerOptions, backplane: Backplane, records: list[Record], rows: Rows
 ) -> None:
     """Given half of a batch is stored already, When it is delivered, Then the rest is added."""
-    records = make_records(20)
     async with plugin.open(options, CONTEXT) as other:
         await other.deliver(records[::2])
 
     await backplane.deliver(records)
 
-    assert stored(peer, database) == once(records)
+    assert rows() == once(records)
 
 
-async def test_no_table_and_nobody_to_make_it(
-    options: SqlServerOptions, peer: TdsPeer, database: str
-) -> None:
+async def test_no_table_and_nobody_to_make_it(options: SqlServerOptions) -> None:
     """Given autoMigrate is off and no table, When it opens, Then the command is said."""
     unmade = msgspec.structs.replace(options, auto_migrate=False)
 
@@ -284,9 +294,7 @@ async def test_no_table_and_nobody_to_make_it(
             pass
 
 
-async def test_a_fault_at_the_login_is_an_outage(
-    options: SqlServerOptions, peer: TdsPeer, database: str
-) -> None:
+async def test_a_fault_at_the_login_is_an_outage(options: SqlServerOptions, peer: TdsPeer) -> None:
     """Given a database that is moved just now, When it opens, Then it may be tried again."""
     peer.inject(Fault(what="error", at="login", number=40613, message="not available", times=2))
 

@@ -204,7 +204,7 @@ class Channel:
     def want(self, ack: Ack) -> None:
         """Have what was taken so far written to disk soon, where that is what ``ack`` asks for."""
         if ack == "durable" and self._disk is not None:
-            self._disk.want_written()
+            self._disk.draft.want_written()
 
     def given(self) -> tuple[int, ...]:
         """Return how many records each lane was given so far: a mark for `settled`."""
@@ -218,7 +218,7 @@ class Channel:
     async def flush(self, timeout: float | None) -> FlushResult:
         """Deliver what was accepted before the call; wait at most ``timeout`` seconds."""
         delivered = self._ledger.delivered.total()
-        last = 0 if self._disk is None else self._disk.last
+        last = 0 if self._disk is None else self._disk.draft.last
         fences = [lane.fence() for lane in self._lanes]
         try:
             _, late = await asyncio.wait([future for _, future in fences], timeout=timeout)
@@ -271,7 +271,7 @@ class Channel:
                 # What is left of the time is the disk's: one large commit may need it.
                 grace = max(KEEP_GRACE, deadline - self._clock())
                 await self._keeper.close(grace, for_good=for_good)
-                left = self._disk.leave_unwritten()
+                left = self._disk.draft.leave_unwritten()
             self._write_off(left)
             remaining = len(left) + self.buffer.events
             if self._keeper is not None and self._disk is not None:
@@ -283,7 +283,7 @@ class Channel:
 
     def left_behind(self) -> FlushResult:
         """Return what becomes of the rest when its loop never answers again, from any thread."""
-        kept = 0 if self._disk is None else self._disk.unsettled(self._disk.committed)
+        kept = 0 if self._disk is None else self._disk.unsettled(self._disk.draft.committed)
         remaining = self.buffer.events + self.buffer.reserved_events
         return FlushResult(0, remaining, timed_out=True, kept=min(kept, remaining))
 

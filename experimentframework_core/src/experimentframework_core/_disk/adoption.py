@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from experimentframework_core._disk.buffer import record_of
+from experimentframework_core._disk.entry import record_of
 from experimentframework_core._disk.journal import Commit, Want
 from experimentframework_core._disk.owner import claim_abandoned
 from experimentframework_core._disk.settled import Settled

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 from experimentframework_core._disk.mounts import mount_table, network_file_system
+from experimentframework_core._syncing import sync_folder
 from experimentframework_core.errors import JournalError
 
 if TYPE_CHECKING:
@@ -138,15 +139,6 @@ def _is_blocked(folder: Path) -> bool:
         return not S_ISDIR(folder.stat().st_mode)
     except FileNotFoundError:
         return folder.is_symlink()
-
-
-def sync_folder(folder: Path) -> None:
-    """Keep what was made in the folder through a loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def flock(descriptor: int, how: Literal["LOCK_EX", "LOCK_SH", "LOCK_UN"]) -> bool:

@@ -56,7 +56,7 @@ class Keeper:
         Args:
             name: The backplane's name.
             root: The folder of all its journals.
-            buffer: The books.
+            buffer: The buffer.
             ledger: Told of what is written and what is lost.
             interval: Seconds between two commits, unless a lane or many publishers wait for one.
             warnings: Where failures are said.
@@ -102,8 +102,9 @@ class Keeper:
         self._access = Access(
             self._name, self.folder, journal, lose=self._lose, warnings=self._warnings
         )
-        self._writer = Writer(self._access, self._buffer, self._ledger, interval=self._interval)
-        for queue in self._buffer.disk_queues:
+        draft, windows = self._buffer.draft, self._buffer.windows
+        self._writer = Writer(self._access, draft, self._ledger, interval=self._interval)
+        for queue in windows.queues:
             queue.confirm = self._writer.confirm
 
     def _claim_folder(self) -> Claim:
@@ -118,9 +119,9 @@ class Keeper:
         """Start writing, reading and adopting, if that is not done yet; only after `open`."""
         if self._access is None or self._writer is None or self._tasks:
             return
-        reader = Reader(self._access, self._buffer)
-        self._buffer.on_write = self._writer.wake
-        for queue in self._buffer.disk_queues:
+        reader = Reader(self._access, self._buffer.windows)
+        self._buffer.draft.on_write = self._writer.wake
+        for queue in self._buffer.windows.queues:
             queue.on_starving = reader.wake
         name = f"experimentframework.{self._name}"
         self._tasks = [
@@ -252,7 +253,7 @@ class Keeper:
         """Return what health says about the journal."""
         return {
             "folder": str(self.folder),
-            "unwritten": self._buffer.unwritten,
+            "unwritten": self._buffer.draft.unwritten,
             "adopting": None if self._adoption is None else self._adoption.folder,
             "error": None if self.error is None else brief(self.error),
             **self._report,

@@ -23,8 +23,8 @@ from experimentframework_core._disk.folders import (
     folder_of,
     make_folder,
     need_posix,
-    sync_folder,
 )
+from experimentframework_core._syncing import sync_folder
 from experimentframework_core.errors import JournalError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from experimentframework_core._disk.window import Entry
+    from experimentframework_core._disk.entry import Entry
     from experimentframework_core.envelope import Record
 
 
@@ -39,23 +39,17 @@ class Pending:
     @property
     def full(self) -> bool:
         """Whether as much waits as may."""
-        return self._holds(1)
+        return len(self._entries) >= self._most_events or self.bytes >= self._most_bytes
 
     @property
     def overfull(self) -> bool:
         """Whether twice as much waits as may."""
-        return self._holds(2)
+        return len(self._entries) >= self._most_events * 2 or self.bytes >= self._most_bytes * 2
 
     @property
     def half_full(self) -> bool:
         """Whether more than half of what may waits."""
         return len(self._entries) * 2 > self._most_events or self.bytes * 2 > self._most_bytes
-
-    def _holds(self, times: int) -> bool:
-        return (
-            len(self._entries) >= times * self._most_events
-            or self.bytes >= times * self._most_bytes
-        )
 
     def none_through(self, sequence: int) -> bool:
         """Return whether nothing up to that number waits."""

@@ -28,6 +28,7 @@ from experimentframework_core._disk.salvage_rows import (
 from experimentframework_core._disk.settled import Settled
 from experimentframework_core._failpoints import reach
 from experimentframework_core._sqlite.database import busy_timeout, transaction
+from experimentframework_core._syncing import sync
 from experimentframework_core.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -121,9 +122,9 @@ class Salvage:
         except BaseException:
             self._remove_new()
             raise
-        files.sync(self._new)
+        sync(self._new)
         self._new.rename(self._salvaged)
-        files.sync(self._path.parent)
+        sync(self._path.parent)
         reach("journal.in_salvage")
         self._replace()
         copy = str(self._aside).removesuffix(".moved")
@@ -164,9 +165,9 @@ class Salvage:
     def _replace(self) -> None:
         for log in (files.log_of(self._path), self._kept_log):
             log.unlink(missing_ok=True)
-        files.sync(self._path.parent)
+        sync(self._path.parent)
         self._salvaged.rename(self._path)
-        files.sync(self._path.parent)
+        sync(self._path.parent)
         files.settle(self._path)
 
 

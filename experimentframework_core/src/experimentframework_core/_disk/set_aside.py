@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING
 
+from experimentframework_core._syncing import sync
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -126,15 +128,6 @@ def settle(path: Path) -> None:
             folder.rmdir()
     for folder in path.parent.glob(f"damaged-*{_partial}"):
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def sync(path: Path) -> None:
-    """Wait until the file, or what a folder lists, is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _move(path: Path, folder: Path) -> None:

@@ -62,7 +62,7 @@ def disk_buffer(
     clock: Callable[[], float],
     wall: Callable[[], float] = time.time,
 ) -> DiskBuffer:
-    """Return the books of the channel's disk buffer, still empty.
+    """Return the disk buffer of the channel, still empty.
 
     Args:
         config: The channel's settings.

@@ -6,29 +6,13 @@ from bisect import bisect_left
 from collections import deque
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from experimentframework_core._rules.buffer import Cut, Queue
-from experimentframework_core.envelope import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-
-class Entry(msgspec.Struct, frozen=True, gc=False):
-    """A record with its place in the journal; the garbage collector is spared it.
-
-    Attributes:
-        sequence: Its number, from 1, the same for ever.
-        accepted_at: When it was accepted, on the channel's clock.
-        slot: The hash of its ordering key.
-        record: The record.
-    """
-
-    sequence: int
-    accepted_at: float
-    slot: int
-    record: Record
+    from experimentframework_core._disk.entry import Entry
+    from experimentframework_core.envelope import Record
 
 
 class DiskQueue(Queue):

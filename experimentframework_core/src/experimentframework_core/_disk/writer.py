@@ -11,7 +11,7 @@ from experimentframework_core._tasks import Sleep
 
 if TYPE_CHECKING:
     from experimentframework_core._channel.ledger import Ledger
-    from experimentframework_core._disk.buffer import DiskBuffer
+    from experimentframework_core._disk.draft import Draft
     from experimentframework_core._disk.journal import Commit
 
 TRIM_AFTER = 5.0
@@ -22,21 +22,19 @@ MARK_PATIENCE = 5.0
 
 
 class Writer:
-    """Has everything written that the buffer wants written."""
+    """Has each commit written that the draft says is due."""
 
-    def __init__(
-        self, access: Access, buffer: DiskBuffer, ledger: Ledger, *, interval: float
-    ) -> None:
-        """Write what ``buffer`` says and tell ``ledger``.
+    def __init__(self, access: Access, draft: Draft, ledger: Ledger, *, interval: float) -> None:
+        """Write what ``draft`` says and tell ``ledger``.
 
         Args:
             access: The journal.
-            buffer: Says what is to be written.
+            draft: Says what is to be written.
             ledger: Told of what is written.
             interval: Seconds between two commits, unless a lane or many publishers wait for one.
         """
         self._access = access
-        self._buffer = buffer
+        self._draft = draft
         self._ledger = ledger
         self._interval = interval
         self._sleep = Sleep()
@@ -55,7 +53,7 @@ class Writer:
     def close(self) -> None:
         """Write all that there is, then end."""
         self._closing = True
-        self._buffer.lazy = False
+        self._draft.lazy = False
         self._access.try_now()
         self.wake()
 
@@ -63,7 +61,7 @@ class Writer:
         """Take note of a commit that nobody waited for any longer, if the journal wrote it."""
         commit, self._unanswered = self._unanswered, None
         if commit is not None and commit is wrote:
-            self._ledger.written(self._buffer.committed_records(commit))
+            self._ledger.written(self._draft.committed_records(commit))
 
     async def confirm(self) -> None:
         """Return once the journal knows what is settled; at once while it cannot be written."""
@@ -73,16 +71,16 @@ class Writer:
 
     def _next_attempt(self) -> asyncio.Future[None] | None:
         """Return what ends when all marks of now have been written, or could not be."""
-        if not self._buffer.marks_due:
+        if not self._draft.marks_due:
             return self._running
         self.hurry()
         return self._next
 
     async def written(self) -> None:
         """Return once all that was taken so far is written."""
-        through = self._buffer.last
-        self._buffer.want_written()
-        while not self._buffer.is_written(through):
+        through = self._draft.last
+        self._draft.want_written()
+        while not self._draft.is_written(through):
             self.hurry()
             await asyncio.wait((self._next,))
             if self._access.error is not None:
@@ -95,23 +93,23 @@ class Writer:
             try:
                 await self._commit()
             except Exception as error:  # noqa: BLE001 - the loop's edge: go on, say so
-                self._buffer.failed()
+                self._draft.failed()
                 self._access.failed(error)
             finally:
                 self._attempt_ended()
 
     @property
     def _work_left(self) -> bool:
-        return self._buffer.commit_due or self._buffer.trim_due
+        return self._draft.commit_due or self._draft.trim_due
 
     def _due(self) -> float | None:
         """Return when the next commit is due; None when there is nothing to write."""
-        buffer, earliest = self._buffer, self._access.not_before
-        if self._closing or self._urgent or buffer.commit_is_worthwhile:
+        draft, earliest = self._draft, self._access.not_before
+        if self._closing or self._urgent or draft.commit_is_worthwhile:
             return earliest
-        if buffer.commit_due:
+        if draft.commit_due:
             return max(self._last_commit + self._interval, earliest)
-        if buffer.trim_due:
+        if draft.trim_due:
             return max(self._last_trim + TRIM_AFTER, earliest)
         return None
 
@@ -127,9 +125,9 @@ class Writer:
             turn = await self._access.turn(commit)
             self._unanswered = None
             if not turn.committed:
-                self._buffer.failed()
+                self._draft.failed()
                 return
-            self._ledger.written(self._buffer.committed_records(commit))
+            self._ledger.written(self._draft.committed_records(commit))
             self._ledger.admit()
 
     def _attempt_ended(self) -> None:
@@ -138,16 +136,16 @@ class Writer:
             running.set_result(None)
 
     def _begin(self, now: float) -> Commit | None:
-        buffer = self._buffer
-        trim = buffer.trim_due and (
-            self._closing or buffer.trim_worthwhile or now >= self._last_trim + TRIM_AFTER
+        draft = self._draft
+        trim = draft.trim_due and (
+            self._closing or draft.trim_worthwhile or now >= self._last_trim + TRIM_AFTER
         )
         if self._access.error is not None:
             # A full disk may still take the marks, which need less room.
-            trim = trim and not buffer.commit_due
-        if not (buffer.commit_due or trim):
+            trim = trim and not draft.commit_due
+        if not (draft.commit_due or trim):
             return None
         self._last_commit = now
         if trim:
             self._last_trim = now
-        return buffer.begin(trim=trim)
+        return draft.begin(trim=trim)

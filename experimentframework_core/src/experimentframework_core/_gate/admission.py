@@ -39,6 +39,12 @@ def is_plain(values: dict[Any, Any], depth: int = MOST_DEPTH) -> bool:
     return True
 
 
+def expect_plain(values: dict[Any, Any]) -> None:
+    """Raise ValueError where `is_plain` says no."""
+    if not is_plain(values):
+        raise ValueError
+
+
 def _is_plain_container(value: object, depth: int) -> bool:
     if depth == 0:
         return False
@@ -66,10 +72,10 @@ class Names:
         self.known: dict[str, str] = {}
         self._limit = limit
 
-    def meet(self, name: object) -> str | None:
-        """Check and keep a name that is not known; return None when it is not a good one."""
+    def meet(self, name: object) -> str:
+        """Check and keep a name that is not known; raise ValueError when it is not a good one."""
         if type(name) is not str or not 0 < len(name) <= self._limit:
-            return None
+            raise ValueError
         if len(self.known) >= self.MOST:
             self.known.clear()
         return self.known.setdefault(name, name)
@@ -150,7 +156,7 @@ def _expression(  # noqa: PLR0911 - a table of types
     limit = routing_limits.get(name)
     match kind:
         case inspect.StrType(min_length=None, max_length=None, pattern=None):
-            length = f" and 0 < len(f_{name}) <= {limit}" if limit else ""
+            length = f" and f_{name} and len(f_{name}) <= {limit}" if limit else ""
             return f"type(f_{name}) is str{length}"
         case inspect.BoolType():
             return f"f_{name} is True or f_{name} is False"

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from experimentframework_core._gate.admission import FEW, PLAIN, Names, is_plain, tests_of
+from experimentframework_core._gate.admission import (
+    FEW,
+    PLAIN,
+    Names,
+    expect_plain,
+    is_plain,
+    tests_of,
+)
 from experimentframework_core._gate.redaction import Redactor
 from experimentframework_core._gate.sampling import Sampler
 from experimentframework_core._gate.source import source_of
@@ -110,6 +117,7 @@ def _constants(registered: EventType, steps: Steps) -> dict[str, Any]:
         "current_context": trace.current_context if trace else None,
         "datetime": datetime,
         "encode_into": msgspec.json.Encoder().encode_into,
+        "expect_plain": expect_plain,
         "hide": redactor.hide if redactor else None,
         "is_plain": is_plain,
         "note": sampler.note if sampler else None,

@@ -11,6 +11,7 @@ import msgspec
 
 from experimentframework_core._letters.letter_json import Story, letter_in, story_of
 from experimentframework_core._letters.letters import StoredLetter
+from experimentframework_core._syncing import sync_folder
 from experimentframework_core.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def append(path: Path, lines: bytes) -> None:
     finally:
         os.close(descriptor)
     if is_new:
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
 def read(file: BinaryIO, path: Path, start: int) -> Iterator[Line]:
@@ -154,13 +155,3 @@ def _write(descriptor: int, lines: bytes) -> None:
     rest = memoryview(lines)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

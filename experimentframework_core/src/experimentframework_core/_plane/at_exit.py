@@ -30,7 +30,12 @@ def forget(each: Closable) -> None:
 
 def _close_all() -> None:
     for each in list(_open):
-        each.close()
+        while True:
+            try:
+                each.close()
+            except (KeyboardInterrupt, SystemExit):
+                continue  # To end is what it does, and its time is limited.
+            break
 
 
 # `atexit` comes too late: executors, which backplanes work with, take nothing any more by then.

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from experimentframework_core._channel.channel import Channel
 from experimentframework_core._log import brief, logger
 from experimentframework_core._tasks import spawn
-from experimentframework_core.backplanes.composite import Destination
-from experimentframework_core.deadletter import DeadLetterStore
 from experimentframework_core.status import Health, HealthStatus
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+
+    from experimentframework_core._channel.channel import Channel
+    from experimentframework_core._plane.place import Place
+    from experimentframework_core.backplanes.composite import Destination
+    from experimentframework_core.deadletter import DeadLetterStore
 
 LOOK_EVERY = 0.1
 """Seconds between two looks whether a channel is emptied."""
@@ -39,20 +41,6 @@ class Count(Protocol):
 
     def __call__(self, channel: Channel, *, remove: Callable[[], object]) -> None:
         """Count what became of its events, and call ``remove``."""
-
-
-class Place(msgspec.Struct, frozen=True, eq=False):
-    """A channel with what it was made of.
-
-    Attributes:
-        channel: The channel.
-        destination: Its settings.
-        store: Where its dead letters go; None where they are dropped.
-    """
-
-    channel: Channel
-    destination: Destination
-    store: DeadLetterStore | None
 
 
 class Line:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from experimentframework_core._channel.channel import Channel, close_all
 from experimentframework_core._disk.settings import unclaimed
 from experimentframework_core._log import logger
-from experimentframework_core._plane.line import Place
+from experimentframework_core._plane.place import Place
 from experimentframework_core._plane.setup import dead_letter_stores
 
 if TYPE_CHECKING:

@@ -79,7 +79,7 @@ class Reloading:
             result = await self._works.reload(options)
             self._in_force()
         finally:
-            await self._works.close_unused_stores()
+            await self._works.stores.close_unused()
         if self._works.options != before:
             logger.info(
                 "experimentframework.plane_reloaded",

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
-
-import msgspec
+from typing import TYPE_CHECKING, Any
 
 from experimentframework_core import codec
-from experimentframework_core._channel.channel import Channel
 from experimentframework_core._channel.condition import UNREGISTERED
 from experimentframework_core._gate.gate import Gate, Rules, refuse_foreign_errors, seal_envelope
 from experimentframework_core._gate.late_import import ImportWatch
@@ -21,12 +17,19 @@ from experimentframework_core.errors import InvalidEventError
 from experimentframework_core.events import EventType, event_type_named, event_type_of
 from experimentframework_core.status import Receipt
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import msgspec
+
+    from experimentframework_core._channel.channel import Channel
+
 TOGGLE = Receipt(None, "filtered", "toggle")
 UNROUTED = Receipt(None, "filtered", "unrouted")
 SAMPLED = Receipt(None, "filtered", "sampled")
 
 
-class Route(msgspec.Struct):
+class Route:
     """What a plane does with one event type.
 
     Attributes:
@@ -41,13 +44,22 @@ class Route(msgspec.Struct):
         accepted: How many were offered to the channels on the loop's thread.
     """
 
-    event_type: str
-    channels: tuple[Channel, ...]
-    seal: Callable[..., Record | None]
-    offer: Callable[[Record], int]
-    full: Callable[[], Sequence[Channel]]
-    filtered: Receipt | None = None
-    accepted: int = 0
+    __slots__ = ("accepted", "channels", "event_type", "filtered", "full", "offer", "seal")
+
+    def __init__(
+        self,
+        event_type: str,
+        channels: tuple[Channel, ...],
+        seal: Callable[..., Record | None],
+        filtered: Receipt | None,
+    ) -> None:
+        """Begin with nothing accepted."""
+        self.event_type = event_type
+        self.channels = channels
+        self.seal = seal
+        self.offer, self.full = _offers(channels)
+        self.filtered = filtered
+        self.accepted = 0
 
 
 class Router:
@@ -191,8 +203,7 @@ class Router:
         filtered = None if channels else UNROUTED
         if name in self._rules.disabled:
             filtered = TOGGLE
-        offer, full = _offers(channels)
-        return Route(name, channels, seal, offer, full, filtered)
+        return Route(name, channels, seal, filtered)
 
 
 def _offers(

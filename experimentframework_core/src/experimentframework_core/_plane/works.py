@@ -25,6 +25,7 @@ from experimentframework_core._plane.opening import (
 from experimentframework_core._plane.overview import Ended, statistics_of, sum_of
 from experimentframework_core._plane.routing import Router
 from experimentframework_core._plane.setup import resolve
+from experimentframework_core._plane.stores import Stores
 from experimentframework_core._plane.threads import Doorway, Tally
 from experimentframework_core.errors import DataPlaneClosedError
 from experimentframework_core.plugin import BackplanePlugin
@@ -32,15 +33,13 @@ from experimentframework_core.plugin import BackplanePlugin
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Sequence
-    from pathlib import Path
 
     from experimentframework_core._channel.channel import Channel
     from experimentframework_core._metrics.of_plane import PlaneMetrics
     from experimentframework_core._plane.comparison import Comparison
-    from experimentframework_core._plane.line import Place
+    from experimentframework_core._plane.place import Place
     from experimentframework_core.backplanes.composite import Destination
     from experimentframework_core.config import DataPlaneOptions
-    from experimentframework_core.deadletter import DeadLetterStore
     from experimentframework_core.plugin import Backplane
     from experimentframework_core.status import FlushResult, Health, ReloadResult, Statistics
 
@@ -52,6 +51,7 @@ class Works:
         options: The options, completed.
         entrance: The way in on the loop's thread.
         doorway: The way in for other threads; None before `open`.
+        stores: Where the channels' dead letters go.
     """
 
     def __init__(
@@ -68,13 +68,13 @@ class Works:
         """
         self.options, self._destinations = resolve(options, backplane)
         self.doorway: Doorway | None = None
+        self.stores = Stores(lambda: chain.from_iterable(line.stores for line in self._all_lines))
         self._given = backplane
         self._metrics = metrics
         self._lines: list[Line] = []
         self._all_lines: list[Line] = []
         self._ended = Ended()
-        self._stores: dict[Path, DeadLetterStore] = {}
-        self._opened = self._closed = self._changing = False
+        self._opened = self._closed = False
         tally = Tally()
         self.entrance = Entrance(
             self._router(), _offering(self.options, tally), self.options.ack, tally
@@ -121,7 +121,7 @@ class Works:
         )
 
     async def _open_places(self, destinations: Sequence[Destination]) -> list[Place]:
-        return await opened(destinations, self._given, self._stores, self._metrics)
+        return await opened(destinations, self._given, self.stores.files, self._metrics)
 
     def _line(self, place: Place) -> Line:
         return Line(place, ended=self._place_ended, count=self._ended.add)
@@ -136,11 +136,8 @@ class Works:
             DataPlaneClosedError: The plane was closed meanwhile.
         """
         self._refuse_if_closed()
-        self._changing = True
-        try:
+        with self.stores.opening():
             return await self._reload(options)
-        finally:
-            self._changing = False
 
     def _refuse_if_closed(self) -> None:
         if self._closed:
@@ -214,27 +211,9 @@ class Works:
             self.doorway.longest_wait = longest_wait(self._destinations, options)
 
     async def _place_ended(self, place: Place) -> None:
-        """Forget a channel that is closed, and close the store that was its alone."""
+        """Forget a channel that is closed, and close its store if nobody uses that any more."""
         self._all_lines = [line for line in self._all_lines if line.channels]
-        if place.store in self._stores.values():
-            await self.close_unused_stores()
-        elif place.store is not None and place.store not in self._used_stores:
-            await place.store.aclose()
-
-    @property
-    def _used_stores(self) -> Sequence[DeadLetterStore]:
-        """The stores of all channels, each once."""
-        used = chain.from_iterable(line.stores for line in self._all_lines)
-        return tuple({id(store): store for store in used}.values())
-
-    async def close_unused_stores(self) -> None:
-        """Close the files of dead letters that no channel uses, nor one that a reload opens."""
-        if self._changing:
-            return
-        used = self._used_stores
-        unused = [path for path, store in self._stores.items() if store not in used]
-        for store in [self._stores.pop(path) for path in unused]:
-            await store.aclose()
+        await self.stores.left(place.store)
 
     async def flush(self, timeout: float | None) -> FlushResult:
         """Deliver now what was accepted before this call."""
@@ -254,8 +233,7 @@ class Works:
         try:
             await asyncio.gather(*(line.close(timeout) for line in self._all_lines))
         finally:
-            for store in self._used_stores:
-                await store.aclose()
+            await self.stores.close()
         return self.closing()
 
     def closing(self) -> FlushResult:

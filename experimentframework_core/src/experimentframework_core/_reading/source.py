@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from experimentframework_core._discreet import read_discreetly
 from experimentframework_core._reading.encoded import EncodedAgain
 from experimentframework_core.config import BackplaneOptions, resolved_options
 from experimentframework_core.errors import ReplayError
@@ -56,7 +57,7 @@ class Source(msgspec.Struct, frozen=True):
         if self.plugin.read is None:
             message = f"{self} cannot be read back"
             raise ReplayError(message)
-        return self.plugin.read(self.options, selection)
+        return read_discreetly(self.plugin.read, self.options, selection)
 
     def records(self, selection: Selection) -> AsyncIterator[Record]:
         """Return a reader of the selected events as records: as they are stored, if it can.
@@ -65,7 +66,7 @@ class Source(msgspec.Struct, frozen=True):
             ReplayError: As for `read`.
         """
         if self.plugin.read_records is not None:
-            return self.plugin.read_records(self.options, selection)
+            return read_discreetly(self.plugin.read_records, self.options, selection)
         return EncodedAgain(self.read(selection))
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from experimentframework_core._paths import naming, try_to_append
 from experimentframework_core._replay.identity import differences
+from experimentframework_core._syncing import sync_folder
 from experimentframework_core.errors import ReplayError
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def save(path: Path, facts: Facts, position: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
 def try_to_save(path: Path) -> None:
@@ -137,14 +138,3 @@ def try_to_save(path: Path) -> None:
 
 def _part_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.part")
-
-
-def _sync_folder(folder: Path) -> None:
-    """Keep the new name through a loss of power."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

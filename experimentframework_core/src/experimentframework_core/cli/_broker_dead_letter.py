@@ -6,8 +6,6 @@ import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from experimentframework_core.cli._broker_letter_text import (
     as_json_line,
     as_table,
@@ -16,18 +14,15 @@ from experimentframework_core.cli._broker_letter_text import (
 )
 from experimentframework_core.cli._broker_letters import MOST, chosen_in, found_in, opened
 from experimentframework_core.cli._broker_run import Run
+from experimentframework_core.cli._dead_letter_shown import print_each, print_rows, show_in_full
 from experimentframework_core.cli._output import (
     FAILED,
     OK,
-    CommandError,
     confirmed,
     console,
     count,
     print_json,
-    print_json_line,
-    printable,
     say,
-    show_table,
 )
 from experimentframework_core.cli._stop import BY_SIGNAL
 from experimentframework_core.cli._within import within
@@ -57,16 +52,10 @@ def list_of_broker(
 def show_of_broker(source: Source, event_id: str, *, as_json: bool) -> int:
     """Show everything about the letters of one event or message; return the exit code."""
     found = asyncio.run(_found(source, LetterFilter(ids=(event_id,))))
-    if not found:
-        raise CommandError(f"there is no dead letter of an event or a message {event_id!r}")
-    if as_json:
-        print_json({"letters": [msgspec.Raw(as_json_line(each)) for each in found]})
-        return OK
-    for place, each in enumerate(found):
-        lines = list(in_full(each))
-        for line in ["", *lines] if place else lines:
-            console().print(printable(line), soft_wrap=True)
-    return OK
+    missing = f"there is no dead letter of an event or a message {event_id!r}"
+    return show_in_full(
+        [(as_json_line(each), in_full(each)) for each in found], missing, as_json=as_json
+    )
 
 
 def requeue_of_broker(
@@ -109,21 +98,14 @@ async def _list(
 ) -> None:
     # One more than is shown tells whether there are more.
     most = limit if limit is None or as_json else limit + 1
-    rows = []
     async with opened(source) as letters:
         there = within(found_in(letters, chosen), most, newest=newest)
+        if as_json:
+            await print_each(there, as_json_line)
+            return
         async with aclosing(there):
-            async for found in there:
-                if as_json:
-                    print_json_line(as_json_line(found))
-                else:
-                    rows.append(row_of(found))
-    if as_json:
-        return
-    if not rows:
-        console().print("No dead letters.")
-        return
-    show_table(as_table(rows[-limit:] if newest and limit else rows[:limit]))
+            rows = [row_of(found) async for found in there]
+    print_rows(rows[-limit:] if newest and limit else rows[:limit], as_table)
     if limit is not None and len(rows) > limit:
         say("… and more; --limit shows more of them, --json all.")
 

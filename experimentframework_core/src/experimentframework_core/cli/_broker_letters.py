@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING, NamedTuple
 
+from experimentframework_core._discreet import letters_discreetly
 from experimentframework_core.cli._output import USAGE, CommandError
 from experimentframework_core.cli._sources import source_of
 from experimentframework_core.codec import decode_record
@@ -75,7 +76,7 @@ def opened(source: Source) -> AbstractAsyncContextManager[BrokerDeadLetters]:
         DeliveryError: The broker cannot be reached, or refuses us.
     """
     assert source.plugin.dead_letters is not None  # noqa: S101 - `broker_of` looked
-    return source.plugin.dead_letters(source.options)
+    return letters_discreetly(source.plugin.dead_letters, source.options)
 
 
 async def found_in(letters: BrokerDeadLetters, chosen: LetterFilter) -> AsyncGenerator[Found, None]:

@@ -6,22 +6,17 @@ import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-import msgspec
-
+from experimentframework_core.cli._dead_letter_shown import print_each, print_rows, show_in_full
 from experimentframework_core.cli._dead_letter_stores import opened
 from experimentframework_core.cli._dead_letter_text import as_json_line, as_table, in_full, row_of
 from experimentframework_core.cli._output import (
     FAILED,
     OK,
-    CommandError,
     confirmed,
     console,
     count,
     print_json,
-    print_json_line,
-    printable,
     say,
-    show_table,
 )
 from experimentframework_core.cli._within import within
 
@@ -43,15 +38,8 @@ def list_of_stores(
 def show_of_stores(paths: Sequence[Path], chosen: LetterFilter, *, as_json: bool) -> int:
     """Show everything about the letters of one event; return the exit code."""
     found = asyncio.run(_found(paths, chosen))
-    if not found:
-        raise CommandError(f"there is no dead letter of an event {chosen.ids[0]!r}")
-    if as_json:
-        print_json({"letters": [msgspec.Raw(line) for line, _ in found]})
-        return OK
-    for place, (_, lines) in enumerate(found):
-        for line in ["", *lines] if place else lines:
-            console().print(printable(line), soft_wrap=True)
-    return OK
+    missing = f"there is no dead letter of an event {chosen.ids[0]!r}"
+    return show_in_full(found, missing, as_json=as_json)
 
 
 def purge_of_stores(
@@ -71,21 +59,14 @@ def purge_of_stores(
 async def _list(
     paths: Sequence[Path], chosen: LetterFilter, *, limit: int | None, newest: bool, as_json: bool
 ) -> None:
-    rows = []
-    async with aclosing(within(_letters(paths, chosen), limit, newest=newest)) as letters:
-        async for store, letter in letters:
-            if as_json:
-                print_json_line(as_json_line(store, letter))
-            else:
-                rows.append(row_of(letter))
+    there = within(_letters(paths, chosen), limit, newest=newest)
     if as_json:
+        await print_each(there, lambda each: as_json_line(*each))
         return
-    if not rows:
-        console().print("No dead letters.")
-        return
-    show_table(as_table(rows))
-    more = await _count(paths, chosen) - len(rows)
-    if more > 0:
+    async with aclosing(there):
+        rows = [row_of(letter) async for _, letter in there]
+    print_rows(rows, as_table)
+    if rows and (more := await _count(paths, chosen) - len(rows)) > 0:
         say(f"… and {more:,} more; --limit shows more of them, --json all.")
 
 

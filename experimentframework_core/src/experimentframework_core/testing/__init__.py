@@ -28,6 +28,7 @@ from experimentframework_core.testing._faults import (  # noqa: E402
     slow,
     swallow,
 )
+from experimentframework_core.testing._full_disk import full_disk  # noqa: E402
 from experimentframework_core.testing._records import (  # noqa: E402
     make_envelope,
     make_exposure,
@@ -45,6 +46,7 @@ __all__ = [
     "Sink",
     "deliver",
     "fail",
+    "full_disk",
     "make_envelope",
     "make_exposure",
     "make_outcome",

@@ -7,6 +7,7 @@ import inspect
 from typing import TYPE_CHECKING, Generic
 
 from experimentframework_core.plugin import OptionsT
+from experimentframework_core.testing._cases._cut_short import CutShortCases
 from experimentframework_core.testing._cases._delivery import DeliveryCases
 from experimentframework_core.testing._cases._guarantees import GuaranteeCases
 from experimentframework_core.testing._cases._opening import OpeningCases
@@ -24,6 +25,7 @@ class BackplaneConformance(
     OpeningCases[OptionsT],
     DeliveryCases[OptionsT],
     GuaranteeCases[OptionsT],
+    CutShortCases[OptionsT],
     ReadingCases[OptionsT],
     ResumingCases[OptionsT],
     PlaneCases[OptionsT],

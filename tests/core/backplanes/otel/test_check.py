@@ -88,7 +88,7 @@ def run(script: str) -> str:
         check=True,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=250,
     )
     return result.stdout
 

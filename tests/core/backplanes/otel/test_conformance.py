@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import socket
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,22 +15,16 @@ from experimentframework_core.testing import (
     make_record,
 )
 from tests.core.backplanes.otel._collectors import PROTOCOLS
-from tests.peers.otlp import AWAY, Answer
+from tests.peers.otlp import AWAY, LOST, TAKEN, Answer
+from tests.peers.ports import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from experimentframework_core.envelope import Record
     from tests.peers.otlp import Collector
 
 REFUSED = Answer(400, "INVALID_ARGUMENT", "a subject that is poison")
-
-
-def unused_port() -> int:
-    """Return a port on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class OnCollector(BackplaneConformance[OpenTelemetryOptions]):
@@ -56,13 +50,21 @@ class OnCollector(BackplaneConformance[OpenTelemetryOptions]):
             )
 
     def unreachable(self, options: OpenTelemetryOptions) -> OpenTelemetryOptions:
-        return msgspec.structs.replace(options, endpoint=f"http://127.0.0.1:{unused_port()}")
+        return msgspec.structs.replace(options, endpoint=f"http://127.0.0.1:{free_port()}")
 
     def poison(self, options: OpenTelemetryOptions) -> Record:
         return make_record(make_exposure(subject_id="poison"))
 
     def flaky(self, options: OpenTelemetryOptions) -> Record:
         return make_record(make_exposure(subject_id="flaky"))
+
+    @asynccontextmanager
+    async def cut_short(
+        self, options: OpenTelemetryOptions, batch: Sequence[Record]
+    ) -> AsyncIterator[None]:
+        self.collector.always = LOST
+        yield
+        self.collector.always = TAKEN
 
 
 class OfSpans(OnCollector):

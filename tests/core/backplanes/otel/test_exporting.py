@@ -210,7 +210,7 @@ async def test_a_silent_collector_does_not_keep_the_closing(
     """Given a delivery that gets no answer, When it is cancelled, Then closing ends at once."""
     collector.always = SILENCE
 
-    async with asyncio.timeout(5), opened(options_for(collector, protocol)) as backplane:
+    async with asyncio.timeout(30), opened(options_for(collector, protocol)) as backplane:
         delivery = asyncio.ensure_future(backplane.deliver(make_records(1)))
         await collector.asked.wait()
         delivery.cancel()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -30,18 +29,14 @@ from experimentframework_core.testing import make_exposure
 from tests.core.backplanes.otel._collectors import PROTOCOLS
 from tests.packaging.layout import root
 from tests.peers.otlp import AWAY, Answer, http_collector
+from tests.peers.ports import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from experimentframework_core import Health
+
 QUICK = RetryOptions(initial_delay_ms=10, max_delay_ms=50)
-
-
-def unused_port() -> int:
-    """Return a port on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def plane_for(endpoint: str, folder: Path, **more: Any) -> DataPlane:
@@ -57,6 +52,14 @@ def plane_for(endpoint: str, folder: Path, **more: Any) -> DataPlane:
         "backplane": BackplaneOptions(type="openTelemetry", options=options),
     }
     return DataPlane(DataPlaneOptions(**(settings | more)))
+
+
+async def once(plane: DataPlane, status: str) -> Health:
+    """Return the plane's health as soon as it is that."""
+    async with asyncio.timeout(30):
+        while (health := await plane.health()).status != status:  # noqa: ASYNC110 - ours
+            await asyncio.sleep(0.01)
+    return health
 
 
 @pytest.mark.parametrize("protocol", list(PROTOCOLS))
@@ -103,8 +106,7 @@ async def test_a_key_that_a_collector_says_back_is_told_nowhere(
                 await plane.publish(make_exposure(), ack="delivered")
             collector.always = Answer(401, "UNAUTHENTICATED", quoting)
             await plane.publish(make_exposure())
-            await plane.flush(0.2)
-            health = str(await plane.health())
+            health = str(await once(plane, "unhealthy"))
         (check,) = [each async for each in backplane_checks(plane.options)]
 
     letters = (tmp_path / "letters.db").read_bytes().decode("latin1")
@@ -132,19 +134,18 @@ async def test_what_a_collector_rejects_is_found(tmp_path: Path) -> None:
 
 async def test_an_outage_loses_nothing(tmp_path: Path) -> None:
     """Given a collector that is away, that refuses and comes back, When it is, Then all arrive."""
-    port = unused_port()
+    port = free_port()
     published = []
     async with plane_for(f"http://127.0.0.1:{port}", tmp_path) as plane:
         for _ in range(300):
             receipt = await plane.publish(make_exposure(), ack="durable")
             published.append(receipt.event_id)
-        away = await plane.health()
+        away = await once(plane, "unhealthy")
         async with http_collector(port) as collector:
             collector.next.extend([AWAY, AWAY, Answer(429, retry_after="0")])
 
             flushed = await plane.flush(20)
 
-    assert away.status != "healthy"
     assert f"http://127.0.0.1:{port}: Connection refused" in str(away)
     assert (flushed.remaining, flushed.timed_out) == (0, False)
     assert sorted(collector.event_ids) == sorted(map(str, published))
@@ -156,9 +157,7 @@ async def test_a_wrong_key_keeps_events_and_says_so(tmp_path: Path) -> None:
     async with http_collector() as collector, plane_for(collector.endpoint, tmp_path) as plane:
         collector.always = Answer(401)
         await plane.publish(make_exposure(), ack="durable")
-        async with asyncio.timeout(10):
-            while (health := await plane.health()).status != "unhealthy":  # noqa: ASYNC110 - ours
-                await asyncio.sleep(0.01)
+        health = await once(plane, "unhealthy")
         collector.always = Answer()
 
         flushed = await plane.flush(20)
@@ -180,7 +179,7 @@ def publish_and_be_killed(configuration: Path) -> list[str]:
 
 async def test_a_killed_process_loses_nothing(tmp_path: Path) -> None:
     """Given a process that is killed in an outage, When the next one runs, Then all arrive."""
-    port = unused_port()
+    port = free_port()
     endpoint = f"http://127.0.0.1:{port}"
     section = {
         "buffer": {"type": "disk", "path": str(tmp_path / "buffer")},
@@ -214,7 +213,7 @@ async def test_the_example_delivers(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_doctor_says_that_the_collector_is_away(tmp_path: Path) -> None:
     """Given nobody at the address, When `doctor` looks, Then it says that in words."""
-    port = unused_port()
+    port = free_port()
     file = tmp_path / "experiments.yaml"
     file.write_text(f"""
 dataPlane:
@@ -231,7 +230,7 @@ dataPlane:
         capture_output=True,
         text=True,
         check=False,
-        timeout=50,
+        timeout=250,
     )
 
     (found,) = [each for each in json.loads(result.stdout)["checks"] if not each["ok"]]

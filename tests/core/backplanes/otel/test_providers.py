@@ -252,7 +252,7 @@ async def test_a_batch_that_was_given_up_ends_with_the_event_under_way(
 def test_a_processor_that_hangs_keeps_no_process_alive() -> None:
     """Given a processor that never returns, When the plane has closed, Then the process ends."""
     found = subprocess.run(
-        [sys.executable, "-c", HANGS], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", HANGS], capture_output=True, text=True, timeout=250, check=True
     )
 
     assert found.stdout == "1\n"

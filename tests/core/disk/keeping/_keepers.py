@@ -138,5 +138,5 @@ class Bench:
 
     def deliver(self, most: int) -> None:
         """Have the oldest records delivered."""
-        cut = self.buffer.disk_queues[0].cut(most, 1_000_000, 0.0)
+        cut = self.buffer.windows.queues[0].cut(most, 1_000_000, 0.0)
         self.ledger.deliver(cut.records, cut.numbers)

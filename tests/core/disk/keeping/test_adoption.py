@@ -44,7 +44,7 @@ def rows(names: Iterable[int]) -> list[Row]:
 
 
 def waiting(bench: Bench) -> list[str]:
-    return [record.event_id for record in bench.buffer.disk_queues[0].records]
+    return [record.event_id for record in bench.buffer.windows.queues[0].records]
 
 
 def settle(file_of: object, numbers: Iterable[int]) -> None:
@@ -120,7 +120,7 @@ async def test_an_event_keeps_its_age(bench: Bench, tmp_path: Path) -> None:
     bench.keeper.start()
     await asyncio.sleep(5)
 
-    oldest = bench.buffer.disk_queues[0].oldest(0.0)
+    oldest = bench.buffer.windows.queues[0].oldest(0.0)
     assert oldest < began - 50
 
 

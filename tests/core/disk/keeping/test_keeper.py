@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from experimentframework_core._disk.buffer import ENOUGH_EVENTS
+from experimentframework_core._disk.draft import ENOUGH_EVENTS
 from experimentframework_core._disk.journal import Lost
 from experimentframework_core._disk.owner import claim
 from experimentframework_core._disk.writer import MARK_PATIENCE, TRIM_AFTER
@@ -34,7 +34,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
 
 async def written_after(bench: Bench) -> float:
     began = asyncio.get_running_loop().time()
-    while bench.buffer.unwritten:  # noqa: ASYNC110 - virtual time
+    while bench.buffer.draft.unwritten:  # noqa: ASYNC110 - virtual time
         await asyncio.sleep(0.001)
     return asyncio.get_running_loop().time() - began
 
@@ -84,7 +84,7 @@ async def test_enough_that_somebody_waits_for_is_written_at_once(bench: Bench) -
     await asyncio.sleep(0.01)
     for number in range(1, ENOUGH_EVENTS + 1):
         bench.buffer.offer(make(number))
-        bench.buffer.want_written()
+        bench.buffer.draft.want_written()
 
     await asyncio.sleep(0.01)
 
@@ -99,7 +99,7 @@ async def test_lazy_writing_waits_for_somebody_to_want_it(tmp_path: Path) -> Non
     await asyncio.sleep(10)
     before = list(bench.journal.commits)
 
-    bench.buffer.want_written()
+    bench.buffer.draft.want_written()
     await asyncio.sleep(0.1)
 
     assert (before, numbers(bench, 0)) == ([], [1])
@@ -113,7 +113,7 @@ async def test_marks_are_written_before_a_lane_goes_on(bench: Bench) -> None:
     await written_after(bench)
     bench.deliver(2)
 
-    await bench.buffer.disk_queues[0].confirm()  # type: ignore[misc]  # set by the keeper
+    await bench.buffer.windows.queues[0].confirm()  # type: ignore[misc]  # set by the keeper
 
     assert bench.journal.file.below == 3
 
@@ -124,7 +124,7 @@ async def test_a_mark_that_came_during_a_commit_waits_for_the_next(bench: Bench)
     bench.buffer.offer(make(1))
     await asyncio.sleep(0.1)
     bench.deliver(1)
-    confirmed = spawn(bench.buffer.disk_queues[0].confirm(), name="confirm")  # type: ignore[misc, arg-type]
+    confirmed = spawn(bench.buffer.windows.queues[0].confirm(), name="confirm")  # type: ignore[misc, arg-type]
 
     bench.journal.hanging.set()
     await confirmed
@@ -141,7 +141,7 @@ async def test_a_disk_that_hangs_does_not_stop_a_lane_for_ever(bench: Bench) -> 
     bench.deliver(1)
     began = asyncio.get_running_loop().time()
 
-    await bench.buffer.disk_queues[0].confirm()  # type: ignore[misc]
+    await bench.buffer.windows.queues[0].confirm()  # type: ignore[misc]
 
     assert asyncio.get_running_loop().time() - began == pytest.approx(MARK_PATIENCE)
 
@@ -213,7 +213,7 @@ async def test_a_disk_that_fails_holds_no_lane_up(bench: Bench) -> None:
     bench.deliver(1)
     began = asyncio.get_running_loop().time()
 
-    await bench.buffer.disk_queues[0].confirm()  # type: ignore[misc]
+    await bench.buffer.windows.queues[0].confirm()  # type: ignore[misc]
 
     assert asyncio.get_running_loop().time() == began
 
@@ -240,12 +240,12 @@ async def test_a_failed_read_is_tried_again(tmp_path: Path) -> None:
     bench.journal.failing = True
     bench.deliver(4)
     await asyncio.sleep(3)
-    before = list(bench.buffer.disk_queues[0].numbers)
+    before = list(bench.buffer.windows.queues[0].numbers)
 
     bench.journal.failing = False
     await asyncio.sleep(2)
 
-    assert (before, list(bench.buffer.disk_queues[0].numbers)) == ([], [5, 6, 7, 8])
+    assert (before, list(bench.buffer.windows.queues[0].numbers)) == ([], [5, 6, 7, 8])
     await bench.keeper.close(1)
 
 
@@ -257,7 +257,7 @@ async def test_damage_is_counted(bench: Bench) -> None:
     for name in range(3):
         bench.buffer.offer(make(name))
     await written_after(bench)
-    bench.buffer.disk_queues[0].cut(3, 10_000, 0.0)
+    bench.buffer.windows.queues[0].cut(3, 10_000, 0.0)
     bench.journal.file.lose(2)
     bench.journal.found = Lost([(2, 2)], 1, "damaged-1")
     bench.buffer.offer(make(9))
@@ -273,7 +273,7 @@ async def test_what_lanes_hold_is_written_again(bench: Bench) -> None:
     """Given a lost row that a lane has in work, then it is on disk again, and not dropped."""
     bench.buffer.offer(make(1))
     await written_after(bench)
-    cut = bench.buffer.disk_queues[0].cut(1, 10_000, 0.0)
+    cut = bench.buffer.windows.queues[0].cut(1, 10_000, 0.0)
     bench.held = [Item(cut.records[0], 1, cut.accepted_at)]
     bench.journal.file.lose(1)
     bench.journal.found = Lost([(1, 1)], 0, "damaged-1")
@@ -330,7 +330,7 @@ async def test_closing_tries_once_more_after_a_failure(tmp_path: Path) -> None:
     await bench.keeper.close(1)
 
     assert list(bench.journal.file.rows) == [1]
-    assert bench.buffer.leave_unwritten() == []
+    assert bench.buffer.draft.leave_unwritten() == []
 
 
 async def test_what_is_written_while_it_closes_is_kept(tmp_path: Path) -> None:
@@ -357,7 +357,7 @@ async def test_what_is_written_while_it_closes_is_kept(tmp_path: Path) -> None:
 
     assert waiting.done()
     assert waiting.exception() is None
-    assert bench.buffer.leave_unwritten() == []
+    assert bench.buffer.draft.leave_unwritten() == []
 
 
 @pytest.mark.parametrize("trouble", ["failing", "hanging"])
@@ -376,7 +376,7 @@ async def test_closing_keeps_its_grace(tmp_path: Path, trouble: str) -> None:
     await bench.keeper.close(2)
 
     assert asyncio.get_running_loop().time() - began <= 6
-    assert [item.sequence for item in bench.buffer.leave_unwritten()] == [1]
+    assert [item.sequence for item in bench.buffer.draft.leave_unwritten()] == [1]
 
 
 async def test_closing_gives_the_folder_back(tmp_path: Path) -> None:

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import fsspec
 import pytest
 
-from experimentframework_core.testing import BackplaneConformance
+from experimentframework_core.testing import BackplaneConformance, full_disk
 from experimentframework_lake import LakeOptions, plugin
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from experimentframework_core.envelope import Record
 
 
 class LakeConformance(BackplaneConformance[LakeOptions]):
     plugin = plugin
+
+    def cut_short(
+        self, options: LakeOptions, batch: Sequence[Record]
+    ) -> AbstractAsyncContextManager[None] | None:
+        if not options.url.startswith("file://"):
+            return None
+        return full_disk(Path(options.url.removeprefix("file://"), "new.object"), room=500)
 
     async def plant(self, options: LakeOptions, body: bytes) -> bool:
         fs, root = fsspec.url_to_fs(options.url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
 from itertools import count
@@ -12,6 +13,7 @@ import pytest
 
 from experimentframework_core.units import Secret
 from experimentframework_postgresql import PostgreSqlOptions
+from postgresql_proxy import Proxy
 from postgresql_server import PostgreSqlServer, why_missing
 
 if TYPE_CHECKING:
@@ -33,6 +35,17 @@ def server() -> Iterator[PostgreSqlServer]:
         pytest.skip(f"postgresql: {why}")
     with PostgreSqlServer() as server:
         yield server
+
+
+@pytest.fixture
+async def proxy(server: PostgreSqlServer) -> AsyncIterator[Proxy]:
+    """Return a way to the server on which something can get lost."""
+    proxy = Proxy(server.port)
+    listening = await asyncio.start_server(proxy.take, "127.0.0.1", 0)
+    proxy.port = listening.sockets[0].getsockname()[1]
+    yield proxy
+    listening.close()
+    await asyncio.gather(*proxy.taken)
 
 
 @pytest.fixture

@@ -142,7 +142,7 @@ async def test_a_cancelled_delivery_is_cancelled_at_the_server(
     """Given a statement that waits, When its delivery is cancelled, Then the server ends it."""
     async with (
         plugin.open(options, context) as backplane,
-        asyncio.timeout(10),
+        asyncio.timeout(30),
         database.transaction(),
     ):
         await database.execute(f"LOCK TABLE {options.table_name}")
@@ -182,7 +182,7 @@ async def test_ping_answers_while_a_delivery_is_under_way(
 ) -> None:
     """Given a delivery that waits, When the backplane is pinged, Then it answers."""
     records = make_records(1)
-    async with plugin.open(options, context) as backplane, asyncio.timeout(10):
+    async with plugin.open(options, context) as backplane, asyncio.timeout(30):
         assert isinstance(backplane, Pingable)
         await backplane.deliver(records)
         async with database.transaction():
@@ -202,7 +202,7 @@ async def test_a_connection_that_is_ended_is_made_anew(
 ) -> None:
     """Given a statement that waits, When its connection is ended, Then a retry stores it once."""
     records = make_records(3)
-    async with plugin.open(options, context) as backplane, asyncio.timeout(10):
+    async with plugin.open(options, context) as backplane, asyncio.timeout(30):
         async with database.transaction():
             await database.execute(f"LOCK TABLE {options.table_name}")
             delivering = asyncio.ensure_future(backplane.deliver(records))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -15,8 +16,12 @@ from experimentframework_postgresql import PostgreSqlOptions, plugin
 from postgresql_server import free_port
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
     from conftest import MakeOptions
     from experimentframework_core.envelope import Record
+    from postgresql_proxy import Proxy
+    from postgresql_server import PostgreSqlServer
 
 _PLANT = """
 INSERT INTO "{}" (event_id, "timestamp", event_type, schema_version, body)
@@ -29,9 +34,14 @@ class TestPostgreSql(BackplaneConformance[PostgreSqlOptions]):
 
     @pytest.fixture
     async def options(
-        self, make_options: MakeOptions, database: asyncpg.Connection
+        self,
+        make_options: MakeOptions,
+        database: asyncpg.Connection,
+        server: PostgreSqlServer,
+        proxy: Proxy,
     ) -> PostgreSqlOptions:
-        options = make_options()
+        self.proxy = proxy
+        options = make_options(connection_string=Secret(server.url(port=proxy.port)))
         async with plugin.open(options, OpenContext(name="events")):
             await database.execute(
                 f"ALTER TABLE {options.table_name} ADD CHECK (subject <> 'poison')"
@@ -44,6 +54,15 @@ class TestPostgreSql(BackplaneConformance[PostgreSqlOptions]):
     def unreachable(self, options: PostgreSqlOptions) -> PostgreSqlOptions:
         nowhere = Secret(f"postgresql://nobody@127.0.0.1:{free_port()}/nowhere")
         return msgspec.structs.replace(options, connection_string=nowhere)
+
+    @asynccontextmanager
+    async def cut_short(
+        self, options: PostgreSqlOptions, batch: Sequence[Record]
+    ) -> AsyncIterator[None]:
+        # Enough to connect, and for the beginning of the batch.
+        self.proxy.room = sum(len(record.body) for record in batch) // 2
+        yield
+        self.proxy.room = None
 
     async def plant(self, options: PostgreSqlOptions, body: bytes) -> bool:
         password = options.password.reveal() if options.password else None

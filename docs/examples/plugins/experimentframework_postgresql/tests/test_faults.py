@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -27,10 +26,12 @@ from experimentframework_postgresql._reader import read_postgresql
 from postgresql_server import PostgreSqlServer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     import asyncpg
+
+    from postgresql_proxy import Proxy
 
 _EVENTS = 3000
 
@@ -40,55 +41,6 @@ def fragile(server: PostgreSqlServer) -> Iterator[PostgreSqlServer]:
     """Return a server of the test's own, which it may stop."""
     with PostgreSqlServer() as fragile:
         yield fragile
-
-
-@pytest.fixture
-async def proxy(server: PostgreSqlServer) -> AsyncIterator[Proxy]:
-    """Return a way to the server on which answers can get lost."""
-    proxy = Proxy(server.port)
-    listening = await asyncio.start_server(proxy.take, "127.0.0.1", 0)
-    proxy.port = listening.sockets[0].getsockname()[1]
-    yield proxy
-    listening.close()
-    await asyncio.gather(*proxy.taken)
-
-
-class Proxy:
-    """Passes on what comes, until an answer is to be lost: then the connection ends instead.
-
-    Attributes:
-        port: Where it listens.
-        loses: How many answers are still to be lost.
-    """
-
-    def __init__(self, server: int) -> None:
-        self.port = 0
-        self.loses = 0
-        self.taken: list[asyncio.Task[object]] = []
-        self._server = server
-
-    async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self.taken.append(task)
-        answers, questions = await asyncio.open_connection("127.0.0.1", self._server)
-        await asyncio.gather(self._ask(reader, questions), self._answer(answers, writer))
-
-    async def _ask(self, reader: asyncio.StreamReader, questions: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError):
-            while data := await reader.read(65536):
-                questions.write(data)
-        questions.close()
-
-    async def _answer(self, answers: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError):
-            while data := await answers.read(65536):
-                # The whole of it: the statement is done, and its transaction committed.
-                if self.loses and data.endswith(b"Z\0\0\0\x05I"):
-                    self.loses -= 1
-                    break
-                writer.write(data)
-        writer.close()
 
 
 def plane_of(options: PostgreSqlOptions, folder: Path) -> DataPlane:

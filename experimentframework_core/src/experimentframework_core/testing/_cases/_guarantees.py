@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,12 +11,11 @@ import pytest
 from experimentframework_core.errors import PartialBatchError, PermanentError, TransientError
 from experimentframework_core.plugin import OptionsT
 from experimentframework_core.testing._cases._harness import Harness
-from experimentframework_core.testing._cases._process import assert_confirmed_by_a_lost_process
+from experimentframework_core.testing._cases._process import CONFIRMED, said_by_a_lost_process
+from experimentframework_core.testing._cases._samples import interleaved
 from experimentframework_core.testing._records import make_exposure, make_record, make_records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from experimentframework_core.envelope import Record
     from experimentframework_core.plugin import Features
 
@@ -51,17 +50,12 @@ class GuaranteeCases(Harness[OptionsT]):
     async def test_keeps_the_order_of_a_key(self, options: OptionsT) -> None:
         """Ordered: records of one key arrive as they were delivered, batch after batch."""
         _needs(self.features, "ordered")
-        records = self._interleaved(keys=3, each=40)
+        records = interleaved(keys=3, each=40)
         batches = [records[at : at + 8] for at in range(0, len(records), 8)]
-        expected = self._by_key(options, records)
-        assert any(len(ids) > 1 for ids in expected.values()), "no two records share a key"
 
         await self.deliver(options, *batches)
 
-        known = {self.shown(record): record for record in records}
-        first_seen = dict.fromkeys(await self.delivered(options))
-        arrived = self._by_key(options, [known[body] for body in first_seen if body in known])
-        assert arrived == expected
+        self.assert_in_order(options, await self.delivered(options), records)
 
     async def test_holds_back_what_follows_a_transient_failure(self, options: OptionsT) -> None:
         """Ordered: once a record failed for now, no later one of its key arrives in that call."""
@@ -129,8 +123,11 @@ class GuaranteeCases(Harness[OptionsT]):
         records = make_records(20)
 
         async with self.in_time("the process that delivers"):
-            await assert_confirmed_by_a_lost_process(self.plugin, options, records)
+            said = await said_by_a_lost_process(
+                self.plugin, options, records, delivery_timeout=self.patience
+            )
 
+        assert said == CONFIRMED, said
         await self.assert_arrived(options, records)
 
     def _poison(self, options: OptionsT) -> Record:
@@ -138,28 +135,6 @@ class GuaranteeCases(Harness[OptionsT]):
         if bad is None:
             pytest.fail("features.partial_failures is declared: override `poison` to show it")
         return bad
-
-    def _by_key(self, options: OptionsT, records: Iterable[Record]) -> dict[str, list[str]]:
-        keys: defaultdict[str, list[str]] = defaultdict(list)
-        for record in records:
-            key = self.key_of(record, options)
-            if key is not None:
-                keys[key].append(record.event_id)
-        return dict(keys)
-
-    @staticmethod
-    def _interleaved(*, keys: int, each: int) -> Sequence[Record]:
-        return [
-            make_record(
-                make_exposure(
-                    experiment_name=f"experiment-{key}",
-                    subject_id=f"subject-{key}",
-                    tenant_id=f"tenant-{key}",
-                )
-            )
-            for _ in range(each)
-            for key in range(keys)
-        ]
 
     @staticmethod
     def _like(record: Record) -> Record:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Generic, NoReturn
 
@@ -21,6 +22,7 @@ from experimentframework_core.plugin import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Sequence
+    from contextlib import AbstractAsyncContextManager
     from typing import Any
 
     from experimentframework_core.envelope import Envelope, Record
@@ -71,6 +73,20 @@ class Harness(Generic[OptionsT]):
         """Return a record that the destination refuses for now; None leaves that case out."""
         return None
 
+    def cut_short(
+        self,
+        options: OptionsT,  # noqa: ARG002  for overrides
+        batch: Sequence[Record],  # noqa: ARG002  for overrides
+    ) -> AbstractAsyncContextManager[None] | None:
+        """Return a block in which the destination takes a part of ``batch`` and then fails.
+
+        Nothing more is taken until the block ends; behind it the destination is well again. The
+        disk is full in the middle of a record (`full_disk`), the connection is cut in the middle
+        of a request, or its answer is lost. Other records were delivered before. None leaves those
+        cases out.
+        """
+        return None
+
     async def plant(self, options: OptionsT, body: bytes) -> bool:  # noqa: ARG002  for overrides
         """Store ``body``, which is no event, as another program would; return whether it is there.
 
@@ -94,11 +110,11 @@ class Harness(Generic[OptionsT]):
 
     @asynccontextmanager
     async def opened(
-        self, options: OptionsT, *, lane: int = 0, lanes: int = 1
+        self, options: OptionsT, *, lane: int = 0, lanes: int = 1, hurry: int = 1
     ) -> AsyncIterator[Backplane]:
-        """Open an instance and close it, each within the patience."""
+        """Open an instance and close it, each within the patience; ``hurry`` shares that out."""
         context = OpenContext(
-            name="conformance", lane=lane, lanes=lanes, delivery_timeout=self.patience
+            name="conformance", lane=lane, lanes=lanes, delivery_timeout=self.patience / hurry
         )
         manager = self.plugin.open(options, context)
         async with self.in_time("opening"):
@@ -192,6 +208,24 @@ class Harness(Generic[OptionsT]):
         missing, foreign = expected - arrived, arrived - expected
         assert not missing, _said("missing", missing, of=len(expected))
         assert not foreign, _said("there but never delivered", foreign, of=len(arrived))
+
+    def assert_in_order(
+        self, options: OptionsT, arrived: Sequence[bytes], records: Sequence[Record]
+    ) -> None:
+        """Fail the case unless the records of each key have first arrived in their order."""
+        known = {self.shown(record): record for record in records}
+        first_seen = [known[body] for body in dict.fromkeys(arrived) if body in known]
+        expected = self._by_key(options, records)
+        assert any(len(ids) > 1 for ids in expected.values()), "no two records share a key"
+        assert self._by_key(options, first_seen) == expected
+
+    def _by_key(self, options: OptionsT, records: Iterable[Record]) -> dict[str, list[str]]:
+        keys: defaultdict[str, list[str]] = defaultdict(list)
+        for record in records:
+            key = self.key_of(record, options)
+            if key is not None:
+                keys[key].append(record.event_id)
+        return dict(keys)
 
     def key_of(self, record: Record, options: OptionsT) -> str | None:
         """Return what the plugin keeps the record in order by."""

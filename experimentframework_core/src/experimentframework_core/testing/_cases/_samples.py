@@ -108,6 +108,21 @@ def one_of_each_type() -> list[Record]:
     ]
 
 
+def interleaved(*, keys: int, each: int) -> list[Record]:
+    """Return exposures of as many keys, whatever they are kept in order by, one after another."""
+    return [
+        make_record(
+            make_exposure(
+                experiment_name=f"experiment-{key}",
+                subject_id=f"subject-{key}",
+                tenant_id=f"tenant-{key}",
+            )
+        )
+        for _ in range(each)
+        for key in range(keys)
+    ]
+
+
 def difficult_texts() -> list[Record]:
     """Return records whose text a careless writer changes."""
     texts = (

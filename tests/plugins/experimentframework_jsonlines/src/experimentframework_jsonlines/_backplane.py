@@ -7,6 +7,7 @@ import fcntl
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from experimentframework_jsonlines._errors import delivery_error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+    from io import FileIO
 
     from experimentframework_core.envelope import Record
     from experimentframework_core.plugin import OpenContext
@@ -34,9 +36,11 @@ class JsonLinesBackplane:
 
     def _append(self, lines: bytes) -> None:
         try:
-            with self._path.open("ab", buffering=0) as file:
+            with self._path.open("ab+", buffering=0) as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
-                start = file.seek(0, os.SEEK_END)
+                start = _end_of_lines(file)
+                # A process that died has left half a line; the batch that it was in comes again.
+                file.truncate(start)
                 try:
                     _write(file.fileno(), lines)
                 except OSError:
@@ -44,6 +48,14 @@ class JsonLinesBackplane:
                     raise
         except OSError as error:
             raise delivery_error(error, self._path) from error
+
+
+def _end_of_lines(file: FileIO) -> int:
+    size = file.seek(0, os.SEEK_END)
+    if size == 0:
+        return 0
+    with mmap(file.fileno(), size, access=ACCESS_READ) as written:
+        return written.rfind(b"\n") + 1
 
 
 def _write(descriptor: int, lines: bytes) -> None:

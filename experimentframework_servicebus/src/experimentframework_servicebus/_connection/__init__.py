@@ -1,0 +1,1 @@
+"""The client: how it is made and called, and what its errors mean."""

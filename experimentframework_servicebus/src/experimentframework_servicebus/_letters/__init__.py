@@ -1,0 +1,1 @@
+"""The service's dead letters: looked at, sent again, removed."""

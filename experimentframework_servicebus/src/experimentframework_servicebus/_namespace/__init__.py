@@ -1,0 +1,1 @@
+"""The namespace, its queues, topics and subscriptions, as the options name them."""

@@ -1,0 +1,1 @@
+"""Events back from queues and subscriptions, which keep them."""

@@ -1,0 +1,1 @@
+"""Events for a consumer, which says of each what becomes of it."""

@@ -1,0 +1,1 @@
+"""Events to queues and topics, as messages in batches and sessions."""
