@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 from urllib.request import Request, urlopen
@@ -18,12 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from experimentframework_core.envelope import Record
+    from experimentframework_core.status import Ack
 
     Send = Callable[..., Any]
     Make = Callable[[int], tuple[Any, ...]]
     Opened = AsyncIterator[tuple[Send, Make]]
 
-OURS = ("experimentframework, disk", "experimentframework, memory")
+DISK = "experimentframework, disk"
+DURABLE = "experimentframework, disk, durable"
+OURS = (DISK, DURABLE, "experimentframework, memory")
 
 
 class Posting:
@@ -47,24 +51,13 @@ class Posting:
 
 
 @asynccontextmanager
-async def _ours(url: str, folder: str, *, disk: bool) -> Opened:
+async def _ours(url: str, folder: str, *, disk: bool, ack: Ack = "accepted") -> Opened:
     from experimentframework_core import BufferOptions, DataPlane, DataPlaneOptions
 
     buffer = BufferOptions(type="disk", path=folder) if disk else BufferOptions()
-    async with DataPlane(DataPlaneOptions(buffer=buffer), backplane=Posting(url)) as plane:
+    options = DataPlaneOptions(buffer=buffer, ack=ack)
+    async with DataPlane(options, backplane=Posting(url)) as plane:
         yield plane.publish, lambda number: (exposure(number),)
-
-
-@asynccontextmanager
-async def _ours_on_disk(url: str, folder: str) -> Opened:
-    async with _ours(url, folder, disk=True) as opened:
-        yield opened
-
-
-@asynccontextmanager
-async def _ours_in_memory(url: str, folder: str) -> Opened:
-    async with _ours(url, folder, disk=False) as opened:
-        yield opened
 
 
 def _tracked(number: int) -> tuple[Any, ...]:
@@ -146,8 +139,11 @@ def _captured(client: Any) -> Send:
 
 
 SENDERS = {
-    OURS[0]: Peer("publish", (), "experimentframework-core", _ours_on_disk),
-    OURS[1]: Peer("publish", (), "experimentframework-core", _ours_in_memory),
+    DISK: Peer("publish", (), "experimentframework-core", partial(_ours, disk=True)),
+    DURABLE: Peer(
+        "publish", (), "experimentframework-core", partial(_ours, disk=True, ack="durable")
+    ),
+    OURS[2]: Peer("publish", (), "experimentframework-core", partial(_ours, disk=False)),
     "LaunchDarkly async": Peer(
         "track", ("ldclient", "aiohttp"), "launchdarkly-server-sdk[async]", _launch_darkly_async
     ),
@@ -166,10 +162,20 @@ SENDERS = {
 
 
 class Sending(msgspec.Struct, frozen=True):
-    """What a process sends: how, where to, for how long, and how it ends."""
+    """What a process sends: how, where to, for how long, and how it ends.
+
+    Attributes:
+        name: Whose way it is, as in `SENDERS`.
+        url: Where to.
+        folder: What may be kept on disk is kept here.
+        seconds: How long, at the rate of the benchmark.
+        burst: The same events, but one right after the other.
+        killed_after: Seconds from the last event to the kill. None: it ends as the manual says.
+    """
 
     name: str
     url: str
     folder: str
     seconds: float
-    killed: bool = False
+    burst: bool = False
+    killed_after: float | None = None

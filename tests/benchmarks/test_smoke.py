@@ -51,7 +51,11 @@ _rows = {
     ),
     "web": ("memory buffer, sqlite", "memory buffer, no-op destination: again without"),
     "peers": ("p50 of a call, held", "mean of a call, live"),
-    "loss": ("lost: an outage", "lost: kill -9"),
+    "loss": (
+        "lost: an outage",
+        "lost: kill -9, 0.2 s later",
+        "lost: kill -9 at once after a burst",
+    ),
 }
 
 

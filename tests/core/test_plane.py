@@ -320,6 +320,16 @@ def test_a_plane_is_made_from_a_folder(tmp_path: Path) -> None:
     assert plane.options.batch_size == 7
 
 
+@pytest.mark.parametrize("given", [3, None, b"experiments.yaml", ["experiments.yaml"]])
+def test_what_is_no_path_is_named(given: Any) -> None:
+    """Given no path, when a plane is made from it, then the error says what was expected."""
+    with pytest.raises(TypeError) as raised:
+        DataPlane.from_file("experiments.yaml", given)
+
+    kind = type(given).__name__
+    assert str(raised.value).startswith(f"from_file: unexpected {kind}; expected the path of a")
+
+
 def test_a_warning_of_a_file_is_logged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

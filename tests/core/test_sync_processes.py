@@ -319,6 +319,26 @@ def test_a_worker_of_multiprocessing_drains_at_its_end(tmp_path: Path) -> None:
     assert stored(tmp_path) == 50
 
 
+def test_what_was_durable_outlives_a_pool_that_is_terminated(tmp_path: Path) -> None:
+    """Given durable events, When the block of a pool just ends, Then the next one delivers them."""
+    run(
+        tmp_path,
+        """
+        plane = on_disk(flush_interval_ms=60_000, batch_size=1000)
+
+        def job(_):
+            publish(plane, 5, ack="durable")
+
+        with multiprocessing.get_context("fork").Pool(1) as pool:
+            pool.map(job, range(10), chunksize=1)
+        """,
+    )
+
+    run(tmp_path, "on_disk().open()")
+
+    assert stored(tmp_path) == 50
+
+
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL], ids=lambda each: each.name)
 def test_what_was_durable_outlives_a_signal(tmp_path: Path, ending: signal.Signals) -> None:
     """Given durable events, When a signal ends the process, Then the next one delivers them."""

@@ -69,6 +69,8 @@ async def publish() -> None:
         assert_type(await plane.publish(exposure), Receipt)
         assert_type(await plane.publish(outcome, ack="delivered", correlation_id="c"), Receipt)
         assert_type(await plane.expose("checkout", "express", subject="u-42"), Receipt)
+        assert_type(await plane.expose("checkout", "express", ack="durable"), Receipt)
+        await plane.expose("checkout", "express", ack="soon")  # type: ignore[arg-type]
         assert_type(plane.expose_sync("checkout", "express", rule_path="rules[0]"), Receipt)
         decision = await plane.decide("checkout", variant_key="express", attributes={"a": 1})
         assert_type(decision, Decision)

@@ -20,6 +20,7 @@ run_elsewhere = {
     "docs/how-to/backplanes-in-depth.md": "tests/plugins/test_jsonlines_conformance.py",
     "docs/how-to/events-back-out.md": "tests/integration/test_events_back_out.py",
     "docs/how-to/monitor.md": "tests/docs/test_monitoring.py",
+    "docs/how-to/publish-from-sync-code.md": "tests/docs/test_pool_page.py",
     "docs/how-to/run-on-kubernetes.md": "tests/docs/test_kubernetes.py",
     "docs/how-to/test-a-backplane.md": "tests/conformance/test_how_to.py",
     "docs/how-to/test-an-application.md": "tests/conformance/test_how_to.py",

@@ -121,6 +121,7 @@ class DataPlane(Bound):
 
         Raises:
             ConfigurationError: A file is wrong; it holds every problem with line and column.
+            TypeError: A path is none.
         """
         files = Files(paths)
         options, problems = files.read()
@@ -365,7 +366,8 @@ class DataPlane(Bound):
     ) -> Receipt:
         """Record that a subject was shown a variant, whatever ``exposureSemantics`` is.
 
-        A repeat is marked, or filtered, as ``repeatExposures`` says. It raises as `publish`, and
+        A repeat is marked, or filtered, as ``repeatExposures`` says. With ``ack`` it waits as
+        `publish` does, but not for a repeat that is filtered. It raises as `publish`, and
         InvalidEventError where no ``subject`` is given and there is no current one.
         """
         return await self.exposures.expose(experiment_name, variant_key, facts)
@@ -373,7 +375,11 @@ class DataPlane(Bound):
     def expose_sync(
         self, experiment_name: str, variant_key: str, **facts: Unpack[ExposureFacts]
     ) -> Receipt:
-        """Do what `expose` does: by `publish_nowait`, in another thread `publish_threadsafe`."""
+        """Do what `expose` does: by `publish_nowait`, in another thread `publish_threadsafe`.
+
+        Raises:
+            ValueError: With an ``ack`` that would have to be waited for on the loop.
+        """
         return self.exposures.expose_sync(experiment_name, variant_key, facts)
 
     async def decide(

@@ -70,7 +70,7 @@ class ChannelStatistics(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         enqueued: Taken into the buffer, or refused by it (then counted in ``dropped``).
         recovered: Found in a journal when it was opened or adopted: left by an earlier process.
-        delivered: Confirmed by the backplane.
+        delivered: Confirmed by the backplane, or by the one that a reload put into its place.
         dead_lettered: Written to the dead-letter store.
         dropped: Lost by policy, by reason.
         expired: Older than ``retry.maxAgeMs``.

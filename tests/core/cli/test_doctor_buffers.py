@@ -56,8 +56,8 @@ def test_journals_in_use_and_left_are_told_apart(tmp_path: Path, root: Path, liv
 
     assert check.ok
     assert check.found == (
-        f"{root}: 1 journal (4,096 bytes) in use, 1 journal (1,234 bytes) free"
-        " (0002: 1,234 bytes); what waits in them is delivered by the next process that starts"
+        f"{root}: 1 journal (4,096 bytes) in use, 1 journal (1,234 bytes) left by ended processes"
+        " (0002: 1,234 bytes); what may wait there is delivered by the next process that starts"
     )
 
 

@@ -129,6 +129,12 @@ def test_a_full_envelope_is_read_as_it_was_written() -> None:
             ),
             "eventType: unknown event type 'exposre'; expected exposure, assignment, outcome",
         ),
+        (
+            b'{"type": "exposure", "attributes": {"a": 1, "b c": [2.5, {"price": 1e400}]}}',
+            "attributes['b c'][1].price: Number out of range",
+        ),
+        (b'{"eventType": "outcome", "value": ' + b"9" * 5000 + b"}", "value: Integer value out"),
+        (b"1e400", "Number out of range"),
         (b'{"type": "outcome"}', "Object missing required field `experimentName`"),
         (b'{"eventType": "exposure", "payload": {}}', "not an event envelope"),
     ],

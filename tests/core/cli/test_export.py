@@ -288,7 +288,7 @@ class TestRefused:
         forced = export(config, output, "--force")
 
         assert (refused.code, kept) == (2, "former")
-        assert "is there already; replace it, or name another" in refused.err
+        assert "is there already; say --force to replace it, or name another" in refused.err
         assert forced.code == 0
         assert len(output.read_text().splitlines()) == 5
 

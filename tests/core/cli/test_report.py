@@ -134,6 +134,15 @@ async def test_times_and_experiments_are_chosen(store_of: StoreOf) -> None:
     assert (report["experiment"], report["subjects"]) == ("checkout", {"a": 1})
 
 
+async def test_times_may_be_ages(store_of: StoreOf) -> None:
+    """Given an exposure of March 2026, When only the last hour counts, Then nothing is found."""
+    store = await store_of([exposure("u-1", "a")])
+
+    ran = run("report", store, "--since", "1h", "--until", "0s")
+
+    assert (ran.code, ran.out, ran.err) == (0, "No exposures found.\n", "")
+
+
 async def test_names_cannot_drive_the_terminal(store_of: StoreOf) -> None:
     store = await store_of([exposure("u-1", "[red]\x1b[31mx", of="a\x1b]0;b")])
 

@@ -26,7 +26,7 @@ from experimentframework_core.testing import FaultyBackplane, Hang, Sink
 from tests.core._planes import check_accounts, envelopes, opened, options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from experimentframework_core import Envelope
 
@@ -146,7 +146,7 @@ async def test_bad_attributes_are_refused_and_not_remembered(
 async def test_an_unknown_keyword_is_refused(sink: FaultyBackplane) -> None:
     """Given a mistyped keyword, When it is given in any way, Then Python's error says so."""
     typo = cast("ExposureFacts", {"subject": "a", "reason": "rule"})
-    said = "unexpected keyword 'reason'; an exposure takes assignment_policy, attributes, "
+    said = "unexpected keyword 'reason'; an exposure takes ack, assignment_policy, attributes, "
 
     async with opened(sink) as plane:
         with pytest.raises(TypeError, match=said):
@@ -308,6 +308,50 @@ async def test_synchronous_code_is_served_on_the_loop_and_beside_it(sink: Faulty
 
     assert (here.status, there.status) == ("accepted", "accepted")
     assert shown(sink) == [("a", "x", False), ("a", "y", False)]
+
+
+async def expose(plane: DataPlane) -> Receipt:
+    return await plane.expose("checkout", "x", subject="a", ack="delivered")
+
+
+async def expose_in_thread(plane: DataPlane) -> Receipt:
+    return await asyncio.to_thread(plane.expose_sync, "checkout", "x", subject="a", ack="delivered")
+
+
+async def decide(plane: DataPlane) -> Receipt | None:
+    return (await plane.decide("checkout", "x", subject="a", ack="delivered")).receipt
+
+
+@pytest.mark.parametrize("recorded", [expose, expose_in_thread, decide])
+async def test_one_exposure_is_waited_for(
+    sink: FaultyBackplane, recorded: Callable[[DataPlane], Coroutine[Any, Any, Receipt | None]]
+) -> None:
+    """Given a plane that waits for nothing, When one asks to, Then it has arrived by then."""
+    async with opened(sink, flush_interval_ms=1) as plane:
+        receipt = await recorded(plane)
+
+        assert receipt == Receipt(only(sink).event_id, "delivered")
+
+
+async def test_a_filtered_repeat_waits_for_nothing(sink: FaultyBackplane) -> None:
+    """Given an exposure that is recorded, When it is filtered, Then its receipt says only that."""
+    repeats = RepeatExposureOptions(suppress=True)
+
+    async with opened(sink, flush_interval_ms=3_600_000, repeat_exposures=repeats) as plane:
+        await plane.expose("checkout", "x", subject="a")
+
+        assert await plane.expose("checkout", "x", subject="a", ack="delivered") == REPEAT
+
+
+async def test_on_the_loop_nothing_can_be_waited_for(sink: FaultyBackplane) -> None:
+    """Given code that cannot await, When it asks to wait, Then it is told; the next is a first."""
+    async with opened(sink) as plane:
+        with pytest.raises(ValueError, match="ack='durable': on the loop this cannot wait"):
+            plane.expose_sync("checkout", "x", subject="a", ack="durable")
+        plane.expose_sync("checkout", "x", subject="a", ack="accepted")
+
+        assert (plane.statistics().published, plane.statistics().rejected) == (2, 1)
+    assert shown(sink) == [("a", "x", False)]
 
 
 async def test_a_plane_that_is_not_open_refuses() -> None:

@@ -103,7 +103,7 @@ class FileOutput:
             return
         refuse_to_replace(self._path, keep)
         if not force:
-            raise OutputRefusedError("is there already; replace it, or name another")
+            raise OutputRefusedError("is there already; say --force to replace it, or name another")
 
     def open(self) -> None:
         """Make the file, under a name of its own."""
@@ -156,7 +156,9 @@ class FolderOutput:
         if not self._path.is_dir():
             raise OutputRefusedError("is a file; name a folder")
         if not force and any(self._path.iterdir()):
-            raise OutputRefusedError("is there already and not empty; replace it, or name another")
+            raise OutputRefusedError(
+                "is there already and not empty; say --force to replace it, or name another"
+            )
         for file in self._path.rglob("*"):
             inner = file.relative_to(self._path).as_posix()
             if not file.is_dir() and not is_part(inner):

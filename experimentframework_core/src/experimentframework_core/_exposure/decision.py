@@ -22,8 +22,9 @@ class Decision:
 
     When that is, ``exposureSemantics`` says: ``onDecision``: it has been; ``onFirstUse``: at the
     first `use` or `use_sync`; ``explicit``: at the first `expose` or `expose_sync`, which record
-    it under the other two as well, where it is not yet. Each raises as `DataPlane.publish`; then
-    nothing was recorded, and the next call tries again. So does the next use after a drop.
+    it under the other two as well, where it is not yet. Each raises as `DataPlane.publish`, and the
+    next call tries again; after an `AckTimeoutError` the first try may arrive all the same. So does
+    the next use after a drop.
 
     Attributes:
         experiment_name: The experiment.

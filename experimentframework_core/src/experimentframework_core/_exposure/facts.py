@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any, TypedDict
 if TYPE_CHECKING:
     from experimentframework_core._exposure.subject import Subject
     from experimentframework_core.events import AssignmentPolicy
+    from experimentframework_core.status import Ack
 
 
 class ExposureFacts(TypedDict, total=False):
     """What can be said of an exposure beside its experiment and variant.
+
+    All but ``ack`` go into the event.
 
     Attributes:
         subject: The subject, or its id. None: the one of `identify` or ``SubjectMiddleware``.
@@ -19,6 +22,8 @@ class ExposureFacts(TypedDict, total=False):
         assignment_policy: How long the subject keeps the variant.
         attributes: Facts beside these.
         correlation_id: Ties events of one request together.
+        ack: What recording it waits for, as in `DataPlane.publish`; None: the configured one. A
+            repeat that is filtered waits for nothing, as its receipt says.
     """
 
     subject: Subject | str | None
@@ -27,6 +32,7 @@ class ExposureFacts(TypedDict, total=False):
     assignment_policy: AssignmentPolicy | None
     attributes: dict[str, Any] | None
     correlation_id: str | None
+    ack: Ack | None
 
 
 _KNOWN = frozenset(ExposureFacts.__annotations__)

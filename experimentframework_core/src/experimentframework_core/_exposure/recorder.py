@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from experimentframework_core.config import DataPlaneOptions, RepeatExposureOptions
-    from experimentframework_core.status import Statistics
+    from experimentframework_core.status import Ack, Statistics
 
 REPEAT = Receipt(None, "filtered", "repeat")
 NO_SUBJECT = Receipt(None, "filtered", "noSubject")
@@ -34,13 +34,17 @@ class Publisher(Protocol):
     def options(self) -> DataPlaneOptions:
         """Its options, as they are now."""
 
-    async def publish(self, event: Exposure, *, correlation_id: str | None = None) -> Receipt:
+    async def publish(
+        self, event: Exposure, *, ack: Ack | None = None, correlation_id: str | None = None
+    ) -> Receipt:
         """Take an event on the loop."""
 
     def publish_nowait(self, event: Exposure, *, correlation_id: str | None = None) -> Receipt:
         """Take an event on the loop, without waiting."""
 
-    def publish_threadsafe(self, event: Exposure, *, correlation_id: str | None = None) -> Receipt:
+    def publish_threadsafe(
+        self, event: Exposure, *, ack: Ack | None = None, correlation_id: str | None = None
+    ) -> Receipt:
         """Take an event from another thread."""
 
 
@@ -97,7 +101,7 @@ class Recorder:
         receipt = None
         try:
             receipt = await self._plane.publish(
-                exposure, correlation_id=facts.get("correlation_id")
+                exposure, ack=facts.get("ack"), correlation_id=facts.get("correlation_id")
             )
         finally:
             self._settle(key, receipt)
@@ -105,13 +109,20 @@ class Recorder:
 
     def expose_sync(self, experiment: str, variant: str, facts: ExposureFacts) -> Receipt:
         """Record an exposure: `DataPlane.expose_sync`."""
+        ack, on_loop = facts.get("ack"), self._is_on_loop()
+        if on_loop and ack not in (None, "accepted"):
+            self.reject()
+            message = f"ack={ack!r}: on the loop this cannot wait; await the one without _sync"
+            raise ValueError(message)
         exposure, key = self._made(experiment, variant, facts)
         if exposure is None:
             return self.filter(REPEAT)
-        plane, receipt = self._plane, None
-        publish = plane.publish_nowait if self._is_on_loop() else plane.publish_threadsafe
+        plane, receipt, correlation_id = self._plane, None, facts.get("correlation_id")
         try:
-            receipt = publish(exposure, correlation_id=facts.get("correlation_id"))
+            if on_loop:
+                receipt = plane.publish_nowait(exposure, correlation_id=correlation_id)
+            else:
+                receipt = plane.publish_threadsafe(exposure, ack=ack, correlation_id=correlation_id)
         finally:
             self._settle(key, receipt)
         return receipt

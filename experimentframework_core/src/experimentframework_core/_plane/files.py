@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,6 @@ from experimentframework_core.config import data_plane_of, read_configuration
 from experimentframework_core.plugins import find_plugin
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Sequence
 
     from experimentframework_core.config import DataPlaneOptions, Problem
@@ -31,7 +31,17 @@ class Files:
         """Read files and folders, the later ones winning; None of them: the current folder.
 
         Relative ones are those of the folder that is current now, whatever comes later.
+
+        Raises:
+            TypeError: One is no path.
         """
+        for path in paths:
+            if not isinstance(path, str | os.PathLike):
+                kind = type(path).__name__
+                message = (
+                    f"unexpected {kind}; expected the path of a file or folder, as text or Path"
+                )
+                raise TypeError(f"from_file: {message}")
         self._paths = tuple(paths) or (".",)
         self._folder = _current()
         self._looked_at: tuple[Path, ...] = ()

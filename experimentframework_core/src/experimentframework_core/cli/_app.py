@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from experimentframework_core.cli._help import NAMES, runnable
 from experimentframework_core.cli._offered import is_offered, offered_group, offered_groups
 from experimentframework_core.cli._output import FAILED, USAGE, expected_errors, print_json, say
 from experimentframework_core.cli._streams import OutputError, make_safe
@@ -56,6 +57,7 @@ def app_with(*names: str) -> typer.Typer:
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
+        context_settings={"help_option_names": NAMES},
     )
     app.callback()(_main)
     for name, module in _COMMANDS.items():
@@ -117,17 +119,17 @@ def _code_of(arguments: list[str]) -> int:
     first = arguments[0] if arguments else ""
     try:
         known = first in (*_COMMANDS, *_GROUPS) or (first.isalnum() and is_offered(first))
-        app = app_with(first) if known else app_with()
+        run = runnable(app_with(first) if known else app_with())
     except PluginError as error:
         say(str(error))
         return USAGE
     if "--json" not in arguments:
         try:
-            app(arguments)
+            run(arguments)
         except SystemExit as end:
             return end.code if isinstance(end.code, int) else FAILED
     try:
-        return int(app(arguments, standalone_mode=False) or 0)
+        return int(run(arguments, standalone_mode=False) or 0)
     except Exception as error:
         # Typer's own error classes are not the same in all its versions.
         if not hasattr(error, "format_message"):

@@ -117,11 +117,14 @@ def _summary(sightings: Sequence[Sighting]) -> str:
         return "no journals"
     used = [each for each in sightings if each.in_use]
     left = [each for each in sightings if not each.in_use]
-    said = f"{_amount(used)} in use, {_amount(left)} free"
+    said = f"{_amount(used)} in use"
     if not left:
         return said
     names = ", ".join(f"{each.folder.name}: {each.bytes:,} bytes" for each in left)
-    return f"{said} ({names}); what waits in them is delivered by the next process that starts"
+    return (
+        f"{said}, {_amount(left)} left by ended processes ({names}); what may wait there is"
+        " delivered by the next process that starts"
+    )
 
 
 def _amount(sightings: Sequence[Sighting]) -> str:

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import inspect
 
 from experimentframework_core import codec
+from experimentframework_core._codec.faults import children
 from experimentframework_core.envelope import Envelope
 from experimentframework_core.errors import InvalidEventError
 from experimentframework_core.events import EventType, event_type_named, event_types, utc_now
@@ -56,13 +57,40 @@ def parse(line: bytes) -> EventLine:
         LineError: It is no JSON object, of an unknown type, has a key twice, or a field is wrong.
     """
     try:
-        value = msgspec.json.decode(line)
+        value = _decoded(line)
         if not isinstance(value, dict):
             raise LineError(f"expected a JSON object, got {_json_type(value)}")
         _refuse_duplicates(line)
         return _parse_envelope(line) if _is_envelope(value) else _parse_flat(value)
     except (ValueError, RecursionError, InvalidEventError) as error:
         raise LineError(_reason(error)) from error
+
+
+def _decoded(line: bytes) -> object:
+    try:
+        return msgspec.json.decode(line)
+    except msgspec.ValidationError as error:
+        # It is about a number, and msgspec does not name the keys above it.
+        text = str(error).partition(" - at ")[0]
+        at = _place_of_number(json.loads(line, parse_int=_Number, parse_float=_Number), "")
+        raise LineError(f"{at}: {text}" if at else text) from error
+
+
+class _Number(str):
+    """A number as it is written."""
+
+    __slots__ = ()
+
+
+def _place_of_number(value: object, path: str) -> str | None:
+    """Return the path of the first number that cannot be read, or None."""
+    if isinstance(value, _Number):
+        try:
+            msgspec.json.decode(value.encode())
+        except msgspec.ValidationError:
+            return path
+    inner = (_place_of_number(part, at) for part, _, at in children(value, Any, path))
+    return next(filter(None, inner), None)
 
 
 def _refuse_duplicates(line: bytes) -> None:

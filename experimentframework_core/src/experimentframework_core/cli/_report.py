@@ -24,8 +24,13 @@ from experimentframework_core.cli._output import (
 )
 from experimentframework_core.cli._report_query import Found, Window, query
 from experimentframework_core.cli._report_source import counted_in
-from experimentframework_core.cli._selection import SourceOption  # noqa: TC001 - typer reads it
+from experimentframework_core.cli._selection import (  # noqa: TC001 - typer reads them
+    SinceOption,
+    SourceOption,
+    UntilOption,
+)
 from experimentframework_core.cli._sources import source_of
+from experimentframework_core.cli._times import time_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,7 +42,7 @@ NEEDS_EXTRA = 'The report needs its extra: pip install "experimentframework[repo
 
 def report(
     store: Annotated[
-        Path | None, typer.Argument(metavar="[STORE]", help="The SQLite file of the store.")
+        Path | None, typer.Argument(metavar="STORE", help="The SQLite file of the store.")
     ] = None,
     *,
     config: Annotated[
@@ -48,10 +53,8 @@ def report(
     experiment: Annotated[
         list[str] | None, typer.Option("--experiment", "-e", help="Only this one; repeatable.")
     ] = None,
-    since: Annotated[
-        str | None, typer.Option(help="The first time, ISO 8601, inclusive; UTC if it says none.")
-    ] = None,
-    until: Annotated[str | None, typer.Option(help="The last time, exclusive.")] = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
     expect: Annotated[
         list[str] | None,
         typer.Option(
@@ -68,10 +71,11 @@ def report(
     """
     if find_spec("scipy") is None:
         raise CommandError(NEEDS_EXTRA, exit_code=USAGE)
+    now = datetime.now(UTC)
     window = Window(
         experiments=tuple(experiment or ()),
-        since=_time("--since", since),
-        until=_time("--until", until),
+        since=time_of("--since", since, now),
+        until=time_of("--until", until, now),
     )
     with _store(store, config, backplane, window) as path:
         reports = reports_of(path, window, expect or [])
@@ -140,19 +144,6 @@ def _store(
             yield path
     else:
         raise CommandError("Give either a store or --config FILE.", exit_code=USAGE)
-
-
-def _time(option: str, text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise CommandError(
-            f"{option}: {text!r} is no time; write 2026-05-01 or 2026-05-01T12:00:00Z",
-            exit_code=USAGE,
-        ) from error
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _expectations(expect: list[str], found: Mapping[str, Found]) -> dict[str, dict[str, float]]:

@@ -31,7 +31,7 @@ def validate(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[PATH]...",
+            metavar="PATH",
             readable=False,  # loading says it, beside all other problems
             help="Files and folders, the later ones winning; none: the current folder.",
         ),
