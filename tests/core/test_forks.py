@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from experimentframework_core._sqlite.forks import Forks
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def test_a_fork_begins_at_once_where_nobody_works() -> None:
@@ -51,6 +55,18 @@ def test_work_waits_for_the_end_of_a_fork() -> None:
         forks.end()
 
         assert (early, working.result(30)) == (False, True)
+
+
+def test_work_does_not_wait_for_a_fork_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given a fork whose end a signal handler has prevented, When a thread works, Then it may."""
+    monkeypatch.setattr("experimentframework_core._sqlite.forks.LONGEST_FORK", 0.01)
+    forks = Forks()
+    forks.begin(0)
+
+    with forks.kept_off():
+        working = forks.begin(0)
+
+    assert not working
 
 
 def test_a_child_begins_anew() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from experimentframework_core._portal import Portal, PortalClosedError
+from experimentframework_core._portal import Portal, PortalClosedError, PortalTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +56,7 @@ def test_a_coroutine_that_takes_too_long_is_cancelled(portal: Portal) -> None:
             cancelled.set()
             raise
 
-    with pytest.raises(TimeoutError):
+    with pytest.raises(PortalTimeoutError):
         portal.run(wait(), timeout=0.01)
 
     assert cancelled.wait(5)

@@ -224,16 +224,39 @@ def test_a_fork_while_the_loop_imports_a_driver(tmp_path: Path) -> None:
     assert said.split() == ["delivered", "delivered"]
 
 
+def test_a_child_works_by_the_options_of_the_last_reload(tmp_path: Path) -> None:
+    """Given a plane that was reloaded, When it forks, Then the child delivers where it did."""
+    said = run(
+        tmp_path,
+        """
+        plane = make()
+        publish(plane, 1)
+        node = BackplaneOptions(type="sqlite", options=SqliteOptions(path=database + ".new"))
+        plane.reload(DataPlaneOptions(backplane=node, on_failure="drop"))
+        child = os.fork()
+        if child == 0:
+            publish(plane, 2)
+            sys.exit(0)
+        wait_for(child)
+        plane.close()
+        found = sqlite3.connect(database + ".new").execute("select count(*) from events")
+        print(found.fetchone()[0])
+        """,
+    )
+
+    assert said == "2\n"
+
+
 def test_a_fork_does_not_wait_for_ever(tmp_path: Path) -> None:
     """Given a plugin that blocks the loop, When the process forks, Then both go on."""
     said = run(
         tmp_path,
         """
         import time
-        from experimentframework_core import _portal
+        from experimentframework_core import _pausing
         from experimentframework_core.testing import Sink
 
-        _portal.fork_timeout = 0.1
+        _pausing.fork_timeout = 0.1
         blocked, over = threading.Event(), threading.Event()
 
         class Blocking(Sink):

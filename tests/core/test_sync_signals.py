@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -149,9 +150,10 @@ def test_a_handler_exits_while_the_plane_closes() -> None:
     assert printed == "1 1"
 
 
-def test_a_second_signal_does_not_keep_the_interpreter_from_draining() -> None:
+@pytest.mark.parametrize("handler", ["sys.exit(0)", "plane.publish(event)", "1 / 0"])
+def test_a_second_signal_does_not_keep_the_interpreter_from_draining(handler: str) -> None:
     """Given a program that a signal has ended, When a second one comes, Then nothing is lost."""
-    printed = run("""
+    printed = run(f"""
         import asyncio, atexit
 
         class Slow(Sink):
@@ -163,10 +165,73 @@ def test_a_second_signal_does_not_keep_the_interpreter_from_draining() -> None:
         plane.close()
         sink = Slow()
         plane = SyncDataPlane(options, backplane=sink)
-        signal.signal(signal.SIGALRM, lambda *_: sys.exit(0))
+        signal.signal(signal.SIGALRM, lambda *_: {handler})
         atexit.register(lambda: print(len(sink.records)))
         plane.publish(event)
         sys.exit(0)
     """)
 
     assert printed == "1"
+
+
+def test_a_time_limit_by_a_signal_ends_the_waiting_only() -> None:
+    """Given a closing, When a handler raises TimeoutError, Then close raises it, loses nothing."""
+    printed = run("""
+        import asyncio
+
+        class Slow(Sink):
+            async def deliver(self, batch):
+                os.kill(os.getpid(), signal.SIGALRM)
+                await asyncio.sleep(0.2)
+                await super().deliver(batch)
+
+        def limit(*_):
+            raise TimeoutError("the application's")
+
+        plane.close()
+        sink = Slow()
+        plane = SyncDataPlane(options, backplane=sink)
+        signal.signal(signal.SIGALRM, limit)
+        plane.publish(event)
+        try:
+            plane.close()
+        except TimeoutError as error:
+            print(error, plane.close().delivered, len(sink.records))
+    """)
+
+    assert printed == "the application's 1 1"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_handler_closes_a_plane_while_a_fork_waits() -> None:
+    """Given a fork that waits for a loop, When a handler closes another plane, Then it can."""
+    printed = run("""
+        from experimentframework_core import _pausing
+
+        _pausing.fork_timeout = 100
+        blocked, over = threading.Event(), threading.Event()
+
+        class Blocking(Sink):
+            async def deliver(self, batch):
+                blocked.set()
+                over.wait()
+
+        other = SyncDataPlane(DataPlaneOptions(on_failure="drop"), backplane=Blocking())
+        other.publish(event)
+        plane.publish(event)
+        threading.Thread(target=other.flush).start()
+        blocked.wait()
+
+        def close(*_):
+            print(plane.close().timed_out, len(sink.records), flush=True)
+            over.set()
+
+        signal.signal(signal.SIGALRM, close)
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        os.waitpid(child, 0)
+    """)
+
+    assert printed == "False 1"

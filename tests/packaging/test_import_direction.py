@@ -63,6 +63,7 @@ layers = (
     ("_sqlite",),
     ("_portal",),
     ("_threadsafe",),
+    ("_pausing",),
     (
         "_entry_points",
         "_failpoints",

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 from concurrent.futures import Future
-from threading import Lock, RLock, Thread, get_ident
+from threading import RLock, Thread, get_ident
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from experimentframework_core import _pausing as pausing
+from experimentframework_core._pausing import Pause
 from experimentframework_core._threadsafe import ThreadsafeCall
 
 if TYPE_CHECKING:
@@ -16,11 +18,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-fork_timeout = 5.0
-
-
 class PortalClosedError(Exception):
     """The loop has ended, or ended while it was waited for."""
+
+
+class PortalTimeoutError(Exception):
+    """It took longer than the caller waits. A TimeoutError would be a signal handler's."""
 
 
 class Portal:
@@ -57,7 +60,7 @@ class Portal:
 
         Raises:
             PortalClosedError: The loop has ended, or ended meanwhile.
-            TimeoutError: It took longer than ``timeout`` seconds, and was cancelled.
+            PortalTimeoutError: It took longer than ``timeout`` seconds, and was cancelled.
             RuntimeError: It was called on the loop's own thread.
         """
         if get_ident() == self.thread_id:
@@ -66,7 +69,7 @@ class Portal:
         call = self._submit(coroutine)
         if not call.wait(timeout):
             call.cancel()
-            raise TimeoutError
+            raise PortalTimeoutError
         try:
             return call.result()
         except asyncio.CancelledError:
@@ -102,13 +105,13 @@ class Portal:
         loop.call_soon_threadsafe(loop.stop)
         self._thread.join(timeout)
 
-    def pause(self) -> _Pause | None:
+    def pause(self) -> Pause | None:
         """Have the loop stand still; None where it is the loop's thread that asks, or none runs."""
         loop = self._loop
         if loop is None or get_ident() == self.thread_id:
             return None
         try:
-            return _Pause(loop)
+            return Pause(loop)
         except RuntimeError:
             return None
 
@@ -124,50 +127,12 @@ def _serve(started: Future[asyncio.AbstractEventLoop]) -> None:
         loop.run_forever()
 
 
-class _Pause:
-    """A loop stands still until another thread has forked, or for `fork_timeout` seconds."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._begun, self._over = Lock(), Lock()
-        self._begun.acquire()
-        self._over.acquire()
-        loop.call_soon_threadsafe(self._stand)
-
-    def _stand(self) -> None:
-        self._begun.release()
-        self._over.acquire(timeout=fork_timeout)
-
-    def wait(self) -> None:
-        """Return when it stands still, or after `fork_timeout` seconds."""
-        self._begun.acquire(timeout=fork_timeout)
-
-    def end(self) -> None:
-        """Let the loop go on."""
-        self._over.release()
-
-
 _running: set[Portal] = set()
-
-_pauses: dict[int, list[_Pause]] = {}
-"""The pauses that each thread has made which is forking."""
 
 
 def _pause_all() -> None:
-    pauses = [pause for portal in list(_running) if (pause := portal.pause())]
-    _pauses[get_ident()] = pauses
-    for pause in pauses:
-        pause.wait()
-
-
-def _resume_all() -> None:
-    for pause in _pauses.pop(get_ident(), ()):
-        pause.end()
-
-
-def _forget_all() -> None:
-    _running.clear()
-    _pauses.clear()
+    pausing.begin([portal.pause for portal in list(_running)])
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_pause_all, after_in_parent=_resume_all, after_in_child=_forget_all)
+    os.register_at_fork(before=_pause_all, after_in_child=_running.clear)

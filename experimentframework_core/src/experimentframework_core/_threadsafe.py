@@ -6,6 +6,7 @@ import asyncio
 from threading import TIMEOUT_MAX, Lock
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from experimentframework_core import _pausing as pausing
 from experimentframework_core._tasks import forget, spawn
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class ThreadsafeCall(Generic[T]):
 
     def wait(self, timeout: float | None) -> bool:
         """Return whether it ended within that many seconds; None waits for its end. Ask once."""
+        # A signal handler may have interrupted the fork for which this thread has stopped the loop.
+        pausing.end()
         limit = -1 if timeout is None else min(max(timeout, 0), TIMEOUT_MAX)
         return self._running.acquire(timeout=limit)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar, Unpack
 from experimentframework_core._log import logger
 from experimentframework_core._plane import at_exit, fork
 from experimentframework_core._plane.setup import warned
-from experimentframework_core._portal import Portal, PortalClosedError
+from experimentframework_core._portal import Portal, PortalClosedError, PortalTimeoutError
 from experimentframework_core.errors import DataPlaneClosedError
 from experimentframework_core.plane import CLOSED, DataPlane
 from experimentframework_core.status import (
@@ -212,7 +212,7 @@ class SyncDataPlane:
         patience = GRACE
         try:
             closing, self._last_health = portal.run(_close(plane), limit)
-        except (TimeoutError, PortalClosedError):
+        except (PortalTimeoutError, PortalClosedError):
             if self.closing is not None:
                 return self.closing  # By a signal handler that came in between.
             closing, patience = plane._abandon(), 0.0  # noqa: SLF001 - as above
@@ -227,10 +227,13 @@ class SyncDataPlane:
     def after_fork_in_child(self) -> None:
         """In a forked child: forget what the parent has opened, touching none of it."""
         self._lock = RLock()
+        # Threads of the child may have the identifiers that some of the parent's had.
+        self._threads = set()
         if self._opened is not None and self.closing is None:
+            self._unopened.options = self._opened.plane.options
             # Freed here, the loop would close and take its pipe out of the parent's epoll.
             _of_parents.append(self._opened)
-            self._opened, self._threads = None, set()
+            self._opened = None
             at_exit.forget(self)
 
     def publish(

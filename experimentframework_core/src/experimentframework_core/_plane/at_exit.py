@@ -15,6 +15,9 @@ class Closable(Protocol):
         """Close it."""
 
 
+ATTEMPTS = 100
+"""How often it is tried to close something: the handler of each signal may raise and end it."""
+
 _open: set[Closable] = set()
 
 
@@ -29,13 +32,22 @@ def forget(each: Closable) -> None:
 
 
 def _close_all() -> None:
-    for each in list(_open):
-        while True:
-            try:
-                each.close()
-            except (KeyboardInterrupt, SystemExit):
-                continue  # To end is what it does, and its time is limited.
-            break
+    errors = [error for each in list(_open) if (error := _close_surely(each))]
+    if errors:
+        raise errors[0]
+
+
+def _close_surely(each: Closable) -> BaseException | None:
+    """Close it also where signal handlers raise meanwhile; its time is limited all the same."""
+    error: BaseException | None = None
+    for _ in range(ATTEMPTS):
+        try:
+            each.close()
+        except BaseException as raised:  # noqa: BLE001 - a handler raises anything
+            error = raised
+        else:
+            return None
+    return error
 
 
 # `atexit` comes too late: executors, which backplanes work with, take nothing any more by then.

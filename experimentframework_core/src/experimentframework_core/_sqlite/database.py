@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
 
+from experimentframework_core import _pausing as pausing
 from experimentframework_core._sqlite.errors import translate, translate_os_error
 from experimentframework_core._sqlite.forks import Forks
 from experimentframework_core.errors import UnavailableError
@@ -268,6 +269,7 @@ def _unforked(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
 def _close_before_fork() -> None:
     # SQLite believes that a process has the locks that it had: in the child they are the parent's.
+    pausing.keep(_forks.end)
     if _forks.begin(fork_timeout):
         for database in list(_connected):
             database._disconnect()  # noqa: SLF001 - the same module
@@ -282,8 +284,4 @@ def _abandon_in_child() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_close_before_fork,
-        after_in_parent=_forks.end,
-        after_in_child=_abandon_in_child,
-    )
+    os.register_at_fork(before=_close_before_fork, after_in_child=_abandon_in_child)

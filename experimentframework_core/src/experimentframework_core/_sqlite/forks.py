@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+LONGEST_FORK = 1.0
+"""Seconds that a fork takes at most, once nobody works any more."""
+
+
 class Forks:
     """Lets any number of threads work, or one fork."""
 
@@ -25,9 +29,14 @@ class Forks:
 
     @contextmanager
     def kept_off(self) -> Iterator[None]:
-        """Work with SQLite inside: no fork begins meanwhile, and none is going on."""
+        """Work with SQLite inside: no fork begins meanwhile, and none is going on.
+
+        One that waits longer than `LONGEST_FORK` for others waits for this work as well. So it does
+        nothing that a signal handler has kept a fork from saying that it has ended.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: not self._forking)
+            if not self._changed.wait_for(lambda: not self._forking, LONGEST_FORK):
+                self._forking = 0
             self._working += 1
         try:
             yield
@@ -37,13 +46,16 @@ class Forks:
                 self._changed.notify_all()
 
     def begin(self, timeout: float) -> bool:
-        """Before a fork: let nobody begin, and return whether all ended within ``timeout``."""
+        """Before a fork: let nobody begin, and return whether all ended within ``timeout``.
+
+        It is false as well where they were let go on meanwhile.
+        """
         with self._changed:
             self._forking += 1
-            return self._changed.wait_for(lambda: not self._working, timeout)
+            return self._changed.wait_for(lambda: not self._working, timeout) and self._forking > 0
 
     def end(self) -> None:
-        """After a fork, in the parent: let all go on."""
+        """Let all go on: after a fork, in the parent."""
         with self._changed:
-            self._forking -= 1
+            self._forking = max(self._forking - 1, 0)
             self._changed.notify_all()
