@@ -31,11 +31,13 @@ class Forks:
     def kept_off(self) -> Iterator[None]:
         """Work with SQLite inside: no fork begins meanwhile, and none is going on.
 
-        One that waits longer than `LONGEST_FORK` for others waits for this work as well. So it does
-        nothing that a signal handler has kept a fork from saying that it has ended.
+        A fork that others keep waiting for longer than `LONGEST_FORK` waits for this work as well.
+        One that lasts longer although nobody works never said that it ended, because a signal
+        handler raised just then: it is forgotten.
         """
         with self._changed:
-            if not self._changed.wait_for(lambda: not self._forking, LONGEST_FORK):
+            over = self._changed.wait_for(lambda: not self._forking, LONGEST_FORK)
+            if not over and not self._working:
                 self._forking = 0
             self._working += 1
         try:
